@@ -1,0 +1,42 @@
+// The layers of src/, top to bottom. A folder imports only from folders below it:
+//   cli, admin → runs → sync → queue, documents, elasticsearch, capture → catalog, postgres, config
+// and what is pure (documents/, elasticsearch/bulk, elasticsearch/outcome) touches no network.
+const layers = [
+  ['cli', 'admin'],
+  ['runs'],
+  ['sync'],
+  ['queue', 'documents', 'elasticsearch', 'capture'],
+  ['catalog', 'postgres', 'config'],
+]
+const above = (n) => layers.slice(0, n).flat().join('|')
+
+module.exports = {
+  forbidden: [
+    ...layers.slice(1).map((layer, n) => ({
+      name: `no-upward-import-from-${layer.join('-')}`,
+      severity: 'error',
+      from: { path: `^src/(${layer.join('|')})/` },
+      to: { path: `^src/(${above(n + 1)})/` },
+    })),
+    {
+      name: 'pure-parts-touch-no-network',
+      comment: 'documents/, the bulk body and the outcomes are functions of their arguments',
+      severity: 'error',
+      from: { path: '^src/(documents/|elasticsearch/(bulk|outcome))' },
+      to: {
+        path: '^(node:)?(net|http|https|tls|dns|dgram|fs|child_process)$|node_modules/(pg|@elastic)/|^src/(postgres|queue)/(?!types)',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    { name: 'no-cycles', severity: 'error', from: { path: '^src/' }, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    { name: 'src-does-not-import-tests', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|examples)/' } },
+    { name: 'no-dev-dependencies-in-src', severity: 'error', from: { path: '^src/' }, to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] } },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: 'specify',
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+  },
+}

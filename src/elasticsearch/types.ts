@@ -1,0 +1,50 @@
+/** What is sent to Elasticsearch and what comes back. */
+
+export interface Operation {
+  readonly kind: 'index' | 'delete'
+  /** Physical index. */
+  readonly index: string
+  readonly id: string
+  readonly routing?: string
+  /** JSON text without a raw newline; only for `index`. */
+  readonly body?: string
+  /** Key tuple it stands for. */
+  readonly key: string
+}
+
+/** Every answered item falls in exactly one of these. */
+export type ItemVerdict =
+  | { readonly outcome: 'done'; readonly result: 'created' | 'updated' | 'deleted' | 'absent' | 'noop' }
+  /** A newer version is stored. `stored` is null where the answer does not say which. */
+  | { readonly outcome: 'superseded'; readonly stored: bigint | null }
+  | { readonly outcome: 'retry'; readonly type: string; readonly reason: string }
+  | { readonly outcome: 'dead'; readonly type: string; readonly reason: string }
+  /** The index, not the document, is the obstacle: nobody is charged. */
+  | { readonly outcome: 'blocked'; readonly type: string; readonly reason: string }
+
+/** Every request ends in exactly one of these. */
+export type BulkAnswer =
+  | { readonly outcome: 'answered'; readonly items: readonly ItemVerdict[]; readonly tookMs: number }
+  /** Time-out, reset, 429, 502, 503, 504, or an answer that makes no sense: some of it may have been applied. */
+  | { readonly outcome: 'unknown'; readonly type: string; readonly reason: string }
+  /** 401, 403, 406, wrong product: nothing goes on until someone acts. */
+  | { readonly outcome: 'blocked'; readonly type: string; readonly reason: string }
+  /** 413. */
+  | { readonly outcome: 'too-large'; readonly reason: string }
+  /** 400 for the request as a whole: one of its operations is malformed. */
+  | { readonly outcome: 'refused'; readonly type: string; readonly reason: string }
+
+export interface ServerInfo {
+  readonly product: 'elasticsearch' | 'opensearch'
+  readonly version: string
+}
+
+/** A document as it stands in an index. */
+export interface StoredDocument {
+  readonly index: string
+  readonly id: string
+  readonly found: boolean
+  /** As text: versions may exceed 2^53. */
+  readonly version: string | null
+  readonly source: unknown
+}
