@@ -1,9 +1,12 @@
 -- The tables of sluice. Applied with search_path set to our schema (SLUICE_SCHEMA, default "sluice").
 -- \d+ shows the comments below.
 
+-- pg_temp last, by name: left out it comes first, and a temporary table could take the place of one of ours.
+SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+
 CREATE SEQUENCE sync_version AS bigint CACHE 1;
 COMMENT ON SEQUENCE sync_version IS
-  'External versions, one a batch. Starts at the clock in microseconds and is moved up to it, so that a restored or copied database never falls behind what Elasticsearch has seen (invariant 5). Drawn only by draw_version().';
+  'External versions, one a batch. Starts at the clock in microseconds and is moved up to it, so that a restored or copied database never falls behind what Elasticsearch has seen (invariant 5). A bare nextval() is not durable (invariant 4): sluice draws with one statement that forces its commit to disk. Never set it back.';
 SELECT setval('sync_version', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
 
 CREATE TABLE sync_queue (
@@ -162,7 +165,7 @@ CREATE TABLE sync_worker (
 COMMENT ON TABLE  sync_worker IS 'Daemons, alive when seen_at is younger than 15 seconds.';
 COMMENT ON COLUMN sync_worker.reason    IS 'What it waits for.';
 COMMENT ON COLUMN sync_worker.documents IS 'Its configuration: document name to hash.';
-COMMENT ON COLUMN sync_worker.pauses    IS 'What it does not send at present, and why: [{"document", "since", "reason"}].';
+COMMENT ON COLUMN sync_worker.pauses    IS 'What it does not send at present, and why: [{"document", "type", "reason"}].';
 
 CREATE TABLE sync_identity (
   only_row          boolean     PRIMARY KEY DEFAULT true CHECK (only_row),

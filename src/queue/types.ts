@@ -85,6 +85,8 @@ export interface RunCounts {
 /** All that one batch writes before its commit, which is the acknowledgement. */
 export interface Settlement {
   readonly document: string
+  /** Lane of the claim: keys given back return to it. */
+  readonly lane: Lane
   readonly version: bigint
   /** Keys answered well, by target: failure rows of versions <= version are erased. */
   readonly succeeded: ReadonlyMap<string, readonly string[]>

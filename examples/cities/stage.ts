@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { styleText } from 'node:util'
+
+const PROJECT = join(import.meta.dirname, '../..')
+const MAIN = join(PROJECT, 'src/cli/main.ts')
+const CONFIG = join(import.meta.dirname, 'sluice.config.ts')
+
+export interface Stage {
+  /** Runs a sluice command before the reader's eyes; returns its exit code. */
+  command(...args: readonly string[]): Promise<number>
+  /** Runs one with --json and returns what it printed. */
+  ask(...args: readonly string[]): Promise<unknown>
+  /** Starts the daemon, and starts it again whenever it is killed. */
+  startDaemon(): void
+  stopDaemon(): Promise<void>
+}
+
+/** The demo's stage: commands and a daemon, as processes of their own, on these servers. */
+export function openStage(servers: {
+  readonly postgresUrl: string
+  readonly elasticsearchUrl: string
+}): Stage {
+  const env = {
+    ...process.env,
+    DATABASE_URL: servers.postgresUrl,
+    ELASTICSEARCH_URL: servers.elasticsearchUrl,
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
+  }
+  const start = (args: readonly string[], stdout: 'inherit' | 'pipe') =>
+    spawn(process.execPath, [MAIN, ...args, '--config', CONFIG], {
+      env,
+      stdio: ['ignore', stdout, 'inherit'],
+    })
+  let daemon: ChildProcess | undefined
+  let wanted = false
+
+  const keepDaemon = () => {
+    daemon = start(['run'], 'inherit')
+    say(
+      `the daemon runs as process ${daemon.pid} (kill -9 it, if you like: it is started again, and nothing is lost)`,
+    )
+    daemon.once('exit', (code, signal) => {
+      if (!wanted) return
+      say(`the daemon has ended (${signal ?? `exit code ${code}`}) and is started again`)
+      keepDaemon()
+    })
+  }
+
+  return {
+    command: async (...args) => {
+      process.stdout.write(`\n${styleText('bold', `$ sluice ${args.join(' ')}`)}\n`)
+      const [code] = await once(start(args, 'inherit'), 'exit')
+      return typeof code === 'number' ? code : 1
+    },
+    ask: async (...args) => {
+      const child = start([...args, '--json'], 'pipe')
+      const chunks: Buffer[] = []
+      child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk))
+      await once(child, 'close')
+      return JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    },
+    startDaemon: () => {
+      process.stdout.write(`\n${styleText('bold', '$ sluice run &')}\n`)
+      wanted = true
+      keepDaemon()
+    },
+    stopDaemon: async () => {
+      wanted = false
+      if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return
+      const ended = once(daemon, 'exit')
+      daemon.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+/** A line of the demo's own. */
+export function say(text: string): void {
+  process.stdout.write(`${styleText('cyan', '›')} ${text}\n`)
+}

@@ -1,0 +1,370 @@
+-- What sluice and its operators call. Every plpgsql function is pinned to our schema with pg_temp last, so that
+-- neither a session's search_path nor a temporary table named like one of ours can divert it. The bodies between
+-- BEGIN ATOMIC and END were resolved when they were created and cannot be diverted at all.
+
+SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+
+-- Keys ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION encode_key(VARIADIC parts text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT CASE WHEN cardinality(parts) = 1 THEN parts[1] ELSE to_jsonb(parts)::text END;
+END;
+COMMENT ON FUNCTION encode_key IS 'Key tuple of its parts: one part is its text, several are a JSON array as text. encode_key(''ch'', ''12'') is ''["ch", "12"]''.';
+
+-- Versions ------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION raise_version_floor(at_least bigint DEFAULT 0) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+DECLARE
+  wanted bigint;
+BEGIN
+  -- Reading the sequence and setting it are two steps: two at once could set it back below a number just drawn.
+  PERFORM pg_advisory_xact_lock(hashtext('sluice version floor'), hashtext(current_schema()));
+  wanted := greatest((extract(epoch FROM clock_timestamp()) * 1000000)::bigint, at_least);
+  PERFORM set_config('synchronous_commit', 'on', true);
+  PERFORM setval('sync_version', wanted) FROM sync_version WHERE last_value < wanted;
+  RETURN (SELECT last_value FROM sync_version);
+END $$;
+COMMENT ON FUNCTION raise_version_floor IS 'Moves sync_version up to the clock in microseconds, or to at_least where that is more; never down. Returns its value (invariant 5).';
+
+-- The queue -----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION claim(document text, lane smallint, max_keys integer) RETURNS SETOF sync_queue
+LANGUAGE plpgsql SET search_path FROM CURRENT
+-- The one right plan is to walk the primary key. Statistics of a queue are always wrong (it was empty when they
+-- were taken, or full): a sort of a million marks takes 500 ms where the walk takes 3.
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+AS $$
+#variable_conflict use_column
+DECLARE
+  mark    record;
+  chunk   tid[]   := '{}';
+  pending integer := 0;  -- keys of the chunk
+  locked  tid[]   := '{}';
+  claimed integer := 0;  -- keys of what is locked
+BEGIN
+  -- Walks without locking and locks only what fits. A locking walk has to lock a mark to learn that it does not
+  -- fit, and keeps it from other workers until this batch ends; a LIMIT on marks bounds no keys.
+  FOR mark IN
+    SELECT q.ctid AS tid, greatest(coalesce(cardinality(q.keys), 1), 1) AS size
+      FROM sync_queue q WHERE q.document = claim.document AND q.lane = claim.lane ORDER BY q.id
+  LOOP
+    IF claimed + pending > 0 AND claimed + pending + mark.size > max_keys THEN
+      SELECT locked || coalesce(array_agg(m.tid), '{}'), claimed + coalesce(sum(m.size), 0) INTO locked, claimed
+        FROM (SELECT q.ctid AS tid, greatest(coalesce(cardinality(q.keys), 1), 1) AS size
+                FROM sync_queue q
+               -- document and lane again: in between, vacuum may have given the place to another mark.
+               WHERE q.ctid = ANY (chunk) AND q.document = claim.document AND q.lane = claim.lane
+                 FOR UPDATE SKIP LOCKED) m;
+      chunk := '{}';
+      pending := 0;
+      -- Others hold (some of) the chunk: the walk goes on behind it, until nothing more fits.
+      EXIT WHEN claimed > 0 AND claimed + mark.size > max_keys;
+    END IF;
+    chunk := chunk || mark.tid;
+    pending := pending + mark.size;
+  END LOOP;
+  RETURN QUERY
+    DELETE FROM sync_queue q
+     WHERE q.ctid = ANY (locked || ARRAY(
+             SELECT q.ctid FROM sync_queue q
+              WHERE q.ctid = ANY (chunk) AND q.document = claim.document AND q.lane = claim.lane
+                FOR UPDATE SKIP LOCKED))
+    RETURNING q.*;
+END $$;
+COMMENT ON FUNCTION claim IS 'Takes the oldest free marks of a document and lane out of the queue: up to max_keys keys, at least one mark. They are back if the transaction does not commit.';
+
+CREATE FUNCTION enqueue(document text, VARIADIC ids text[]) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM sync_document d WHERE d.name = enqueue.document) THEN
+    RAISE EXCEPTION 'sluice has no document "%"', enqueue.document
+      USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM sync_document lists them.';
+  END IF;
+  IF array_position(ids, NULL) IS NOT NULL THEN
+    RAISE EXCEPTION 'a key cannot be null' USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  INSERT INTO sync_queue (document, lane, keys, op)
+  SELECT enqueue.document, CASE WHEN cardinality(ids) > 100 THEN 1 ELSE 0 END, array_agg(k.key ORDER BY k.n), 'enqueue'
+    FROM unnest(ids) WITH ORDINALITY AS k (key, n)
+   GROUP BY (k.n - 1) / 500;
+  RETURN coalesce(cardinality(ids), 0);
+END $$;
+COMMENT ON FUNCTION enqueue IS 'Marks keys of a document to be indexed anew. A key of one column is its text; of several, encode_key(…). Many at once: enqueue(document, VARIADIC array).';
+
+CREATE FUNCTION retry_delay(attempts integer) RETURNS interval
+LANGUAGE sql VOLATILE PARALLEL SAFE
+BEGIN ATOMIC
+  -- 1 s, 2 s, 4 s … up to 10 minutes, less a random part of up to a quarter: failures of one moment spread out.
+  SELECT make_interval(secs => least(600, power(2, least(greatest(attempts, 1), 20) - 1)) * (1 - random() / 4));
+END;
+COMMENT ON FUNCTION retry_delay IS 'Pause after that many failed attempts.';
+
+-- Documents -----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION change_document_state(document text, state text, reason text) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+#variable_conflict use_column
+DECLARE
+  present text;
+BEGIN
+  SELECT d.state INTO present FROM sync_document d WHERE d.name = change_document_state.document
+     FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'sluice has no document "%"', change_document_state.document
+      USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM sync_document lists them.';
+  END IF;
+  IF present = 'detached' AND change_document_state.state <> 'detached' THEN
+    RAISE EXCEPTION 'document "%" is detached', change_document_state.document
+      USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Its triggers are gone: run sluice install, which puts them back and backfills.';
+  END IF;
+  UPDATE sync_document d
+     SET state = change_document_state.state, reason = change_document_state.reason, changed_at = clock_timestamp()
+   WHERE d.name = change_document_state.document;
+END $$;
+COMMENT ON FUNCTION change_document_state IS 'For pause, resume and detach.';
+
+CREATE FUNCTION pause(document text, reason text DEFAULT NULL) RETURNS void
+LANGUAGE sql
+BEGIN ATOMIC
+  SELECT change_document_state(document, 'paused', coalesce(reason, 'paused by ' || session_user));
+END;
+COMMENT ON FUNCTION pause IS 'Stops indexing a document; its marks gather in the queue.';
+
+CREATE FUNCTION resume(document text) RETURNS void
+LANGUAGE sql
+BEGIN ATOMIC
+  SELECT change_document_state(document, 'active', NULL);
+END;
+COMMENT ON FUNCTION resume IS 'Goes on with a paused document, from the marks that gathered.';
+
+CREATE FUNCTION detach(document text) RETURNS integer
+LANGUAGE plpgsql SET search_path FROM CURRENT
+-- A waiting ALTER queues the application's transactions behind it: wait briefly, let them pass, and try again.
+SET lock_timeout = '300ms'
+AS $$
+DECLARE
+  functions oid[];
+  names     text[];
+  view_name text;
+  object    record;
+  dropped   integer := 0;
+  attempt   integer := 0;
+BEGIN
+  IF NOT EXISTS (SELECT FROM sync_document d WHERE d.name = detach.document) THEN
+    RAISE EXCEPTION 'sluice has no document "%"', detach.document
+      USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM sync_document lists them.';
+  END IF;
+
+  -- By name in our schema: the argument types in the recorded signatures are tables, which may have been renamed.
+  SELECT array_agg(DISTINCT CASE WHEN f LIKE '"%'
+           THEN replace(substring(f FROM '^"((?:[^"]|"")*)"'), '""', '"')
+           ELSE substring(f FROM '^[^(]*') END)
+    INTO names
+    FROM sync_source s, jsonb_array_elements_text(s.objects -> 'functions') AS f
+   WHERE s.document = detach.document;
+  SELECT array_agg(p.oid) INTO functions
+    FROM pg_proc p
+   WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proname = ANY (names);
+
+  LOOP
+    BEGIN
+      -- By what they call, wherever they are now: a renamed or moved table, a leaf, a detached partition.
+      FOR object IN
+        SELECT t.tgrelid::regclass AS tab, t.tgname AS name
+          FROM pg_trigger t
+         WHERE t.tgfoid = ANY (functions) AND NOT t.tgisinternal AND t.tgparentid = 0
+         ORDER BY t.tgrelid, t.tgname
+      LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', object.name, object.tab);
+        dropped := dropped + 1;
+      END LOOP;
+      EXIT;
+    EXCEPTION WHEN lock_not_available THEN
+      attempt := attempt + 1;
+      IF attempt >= 30 THEN
+        RAISE EXCEPTION 'document "%" was not detached: its table is locked by another session', detach.document
+          USING ERRCODE = 'lock_not_available',
+                HINT = 'pg_blocking_pids() of a waiting session names it. Nothing was changed; try again.';
+      END IF;
+      dropped := 0;
+      PERFORM pg_sleep(random() / 5);
+    END;
+  END LOOP;
+
+  FOR view_name IN
+    SELECT s.objects ->> 'view' FROM sync_source s WHERE s.document = detach.document AND s.objects ->> 'view' IS NOT NULL
+    UNION
+    SELECT d.plan ->> 'view' FROM sync_document d WHERE d.name = detach.document AND d.plan ->> 'view' IS NOT NULL
+  LOOP
+    EXECUTE format('DROP VIEW IF EXISTS %I.%I', current_schema(), view_name);
+  END LOOP;
+  IF functions IS NOT NULL THEN
+    -- In one statement, for they may use each other.
+    EXECUTE (SELECT 'DROP FUNCTION ' || string_agg(f::regprocedure::text, ', ') FROM unnest(functions) AS f);
+  END IF;
+  DELETE FROM sync_source s WHERE s.document = detach.document;
+  PERFORM change_document_state(detach.document, 'detached', 'detached by ' || session_user);
+  RETURN dropped;
+END $$;
+COMMENT ON FUNCTION detach IS 'Emergency switch: drops our triggers, functions and view of a document, and returns the number of triggers dropped. sluice install puts them back and backfills.';
+
+-- The log -------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION create_log_partition(day date) RETURNS boolean
+LANGUAGE plpgsql SET search_path FROM CURRENT
+SET lock_timeout = '2s'
+AS $$
+DECLARE
+  partition text := 'sync_log_' || to_char(day, 'YYYYMMDD');
+BEGIN
+  IF to_regclass(partition) IS NOT NULL THEN RETURN false; END IF;
+  -- What ATTACH takes: it excludes a second creator and lets writers pass. CREATE … PARTITION OF would lock them out.
+  LOCK TABLE ONLY sync_log IN SHARE UPDATE EXCLUSIVE MODE;
+  IF to_regclass(partition) IS NOT NULL THEN RETURN false; END IF;
+  EXECUTE format('CREATE TABLE %I (LIKE sync_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition);
+  EXECUTE format('ALTER TABLE sync_log ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', partition,
+                 day || ' 00:00:00+00', (day + 1) || ' 00:00:00+00');
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION create_log_partition IS 'Creates the partition of sync_log for a day (UTC); false when it is there.';
+
+CREATE FUNCTION ensure_log_partitions(days_ahead integer DEFAULT 2) RETURNS integer
+LANGUAGE sql
+BEGIN ATOMIC
+  SELECT (count(*) FILTER (WHERE create_log_partition((clock_timestamp() AT TIME ZONE 'UTC')::date + n)))::integer
+    FROM generate_series(0, days_ahead) AS n;
+END;
+COMMENT ON FUNCTION ensure_log_partitions IS 'Creates the partitions of sync_log for today and some days ahead; returns how many were missing.';
+
+CREATE FUNCTION drop_old_log_partitions(days integer DEFAULT 7) RETURNS integer
+LANGUAGE plpgsql SET search_path FROM CURRENT
+-- DROP locks out the writers of sync_log: better tomorrow than waiting behind somebody's long query.
+SET lock_timeout = '500ms'
+AS $$
+DECLARE
+  old     record;
+  dropped integer := 0;
+BEGIN
+  IF days IS NULL OR days < 0 THEN
+    RAISE EXCEPTION 'days must be 0 or more' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  FOR old IN
+    SELECT c.relname
+      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+     WHERE i.inhparent = 'sync_log'::regclass
+       AND c.relname ~ '^sync_log_\d{8}$'
+       AND to_date(right(c.relname, 8), 'YYYYMMDD') < (clock_timestamp() AT TIME ZONE 'UTC')::date - days
+     ORDER BY c.relname
+  LOOP
+    BEGIN
+      EXECUTE format('DROP TABLE IF EXISTS %I', old.relname);
+      dropped := dropped + 1;
+    EXCEPTION WHEN lock_not_available THEN
+      RAISE WARNING 'sluice: % is in use and stays until the next cleanup', old.relname;
+    END;
+  END LOOP;
+  RETURN dropped;
+END $$;
+COMMENT ON FUNCTION drop_old_log_partitions IS 'Drops partitions of sync_log older than that many days; returns how many.';
+
+CREATE FUNCTION log_entries(entries jsonb)
+RETURNS TABLE (index text, operation text, outcome text, count bigint, bytes bigint, lag_ms double precision, took_ms double precision)
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT e.index, e.operation, e.outcome, e.count, e.bytes, e.lag_sum_ms / nullif(e.count, 0), e.took_ms
+    FROM jsonb_to_recordset(entries) AS e (index text, operation text, outcome text, count bigint, bytes bigint,
+                                           lag_sum_ms double precision, took_ms double precision);
+END;
+COMMENT ON FUNCTION log_entries IS 'Outcomes as the worker adds them up, as rows of sync_log.';
+
+CREATE FUNCTION write_log(worker text, document text, entries jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT
+SET lock_timeout = '2s'
+AS $$
+DECLARE
+  -- Fixed, so that a second attempt meets the partition that it made, also at midnight.
+  moment timestamptz := clock_timestamp();
+BEGIN
+  BEGIN
+    INSERT INTO sync_log SELECT moment, worker, document, e.* FROM log_entries(entries) AS e;
+  EXCEPTION WHEN check_violation THEN
+    PERFORM create_log_partition((moment AT TIME ZONE 'UTC')::date);
+    INSERT INTO sync_log SELECT moment, worker, document, e.* FROM log_entries(entries) AS e;
+  END;
+EXCEPTION WHEN OTHERS THEN
+  -- A batch is settled, log or no log: its documents are in Elasticsearch, and doing it all again would help nobody.
+  RAISE WARNING 'sluice: sync_log was not written: %', SQLERRM;
+END $$;
+COMMENT ON FUNCTION write_log IS 'Writes to sync_log, creates a missing partition on the spot, and never fails.';
+
+CREATE FUNCTION cleanup_old_sync_records(days integer DEFAULT 7) RETURNS TABLE (records text, removed bigint)
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+BEGIN
+  records := 'sync_log partitions';
+  removed := drop_old_log_partitions(days);
+  RETURN NEXT;
+
+  -- Eight days at least: sync_stats shows the last week.
+  records := 'sync_rollup';
+  DELETE FROM sync_rollup WHERE minute < clock_timestamp() - make_interval(days => greatest(days, 8));
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  RETURN NEXT;
+
+  -- The last one of each kind stays: when a document was last verified is worth knowing for longer.
+  records := 'sync_run';
+  DELETE FROM sync_run r
+   WHERE r.finished_at < clock_timestamp() - make_interval(days => days)
+     AND EXISTS (SELECT FROM sync_run later
+                  WHERE later.document = r.document AND later.kind = r.kind AND later.id > r.id
+                    AND later.finished_at IS NOT NULL);
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  RETURN NEXT;
+
+  records := 'sync_worker';
+  DELETE FROM sync_worker WHERE seen_at < clock_timestamp() - interval '1 day';
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION cleanup_old_sync_records IS 'Removes log, rollups, finished runs and vanished workers older than that many days. Daemons do it daily.';
+
+-- Lag -----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION lag_bounds() RETURNS double precision[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT ARRAY[5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 60000, 300000, 1800000, 7200000]::double precision[];
+END;
+COMMENT ON FUNCTION lag_bounds IS 'Upper bounds of the lag histogram in sync_rollup, in milliseconds. Changed only together with LAG_BOUNDS_MS of the program.';
+
+CREATE FUNCTION add_counts(a bigint[], b bigint[]) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT array_agg(coalesce(u.x, 0) + coalesce(u.y, 0) ORDER BY u.n) FROM unnest(a, b) WITH ORDINALITY AS u (x, y, n);
+END;
+COMMENT ON FUNCTION add_counts IS 'Adds two histograms, element by element.';
+
+CREATE AGGREGATE sum_counts(bigint[]) (sfunc = add_counts, stype = bigint[], parallel = safe);
+COMMENT ON AGGREGATE sum_counts(bigint[]) IS 'Adds histograms, element by element.';
+
+CREATE FUNCTION lag_percentile(counts bigint[], share double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT h.low + (coalesce(h.high, h.low) - h.low) * (share * h.total - (h.upto - h.count)) / h.count
+    FROM (SELECT c.count::double precision, c.n,
+                 (sum(c.count) OVER (ORDER BY c.n))::double precision AS upto,
+                 (sum(c.count) OVER ())::double precision AS total,
+                 coalesce((lag_bounds())[c.n - 1], 0) AS low,
+                 (lag_bounds())[c.n] AS high
+            FROM unnest(counts) WITH ORDINALITY AS c (count, n)) h
+   WHERE h.count > 0 AND h.upto >= share * h.total
+   ORDER BY h.n LIMIT 1;
+END;
+COMMENT ON FUNCTION lag_percentile IS 'Milliseconds within which that share of a lag histogram lies, interpolated inside its element; above the last bound, that bound. NULL when it is empty.';

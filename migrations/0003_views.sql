@@ -1,0 +1,122 @@
+-- What operators and dashboards read. Marks are counted in the queue itself, outcomes in the rollup.
+
+SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+
+CREATE VIEW sync_stats AS
+SELECT d.name AS document,
+       d.state,
+       coalesce(q.pending_keys, 0) AS pending_keys,
+       coalesce(q.parked_keys, 0) AS parked_keys,
+       q.oldest_pending_age,
+       coalesce(l.synced_minute, 0) AS synced_last_minute,
+       coalesce(r.synced_hour, 0) AS synced_last_hour,
+       coalesce(r.synced_day, 0) AS synced_last_day,
+       coalesce(r.synced_week, 0) AS synced_last_week,
+       coalesce(l.failed_minute, 0) AS failed_last_minute,
+       coalesce(r.failed_hour, 0) AS failed_last_hour,
+       coalesce(r.failed_day, 0) AS failed_last_day,
+       coalesce(r.failed_week, 0) AS failed_last_week,
+       coalesce(r.failed_hour / nullif(r.synced_hour + r.failed_hour, 0), 0)::double precision AS failure_rate,
+       r.lag_sum_ms / nullif(r.answered, 0) AS average_lag_ms,
+       lag_percentile(r.lag_counts, 0.99) AS p99_lag_ms,
+       coalesce(f.retrying, 0) AS retrying,
+       coalesce(f.dead, 0) AS dead,
+       r.last_minute AS last_synced_at
+  FROM sync_document d
+  LEFT JOIN LATERAL (
+    SELECT sum(coalesce(cardinality(m.keys), 1)) FILTER (WHERE m.lane < 2) AS pending_keys,
+           sum(coalesce(cardinality(m.keys), 1)) FILTER (WHERE m.lane = 2) AS parked_keys,
+           clock_timestamp() - min(m.created_at) FILTER (WHERE m.lane < 2) AS oldest_pending_age
+      FROM sync_queue m WHERE m.document = d.name) q ON true
+  LEFT JOIN LATERAL (
+    SELECT sum(e.count) FILTER (WHERE e.outcome = 'done') AS synced_minute,
+           sum(e.count) FILTER (WHERE e.outcome IN ('retry', 'dead')) AS failed_minute
+      FROM sync_log e WHERE e.document = d.name AND e.at > now() - interval '1 minute') l ON true
+  LEFT JOIN LATERAL (
+    SELECT sum(u.indexed + u.deleted) FILTER (WHERE u.minute > now() - interval '1 hour') AS synced_hour,
+           sum(u.indexed + u.deleted) FILTER (WHERE u.minute > now() - interval '1 day') AS synced_day,
+           sum(u.indexed + u.deleted) AS synced_week,
+           sum(u.retried + u.dead) FILTER (WHERE u.minute > now() - interval '1 hour') AS failed_hour,
+           sum(u.retried + u.dead) FILTER (WHERE u.minute > now() - interval '1 day') AS failed_day,
+           sum(u.retried + u.dead) AS failed_week,
+           sum(u.lag_sum_ms) FILTER (WHERE u.minute > now() - interval '1 hour') AS lag_sum_ms,
+           sum(u.indexed + u.deleted + u.superseded + u.retried + u.dead)
+             FILTER (WHERE u.minute > now() - interval '1 hour') AS answered,
+           sum_counts(u.lag_counts) FILTER (WHERE u.minute > now() - interval '1 hour') AS lag_counts,
+           max(u.minute) FILTER (WHERE u.indexed + u.deleted > 0) AS last_minute
+      FROM sync_rollup u WHERE u.document = d.name AND u.minute > now() - interval '7 days') r ON true
+  LEFT JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE x.state = 'retrying') AS retrying, count(*) FILTER (WHERE x.state = 'dead') AS dead
+      FROM sync_failed x WHERE x.document = d.name) f ON true;
+COMMENT ON VIEW sync_stats IS 'How each document is doing. Counts the marks of the queue: with a million of them it takes a while.';
+COMMENT ON COLUMN sync_stats.pending_keys       IS 'Keys marked and not acknowledged, repeated keys counted each time; an "everything" mark counts as one.';
+COMMENT ON COLUMN sync_stats.parked_keys        IS 'Keys in lane 2: their index is blocked.';
+COMMENT ON COLUMN sync_stats.oldest_pending_age IS 'Age of the oldest mark; NULL when nothing is pending.';
+COMMENT ON COLUMN sync_stats.synced_last_minute IS 'Operations that Elasticsearch carried out, superseded ones not counted.';
+COMMENT ON COLUMN sync_stats.failed_last_minute IS 'Operations that are to be retried or dead.';
+COMMENT ON COLUMN sync_stats.failure_rate       IS 'Failed share of the last hour, 0 to 1.';
+COMMENT ON COLUMN sync_stats.average_lag_ms     IS 'Milliseconds from mark to answer, last hour.';
+COMMENT ON COLUMN sync_stats.p99_lag_ms         IS '99 % were faster, last hour; from the histogram.';
+COMMENT ON COLUMN sync_stats.retrying           IS 'Documents of sync_failed that are tried again.';
+COMMENT ON COLUMN sync_stats.dead               IS 'Documents of sync_failed that nobody tries again.';
+COMMENT ON COLUMN sync_stats.last_synced_at     IS 'Last minute (within a week) in which an operation was carried out.';
+
+CREATE VIEW sync_hourly AS
+SELECT date_trunc('hour', u.minute) AS hour, u.document,
+       sum(u.indexed) AS indexed, sum(u.deleted) AS deleted, sum(u.superseded) AS superseded,
+       sum(u.retried) AS retried, sum(u.dead) AS dead, sum(u.bytes) AS bytes, sum(u.batches) AS batches,
+       sum(u.lag_sum_ms) / nullif(sum(u.indexed + u.deleted + u.superseded + u.retried + u.dead), 0) AS average_lag_ms,
+       lag_percentile(sum_counts(u.lag_counts), 0.99) AS p99_lag_ms
+  FROM sync_rollup u
+ GROUP BY 1, 2;
+COMMENT ON VIEW sync_hourly IS 'Outcomes per hour and document.';
+
+CREATE VIEW sync_lag AS
+SELECT u.minute, u.document,
+       sum(u.indexed + u.deleted + u.superseded + u.retried + u.dead) AS answered,
+       sum(u.lag_sum_ms) / nullif(sum(u.indexed + u.deleted + u.superseded + u.retried + u.dead), 0) AS average_ms,
+       lag_percentile(sum_counts(u.lag_counts), 0.50) AS p50_ms,
+       lag_percentile(sum_counts(u.lag_counts), 0.95) AS p95_ms,
+       lag_percentile(sum_counts(u.lag_counts), 0.99) AS p99_ms
+  FROM sync_rollup u
+ WHERE u.minute > now() - interval '1 hour'
+ GROUP BY 1, 2;
+COMMENT ON VIEW sync_lag IS 'Milliseconds from mark to answer, per minute of the last hour and document.';
+
+CREATE VIEW sync_failures AS
+SELECT f.document, f.type, f.reason,
+       count(*) AS failures,
+       count(*) FILTER (WHERE f.state = 'retrying') AS retrying,
+       count(*) FILTER (WHERE f.state = 'dead') AS dead,
+       min(f.key) AS example_key,
+       min(f.first_failed_at) AS first_failed_at,
+       max(f.last_failed_at) AS last_failed_at,
+       min(f.due_at) AS next_due_at
+  FROM sync_failed f
+ GROUP BY f.document, f.type, f.reason;
+COMMENT ON VIEW sync_failures IS 'What fails, and why: sync_failed by document, type and reason.';
+
+CREATE VIEW sync_workers AS
+SELECT w.instance, w.host, w.pid, w.version,
+       w.state <> 'stopped' AND w.seen_at > clock_timestamp() - interval '15 seconds' AS alive,
+       w.state, w.reason, w.documents, w.pauses, w.started_at, w.seen_at
+  FROM sync_worker w;
+COMMENT ON VIEW sync_workers IS 'Daemons.';
+COMMENT ON COLUMN sync_workers.alive IS 'Not stopped, and heard of within 15 seconds.';
+
+CREATE VIEW sync_runs AS
+SELECT r.id, r.kind, r.document, r.state,
+       CASE WHEN r.state = 'done' THEN 1
+            WHEN r.total > 0 THEN least(r.processed::double precision / r.total, 1) END AS progress,
+       r.total, r.walked, r.processed, r.created, r.updated, r.deleted, r.failed,
+       t.elapsed AS duration,
+       r.processed / nullif(extract(epoch FROM t.elapsed), 0)::double precision AS per_second,
+       CASE WHEN r.state = 'running' AND r.processed > 0
+            THEN t.elapsed * (greatest(r.total - r.processed, 0)::double precision / r.processed) END AS time_left,
+       r.worker, r.requested_by, r.reason, r.error, r.options, r.requested_at, r.started_at, r.finished_at
+  FROM sync_run r
+ CROSS JOIN LATERAL (SELECT coalesce(r.finished_at, clock_timestamp()) - r.started_at AS elapsed) t;
+COMMENT ON VIEW sync_runs IS 'Long runs, with their pace.';
+COMMENT ON COLUMN sync_runs.progress   IS 'Share of the total that is acknowledged, 0 to 1; NULL while the total is not known.';
+COMMENT ON COLUMN sync_runs.per_second IS 'Keys acknowledged per second since it started.';
+COMMENT ON COLUMN sync_runs.time_left  IS 'At the present pace.';

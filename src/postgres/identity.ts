@@ -1,0 +1,33 @@
+import { escapeIdentifier } from 'pg'
+import type { Identity, Queryable } from './types.ts'
+import { timelineSql } from './version.ts'
+
+/** Which server this is. Needs no privilege; raises on a replica. */
+export async function readIdentity(db: Queryable): Promise<Identity> {
+  const { rows } = await db.query<{ system_identifier: string; timeline: string }>(
+    `SELECT system_identifier::text, ${timelineSql} AS timeline FROM pg_control_system()`,
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error('pg_control_system() returned no row')
+  return { systemIdentifier: row.system_identifier, timeline: row.timeline }
+}
+
+/**
+ * Compares the server with the one last worked on, and remembers it. `changed` (failover, restore, copy) must queue a
+ * verify of every document (invariant 5): in the same transaction, or a crash in between forgets it.
+ */
+export async function rememberIdentity(db: Queryable, schema: string): Promise<'same' | 'first' | 'changed'> {
+  const { systemIdentifier, timeline } = await readIdentity(db)
+  const { rows } = await db.query<{ inserted: boolean }>(
+    // Of several daemons only one changes the row: the others wait for its commit and find it equal.
+    `INSERT INTO ${escapeIdentifier(schema)}.sync_identity AS known (system_identifier, timeline) VALUES ($1, $2)
+     ON CONFLICT (only_row) DO UPDATE
+       SET system_identifier = excluded.system_identifier, timeline = excluded.timeline, changed_at = clock_timestamp()
+       WHERE (known.system_identifier, known.timeline) <> (excluded.system_identifier, excluded.timeline)
+     RETURNING xmax = 0 AS inserted`,
+    [systemIdentifier, timeline],
+  )
+  const [written] = rows
+  if (written === undefined) return 'same'
+  return written.inserted ? 'first' : 'changed'
+}

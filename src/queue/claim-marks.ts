@@ -1,0 +1,88 @@
+import { escapeIdentifier, escapeLiteral, type PoolClient, type QueryResultRow } from 'pg'
+import { lastResult, rollback, setLocal } from '../postgres/transaction.ts'
+import { timelineSql } from '../postgres/version.ts'
+import { takeClaimLock } from './claim-lock.ts'
+import type { Claim, Lane, Mark, MarkOp } from './types.ts'
+
+export interface ClaimRequest {
+  readonly document: string
+  readonly lane: Lane
+  /** The claim ends before the mark that would exceed this; one mark (up to 500 keys) is always taken. */
+  readonly maxKeys: number
+  /** A stuck process is cut off, and its marks are free again, after idling this long in the claim. */
+  readonly idleTimeoutMs: number
+}
+
+interface MarkRow extends QueryResultRow {
+  readonly timeline: string
+  readonly id: string
+  readonly source: string
+  readonly keys: string[] | null
+  readonly op: MarkOp
+  readonly origin: string
+  readonly target: string | null
+  readonly run_id: string | null
+  readonly age_ms: number
+}
+
+/**
+ * Opens the claim: a transaction that holds marks taken out of the queue until it is settled or given back
+ * (invariant 9). Null when there is nothing to take; the transaction is closed then.
+ *
+ * One round trip of three statements in the simple protocol (PgBouncer keeps no prepared statements, so nothing is
+ * lost by it). The lock is taken in a statement before the one that looks at the queue: a claim that is not among its
+ * holders at a moment sees all marks committed before that moment.
+ *
+ * `synchronous_commit = off`: the commit of a settled batch need not wait for the disk. If a crash undoes it, the marks
+ * are there again with all it wrote undone, and the documents are indexed once more. Versions are drawn elsewhere.
+ *
+ * Rides the primary key (document, lane, id). Measured at one million marks of ten documents, Postgres 18 on two shared
+ * cores, begin and rollback included, median of 30:
+ *
+ *     1,000 marks of one key                    3.0 ms   (bounded by marks instead of keys, the floor: 2.7 ms)
+ *     2 of 20,000 marks of 500 keys             0.4 ms
+ *     the same, window function over a LIMIT    5.4 ms   (and it locks 1,000 marks to take 2)
+ *     cursor that locks one mark at a time      5.9 ms   for 1,000 marks (and keeps one mark too many locked)
+ */
+export async function claimMarks(
+  client: PoolClient,
+  schema: string,
+  { document, lane, maxKeys, idleTimeoutMs }: ClaimRequest,
+): Promise<Claim | null> {
+  try {
+    const rows = lastResult(
+      await client.query<MarkRow>(
+        `BEGIN;
+         ${setLocal(['idle_in_transaction_session_timeout', String(Math.ceil(idleTimeoutMs))])};
+         ${setLocal(['synchronous_commit', 'off'])};
+         SELECT ${takeClaimLock(schema)};
+         SELECT ${timelineSql} AS timeline, id::text, source, keys, op, origin::text, target, run_id::text,
+                (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
+           FROM ${escapeIdentifier(schema)}.claim(${escapeLiteral(document)}, ${Number(lane)}::smallint, ${Math.trunc(maxKeys)}) AS mark
+          ORDER BY mark.id`,
+      ),
+    )?.rows
+    const [first] = rows ?? []
+    if (rows === undefined || first === undefined) {
+      await client.query('ROLLBACK')
+      return null
+    }
+    return { document, lane, marks: rows.map(markOf), timeline: first.timeline }
+  } catch (error) {
+    await rollback(client)
+    throw error
+  }
+}
+
+function markOf(row: MarkRow): Mark {
+  return {
+    id: row.id,
+    source: row.source,
+    keys: row.keys,
+    op: row.op,
+    origin: row.origin,
+    target: row.target,
+    runId: row.run_id,
+    ageMs: Math.max(0, row.age_ms),
+  }
+}

@@ -1,0 +1,44 @@
+import { escapeIdentifier } from 'pg'
+import type { Queryable } from '../postgres/types.ts'
+
+/** Of one call; the next comes a second later. */
+const maxKeys = 5_000
+
+/**
+ * Marks the keys whose retry is due, and returns how many. Up to a hundred of a document go into the interactive lane:
+ * single failures are near to their change; more are a backlog, and bulk. They are due again in ten minutes (as long
+ * as the longest backoff), so that a mark that still waits in the queue is not written twice; its outcome sets the time
+ * anew or erases the row. SKIP LOCKED: every daemon may call this at once. Rides sync_failed_due; 0.1 ms when none is due.
+ */
+export async function requeueDueFailures(
+  db: Queryable,
+  schema: string,
+  documents: readonly string[],
+): Promise<number> {
+  if (documents.length === 0) return 0
+  const s = escapeIdentifier(schema)
+  const { rows } = await db.query<{ keys: number }>(
+    `WITH due AS (
+       UPDATE ${s}.sync_failed
+          SET due_at = now() + interval '10 minutes'
+        WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM ${s}.sync_failed
+                 WHERE state = 'retrying' AND due_at <= now() AND document = ANY ($1)
+                 ORDER BY due_at LIMIT ${maxKeys} FOR UPDATE SKIP LOCKED))
+       RETURNING document, key, target, origin
+     ), grouped AS (
+       SELECT *, count(*) OVER (PARTITION BY document) AS of_document,
+              (row_number() OVER (PARTITION BY document, target, origin ORDER BY key) - 1) / 500 AS chunk
+         FROM due
+     ), marked AS (
+       INSERT INTO ${s}.sync_queue (document, lane, keys, op, origin, target)
+       SELECT document, CASE WHEN of_document > 100 THEN 1 ELSE 0 END, array_agg(key ORDER BY key), 'retry', origin,
+              nullif(target, '')
+         FROM grouped
+        GROUP BY document, of_document, target, origin, chunk
+     )
+     SELECT count(*)::integer AS keys FROM due`,
+    [documents],
+  )
+  return rows[0]?.keys ?? 0
+}

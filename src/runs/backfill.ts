@@ -1,0 +1,47 @@
+import { inTransaction } from '../postgres/transaction.ts'
+import { advance } from './advance.ts'
+import type { RunWork } from './context.ts'
+import { estimateTotal } from './estimate.ts'
+import { hasFilter, readFilter } from './filter.ts'
+import { isDrained, waitFor } from './pacing.ts'
+import { READ_SETTINGS } from './read-settings.ts'
+import type { Run } from './types.ts'
+import { walkRows } from './walk.ts'
+import { tableSource, viewSource, type WalkSource } from './walk-source.ts'
+
+/**
+ * A backfill only marks; the pipeline does the rest, on all daemons. Steps: walk → drain. It is done when no mark of
+ * its own is left in the queue: then each of its keys is in the index, superseded by something newer, or in
+ * `sync_failed`. Returns what it has to report, or null.
+ *
+ * Its marks carry the origin of the chunk that wrote them, not the run's: they stand for no one's change, and an
+ * application that waits for its own write should not wait for a backfill that began before it.
+ */
+export async function backfill(work: RunWork, run: Run): Promise<string | null> {
+  const source = await backfillSource(work, run)
+  const begun = run.cursor === null ? await begin(work, run, source) : run
+  const walked = await walkRows(work, begun, { source, origin: null })
+  await waitFor(work.pool, work.schema, walked, work.signal, isDrained)
+  return walked.cursor?.warning ?? null
+}
+
+async function backfillSource({ pool, schema, plan }: RunWork, run: Run): Promise<WalkSource> {
+  if (!hasFilter(run.options)) return viewSource(plan, schema)
+  // Read again though the request was checked: it may have come by SQL, and the catalog may have changed.
+  const { conditions } = await readFilter(pool, plan, run.options, run.requestedAt)
+  return tableSource(plan, conditions)
+}
+
+function begin({ pool, schema }: RunWork, run: Run, source: WalkSource): Promise<Run> {
+  return inTransaction(
+    pool,
+    async (client) => {
+      const { total, counted } = await estimateTotal(client, source)
+      return advance(client, schema, run, {
+        to: { step: 'walk', after: null, counted, warning: null },
+        total,
+      })
+    },
+    { settings: READ_SETTINGS },
+  )
+}

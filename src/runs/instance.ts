@@ -1,0 +1,66 @@
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import type { Settings } from '../config/types.ts'
+import { connectElasticsearch, type Elasticsearch } from '../elasticsearch/client.ts'
+import { createPool } from '../postgres/connect.ts'
+import { Daemon, type DaemonOptions } from '../sync/daemon.ts'
+import { RunLoop } from './run-loop.ts'
+
+export interface InstanceOptions {
+  readonly settings: Settings
+  readonly log: Logger
+  readonly onBatch?: DaemonOptions['onBatch']
+}
+
+/** Two connections for each batch in flight (claim, work), and a few for polling, chores and runs. */
+const OTHER_CONNECTIONS = 4
+
+/**
+ * One instance of sluice: the daemon and the runs it carries, on connections of its own. What `sluice run`
+ * starts, and what a command that has to do the work itself starts for a while.
+ */
+export class Instance {
+  readonly daemon: Daemon
+  readonly #runs: RunLoop
+  readonly #pool: pg.Pool
+  readonly #elasticsearch: Elasticsearch
+  #stopping: Promise<void> | undefined
+
+  constructor({ settings, log, onBatch }: InstanceOptions) {
+    const { limits, instance, schema } = settings
+    const max = 2 * limits.concurrency + OTHER_CONNECTIONS
+    this.#pool = createPool(settings.postgres, { max, applicationName: `sluice ${instance}` })
+    this.#elasticsearch = connectElasticsearch(settings.elasticsearch, {
+      requestTimeoutMs: limits.requestTimeout,
+    })
+    const shared = { pool: this.#pool, elasticsearch: this.#elasticsearch, log }
+    this.daemon = new Daemon({ settings, ...shared, ...(onBatch === undefined ? {} : { onBatch }) })
+    this.#runs = new RunLoop({ ...shared, schema, instance, plans: this.daemon.plans })
+  }
+
+  start(): void {
+    this.daemon.start()
+    this.#runs.start()
+  }
+
+  /** Resolves when it has stopped; rejects when it cannot go on (a schema newer than this program). */
+  get finished(): Promise<void> {
+    return this.daemon.finished
+  }
+
+  /** Finishes the batches under way (within SHUTDOWN_TIMEOUT), releases its runs and closes its connections. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  /** Stops at once: connections are cut, and Postgres puts the marks of unfinished batches back. */
+  abort(): void {
+    this.daemon.abort()
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all([this.#runs.stop(), this.daemon.stop()])
+    await Promise.all([this.#pool.end(), this.#elasticsearch.close()])
+  }
+}

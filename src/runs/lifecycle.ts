@@ -1,0 +1,218 @@
+import { escapeIdentifier } from 'pg'
+import type { Queryable } from '../postgres/types.ts'
+import { readRun } from './read-runs.ts'
+import { type RunRow, runColumns, runOf } from './run-row.ts'
+import type { Run, RunCursor, RunKind } from './types.ts'
+
+/**
+ * The states of a run, and who moves it:
+ *
+ *     requested ──take──▶ running ──finish──▶ done | failed
+ *         │               │  ▲ └──cancel──▶ cancelling ──finish──▶ cancelled
+ *         │               └──┘ take over                              ▲
+ *         └──────────────────────────────cancel───────────────────────┘
+ *
+ * - `requested`: a row that a command, install or the pipeline inserted (queue/request-run). Nothing of it is done yet.
+ * - `running`: the instance named in `worker` executes it and renews `heartbeat_at`. When the heartbeat is STALE_AFTER
+ *   old by the database's clock (invariant 14), that instance is dead or cut off, and any other takes the run over and
+ *   goes on from its cursor. A worker that leaves a run in good order (its daemon shuts down, or the document is paused)
+ *   releases it: no worker, and a heartbeat so old that it can be taken over at once. It does not go back to
+ *   `requested`: a TRUNCATE that meets a verify in that state relies on it not having begun.
+ * - `cancelling`: the worker is asked to stop, and finishes it. Without a living worker, whoever cancels or takes it does.
+ * - `done`, `failed`, `cancelled`: final, and never left again. Whatever the end, a verify asked for meanwhile
+ *   (`verify_after`) is requested in the same statement: between two statements a crash could lose it.
+ *
+ * Every change by a worker states that the run is still its own (`worker`, `state`, and for the cursor its old value):
+ * one that was taken for dead wakes up, touches no row, and stops. At most one of the first three is active for a
+ * document: the unique index sync_run_one_at_a_time sees to it.
+ */
+
+/** Three heartbeats missed. As long as a daemon counts as alive (sync_worker.seen_at). */
+const STALE_AFTER = "interval '15 seconds'"
+
+/** Kinds that this program can execute; a run of another kind waits for a daemon that knows it (rolling deploys). */
+export const EXECUTED_KINDS = ['backfill', 'verify'] as const satisfies readonly RunKind[]
+
+/**
+ * Takes the oldest run that is requested or abandoned, of one of these documents; null when there is none.
+ * A run whose document is paused or detached stays where it is, for its marks would not be drained.
+ * Rides sync_run_one_at_a_time, which holds the few active runs only. SKIP LOCKED: two daemons that poll at the same
+ * moment take two runs, or one takes none. An abandoned `cancelling` run keeps its state: it is taken to be finished.
+ */
+export async function takeRun(
+  db: Queryable,
+  schema: string,
+  instance: string,
+  documents: readonly string[],
+): Promise<Run | null> {
+  const s = escapeIdentifier(schema)
+  const { rows } = await db.query<RunRow>(
+    `UPDATE ${s}.sync_run r
+        SET state = CASE r.state WHEN 'requested' THEN 'running' ELSE r.state END,
+            worker = $1,
+            started_at = coalesce(r.started_at, clock_timestamp()),
+            heartbeat_at = clock_timestamp()
+      WHERE r.id = (
+              SELECT c.id
+                FROM ${s}.sync_run c
+                JOIN ${s}.sync_document d ON d.name = c.document
+               WHERE c.document = ANY ($2)
+                 AND c.kind = ANY ($3)
+                 AND c.state IN ('requested', 'running', 'cancelling')
+                 AND (d.state = 'active' OR c.state = 'cancelling')
+                 AND (c.state = 'requested' OR c.heartbeat_at < clock_timestamp() - ${STALE_AFTER})
+               ORDER BY c.id
+               LIMIT 1
+                 FOR UPDATE OF c SKIP LOCKED)
+      RETURNING ${runColumns('r')}`,
+    [instance, documents, EXECUTED_KINDS],
+  )
+  const [row] = rows
+  return row === undefined ? null : runOf(row)
+}
+
+/** Renews the heartbeat of this instance's runs; returns those that are still its own, with their state. */
+export async function heartbeatRuns(
+  db: Queryable,
+  schema: string,
+  instance: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, 'running' | 'cancelling'>> {
+  const { rows } = await db.query<{ id: string; state: 'running' | 'cancelling' }>(
+    `UPDATE ${escapeIdentifier(schema)}.sync_run
+        SET heartbeat_at = clock_timestamp()
+      WHERE id = ANY ($1::bigint[]) AND worker = $2 AND state IN ('running', 'cancelling')
+      RETURNING id::text, state`,
+    [ids, instance],
+  )
+  return new Map(rows.map(({ id, state }) => [id, state]))
+}
+
+/** What a step of a run changes besides its cursor. */
+export interface Advance {
+  readonly to: RunCursor
+  /** Keys marked by this step. */
+  readonly walked?: number
+  readonly total?: number
+  /** Starts the count of walked keys anew: a step that is not resumable begins again. */
+  readonly restart?: boolean
+}
+
+/**
+ * Moves the cursor, in the caller's transaction, together with the marks it stands for. False when the run is no
+ * longer the caller's, is being cancelled, or has been moved by someone else: the caller must roll back.
+ */
+export async function advanceRun(
+  db: Queryable,
+  schema: string,
+  run: Pick<Run, 'id' | 'worker' | 'cursor'>,
+  advance: Advance,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE ${escapeIdentifier(schema)}.sync_run
+        SET cursor = $4,
+            walked = CASE WHEN $5 THEN 0 ELSE walked END + $6::bigint,
+            total = coalesce($7::bigint, total)
+      WHERE id = $1 AND worker = $2 AND state = 'running' AND cursor IS NOT DISTINCT FROM $3::jsonb`,
+    [
+      run.id,
+      run.worker,
+      run.cursor === null ? null : JSON.stringify(run.cursor),
+      JSON.stringify(advance.to),
+      advance.restart ?? false,
+      advance.walked ?? 0,
+      advance.total ?? null,
+    ],
+  )
+  return rowCount === 1
+}
+
+/** Leaves the run with its cursor, so that another daemon goes on at once. False when it is not this worker's to release. */
+export async function releaseRun(
+  db: Queryable,
+  schema: string,
+  run: Pick<Run, 'id' | 'worker'>,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE ${escapeIdentifier(schema)}.sync_run
+        SET worker = NULL, heartbeat_at = '-infinity'
+      WHERE id = $1 AND worker = $2 AND state = 'running'`,
+    [run.id, run.worker],
+  )
+  return rowCount === 1
+}
+
+/** How a run ends. `error` of a run that is done is what it has to report. */
+export interface Ending {
+  readonly state: 'done' | 'failed' | 'cancelled'
+  readonly error: string | null
+}
+
+/**
+ * Ends a run of this worker; null when it is no longer its own. A cancel that came too late, when all was done,
+ * does not undo the run: it is done.
+ */
+export async function finishRun(
+  db: Queryable,
+  schema: string,
+  run: Pick<Run, 'id' | 'worker'>,
+  ending: Ending,
+): Promise<Run | null> {
+  return changeState(
+    db,
+    schema,
+    'state = $3, error = $4, finished_at = clock_timestamp()',
+    "r.worker = $2 AND r.state IN ('running', 'cancelling')",
+    [run.id, run.worker, ending.state, ending.error],
+  )
+}
+
+/**
+ * Cancels a run: at once when nobody executes it (still requested, or its worker is dead), otherwise by asking its
+ * worker. Returns the run as it stands then, null when there is none of that id. Marks already written stay: they are
+ * few (the walk is bounded) and true whoever asked for them.
+ */
+export async function cancelRun(db: Queryable, schema: string, id: string): Promise<Run | null> {
+  const unattended = `(r.state = 'requested' OR r.heartbeat_at < clock_timestamp() - ${STALE_AFTER})`
+  const changed = await changeState(
+    db,
+    schema,
+    `state = CASE WHEN ${unattended} THEN 'cancelled' ELSE 'cancelling' END,
+     finished_at = CASE WHEN ${unattended} THEN clock_timestamp() END`,
+    "r.state IN ('requested', 'running', 'cancelling')",
+    [id],
+  )
+  return changed ?? readRun(db, schema, id)
+}
+
+/**
+ * The one way into a final state. One statement: changes run $1; if that ended it, requests the verify that was asked
+ * for meanwhile (the INSERT reads the UPDATE's output, so the unique index sees the old run ended); and if it is a run
+ * that sluice itself asked for and it failed, leaves an alarm, because nobody watches it.
+ */
+async function changeState(
+  db: Queryable,
+  schema: string,
+  set: string,
+  where: string,
+  values: readonly unknown[],
+): Promise<Run | null> {
+  const s = escapeIdentifier(schema)
+  const { rows } = await db.query<RunRow>(
+    `WITH changed AS (
+       UPDATE ${s}.sync_run r SET ${set} WHERE r.id = $1 AND ${where} RETURNING r.*
+     ), verify AS (
+       INSERT INTO ${s}.sync_run (kind, document, origin, requested_by, reason)
+       SELECT 'verify', c.document, c.verify_after, 'sluice', 'asked for while run ' || c.id || ' was under way'
+         FROM changed c WHERE c.finished_at IS NOT NULL AND c.verify_after IS NOT NULL
+     ), alarm AS (
+       UPDATE ${s}.sync_document d
+          SET alarm = format('%s run %s (%s) failed: %s', c.kind, c.id, c.reason, c.error)
+         FROM changed c WHERE d.name = c.document AND c.state = 'failed' AND c.reason IS NOT NULL
+     )
+     SELECT ${runColumns('c')} FROM changed c`,
+    values,
+  )
+  const [row] = rows
+  return row === undefined ? null : runOf(row)
+}

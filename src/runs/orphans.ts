@@ -1,0 +1,109 @@
+import type { Pool } from 'pg'
+import { quoteTable } from '../catalog/quote.ts'
+import { encodeKey, partsOfId } from '../documents/keys.ts'
+import type { DocumentPlan } from '../documents/types.ts'
+import { sqlState } from '../postgres/connect.ts'
+import { inTransaction } from '../postgres/transaction.ts'
+import { READ_SETTINGS } from './read-settings.ts'
+
+/** What a page of ids from an index comes down to. */
+export interface Orphans {
+  /** Keys that have no row in the document's view. */
+  readonly keys: readonly string[]
+  /** Ids that cannot be a key of this document at all: someone else wrote them. */
+  readonly foreign: readonly string[]
+}
+
+interface Candidate {
+  readonly id: string
+  readonly parts: readonly string[]
+}
+
+/** Which ids of an index have no row: one statement for a page. */
+export async function findOrphans(
+  pool: Pool,
+  plan: DocumentPlan,
+  schema: string,
+  ids: readonly string[],
+): Promise<Orphans> {
+  const candidates: Candidate[] = []
+  const foreign: string[] = []
+  for (const id of ids) {
+    const parts = partsOfId(id, plan.idParts)
+    if (parts === null || !parts.every((part, n) => mayBe(part, plan.key[n]?.type))) foreign.push(id)
+    else candidates.push({ id, parts })
+  }
+  const sql = missingSql(plan, schema)
+  const keys = await inHalves(candidates, foreign, (some) =>
+    inTransaction(pool, (client) => missing(client, sql, some, plan.idParts), { settings: READ_SETTINGS }),
+  )
+  return { keys, foreign }
+}
+
+const WHOLE_NUMBER = /^-?\d+$/
+const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/
+const SHAPES: Readonly<Record<string, RegExp>> = {
+  'pg_catalog.int2': WHOLE_NUMBER,
+  'pg_catalog.int4': WHOLE_NUMBER,
+  'pg_catalog.int8': WHOLE_NUMBER,
+  'pg_catalog.uuid': UUID,
+}
+
+/**
+ * Whether a part has the shape of its type. Only the common key types, and only to save statements: whatever
+ * passes and is refused by Postgres all the same (9999999999 as an integer) is found by halving.
+ */
+function mayBe(part: string, type: string | undefined): boolean {
+  const shape = type === undefined ? undefined : SHAPES[type]
+  return shape === undefined || shape.test(part)
+}
+
+/**
+ * The exact text of the key decides, as in the pipeline: '007' is not the document of row 7, though it casts to it.
+ * $n: the parts of all candidates; the last parameter: their keys.
+ */
+function missingSql(plan: DocumentPlan, schema: string): string {
+  const parts = plan.key.slice(0, plan.idParts)
+  const arrays = parts.map((_, n) => `$${n + 1}::text[]`).join(', ')
+  const names = parts.map((_, n) => `p${n + 1}`).join(', ')
+  const same = parts.map(({ type }, n) => `w.key_${n + 1} = c.p${n + 1}::${type}`).join(' AND ')
+  return `
+    SELECT c.key
+      FROM unnest(${arrays}, $${parts.length + 1}::text[]) AS c (${names}, key)
+     WHERE NOT EXISTS (
+       SELECT FROM ${quoteTable({ schema, name: plan.view })} w WHERE ${same} AND w.key = c.key)`
+}
+
+async function missing(
+  client: { query: Pool['query'] },
+  sql: string,
+  candidates: readonly Candidate[],
+  idParts: number,
+): Promise<string[]> {
+  const columns = Array.from({ length: idParts }, (_, n) => candidates.map(({ parts }) => parts[n]))
+  const keys = candidates.map(({ parts }) => encodeKey(parts))
+  const { rows } = await client.query<{ key: string }>(sql, [...columns, keys])
+  return rows.map(({ key }) => key)
+}
+
+/** A part that its type refuses (class 22) fails the page: halving finds the ids to blame, and they are foreign. */
+async function inHalves(
+  candidates: readonly Candidate[],
+  foreign: string[],
+  find: (some: readonly Candidate[]) => Promise<string[]>,
+): Promise<string[]> {
+  const [first] = candidates
+  if (first === undefined) return []
+  try {
+    return await find(candidates)
+  } catch (error) {
+    if (sqlState(error)?.startsWith('22') !== true) throw error
+    if (candidates.length === 1) {
+      foreign.push(first.id)
+      return []
+    }
+    const middle = Math.ceil(candidates.length / 2)
+    const head = await inHalves(candidates.slice(0, middle), foreign, find)
+    return [...head, ...(await inHalves(candidates.slice(middle), foreign, find))]
+  }
+}

@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Queryable } from '../postgres/types.ts'
+import { assertOurs } from './interrupted.ts'
+import { readStanding, type Standing } from './standing.ts'
+import type { Run } from './types.ts'
+
+/**
+ * Most keys of one run in the queue. Half a second of work at full speed (40,000 documents/s), so the workers never
+ * run dry between two looks; and little enough that a cancel takes effect at once, that the queue stays in memory,
+ * and that bulk marks of the application wait half a second at most behind a walk of any length.
+ */
+export const MAX_PENDING_KEYS = 20_000
+
+/** Keys marked in one transaction: ten array marks, some 10 ms. */
+export const CHUNK_KEYS = 5_000
+
+/** An array mark holds up to 500 keys (FACTS: a row per key costs the queue four times as much). */
+export const KEYS_PER_MARK = 500
+
+const FIRST_LOOK_MS = 25
+const LAST_LOOK_MS = 500
+
+/**
+ * Milliseconds before the `attempt`th look (0, 1, …) at how far the marks have drained: doubling from 25 to 500, and
+ * never less than ten times what the last look took, so that looking never costs more than a tenth of a connection.
+ */
+export function lookDelay(attempt: number, tookMs: number): number {
+  return Math.max(Math.min(LAST_LOOK_MS, FIRST_LOOK_MS * 2 ** attempt), 10 * tookMs)
+}
+
+/**
+ * Looks until `reached` holds; throws RunInterrupted as soon as the run is cancelled, lost or the signal aborts.
+ * `timeoutMs`: gives up waiting (without an error) after so long.
+ */
+export async function waitFor(
+  db: Queryable,
+  schema: string,
+  run: Pick<Run, 'id' | 'worker'>,
+  signal: AbortSignal,
+  reached: (standing: Standing) => boolean,
+  timeoutMs = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  const began = performance.now()
+  for (let attempt = 0; ; attempt++) {
+    signal.throwIfAborted()
+    const before = performance.now()
+    const standing = await readStanding(db, schema, run.id)
+    assertOurs(run, standing)
+    const now = performance.now()
+    if (reached(standing) || now - began > timeoutMs) return
+    await sleep(lookDelay(attempt, now - before), signal)
+  }
+}
+
+/** True when another chunk fits. */
+export function hasRoom(standing: Standing): boolean {
+  return standing.pendingKeys + CHUNK_KEYS <= MAX_PENDING_KEYS
+}
+
+/** True when every mark of the run is answered and settled. */
+export function isDrained(standing: Standing): boolean {
+  return standing.pendingMarks === 0
+}
+
+/** Waits, or throws the signal's reason (a RunInterrupted) as soon as it aborts. */
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  }
+}

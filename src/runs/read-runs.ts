@@ -1,0 +1,35 @@
+import { escapeIdentifier } from 'pg'
+import type { Queryable } from '../postgres/types.ts'
+import { type RunRow, runColumns, runOf } from './run-row.ts'
+import type { Run } from './types.ts'
+
+export interface RunFilter {
+  readonly id?: string
+  readonly document?: string
+  /** Only runs that are requested, running or cancelling. */
+  readonly active?: boolean
+  /** At most so many, the newest first. Default 50. */
+  readonly limit?: number
+}
+
+/** Runs, the newest first. Without a filter it rides the primary key backwards and stops at the limit. */
+export async function readRuns(db: Queryable, schema: string, filter: RunFilter = {}): Promise<Run[]> {
+  const { id = null, document = null, active = false, limit = 50 } = filter
+  const { rows } = await db.query<RunRow>(
+    `SELECT ${runColumns('r')}
+       FROM ${escapeIdentifier(schema)}.sync_run r
+      WHERE ($1::bigint IS NULL OR r.id = $1)
+        AND ($2::text IS NULL OR r.document = $2)
+        AND (NOT $3 OR r.state IN ('requested', 'running', 'cancelling'))
+      ORDER BY r.id DESC
+      LIMIT $4`,
+    [id, document, active, limit],
+  )
+  return rows.map(runOf)
+}
+
+/** One run, or null when there is none of that id. */
+export async function readRun(db: Queryable, schema: string, id: string): Promise<Run | null> {
+  const [run] = await readRuns(db, schema, { id, limit: 1 })
+  return run ?? null
+}

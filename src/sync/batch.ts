@@ -1,0 +1,185 @@
+import type pg from 'pg'
+import type { Limits } from '../config/types.ts'
+import type { DocumentPlan } from '../documents/types.ts'
+import { cutByBytes } from '../elasticsearch/bulk.ts'
+import type { Operation } from '../elasticsearch/types.ts'
+import { assertClaimLives } from '../queue/assert-claim-lives.ts'
+import { claimMarks } from '../queue/claim-marks.ts'
+import { giveBack } from '../queue/give-back.ts'
+import { readTargets } from '../queue/read-targets.ts'
+import type { BatchKey, Claim, Lane, Target } from '../queue/types.ts'
+import { draw } from './draw.ts'
+import { encodeOperations } from './encode.ts'
+import { expandMarks } from './expand.ts'
+import { loadDocuments } from './load.ts'
+import { Obstructed, obstacleOf } from './obstacle.ts'
+import { Outcomes } from './outcomes.ts'
+import { type BulkSender, sendOperations } from './send.ts'
+import { settle } from './settle.ts'
+import type { SliceSizer } from './slice-sizer.ts'
+import type { Tally } from './tally.ts'
+import type { BatchResult } from './types.ts'
+
+export interface BatchContext {
+  readonly schema: string
+  /** Name of this daemon, for the log. */
+  readonly instance: string
+  readonly limits: Limits
+  readonly pool: pg.Pool
+  readonly elasticsearch: BulkSender
+  /** Timeline of the server that the daemon has joined, or null while it is between two. */
+  readonly timeline: () => string | null
+}
+
+export interface BatchRequest {
+  readonly plan: DocumentPlan
+  readonly lane: Lane
+  readonly sizer: SliceSizer
+  /** Outcomes of earlier batches that are due in the log with this batch's settlement; null: not yet. */
+  readonly dueLog: Tally | null
+}
+
+/** A claim is given back after this long, whatever is left of it: what is done is settled, the rest is marked again. */
+const CLAIM_LIFE_MS = 60_000
+
+/**
+ * One batch: marks in, state out. Eight steps in this order, which is what makes it correct (invariant 3):
+ *
+ *     claim → version → expand → load → encode → send → classify → settle
+ *
+ * The claim is a transaction on a connection of its own that touches only our tables; whatever goes wrong
+ * before the settlement's commit, its rollback puts the marks back (invariants 8 and 9). Version and load
+ * use a second connection. Nothing is thrown: an obstacle is a result.
+ */
+export async function runBatch(context: BatchContext, request: BatchRequest): Promise<BatchResult> {
+  const { schema, limits, pool } = context
+  const { plan, lane, sizer } = request
+  let claims: pg.PoolClient | undefined
+  let work: pg.PoolClient | undefined
+  let healthy = false
+  try {
+    claims = await pool.connect()
+    // 1. claim
+    const idleTimeoutMs = limits.requestTimeout + CLAIM_LIFE_MS
+    const claim = await claimMarks(claims, schema, {
+      document: plan.document,
+      lane,
+      maxKeys: limits.batchSize,
+      idleTimeoutMs,
+    })
+    if (claim === null) {
+      healthy = true
+      return { outcome: 'empty' }
+    }
+    const claimedAt = performance.now()
+    const over = () => performance.now() - claimedAt > CLAIM_LIFE_MS
+
+    // 2. version: durable before it is used, drawn after the claim; the targets are read after the claim, too
+    work = await pool.connect()
+    const version = await draw(work, schema)
+    assertSameServer(claim.timeline, version.timeline)
+    assertSameServer(claim.timeline, context.timeline())
+    const targets = await readTargets(work, schema, plan.document)
+    assertTargets(targets, plan)
+
+    // 3. expand
+    const { keys, everything } = expandMarks(claim.marks)
+
+    const outcomes = new Outcomes(keys)
+    for (let start = 0; start < keys.length; ) {
+      const slice = keys.slice(start, start + sizer.keys(limits.batchBytes))
+      start += slice.length
+      if (over()) {
+        outcomes.giveBack(slice)
+        continue
+      }
+      // 4. load
+      const loaded = await loadDocuments(work, plan, slice.map(keyText), limits.requestTimeout)
+      assertSameServer(claim.timeline, loaded.timeline)
+      outcomes.impossible(loaded.failures)
+
+      // 5. encode
+      const readable = without(slice, loaded.failures)
+      const encoded = encodeOperations(plan, readable, loaded.documents, targets)
+      outcomes.impossible(encoded.failures)
+      sizer.observe(slice.length, encoded.operations)
+
+      for (const operations of cutByBytes(encoded.operations, limits.batchBytes)) {
+        if (over()) {
+          outcomes.giveBack(keysOf(operations, slice))
+          continue
+        }
+        // 6. send, 7. classify
+        const connection = claims
+        const sent = await sendOperations(context.elasticsearch, operations, version.version, () =>
+          assertClaimLives(connection),
+        )
+        if (sent.outcome === 'obstacle') throw new Obstructed(sent.obstacle)
+        const blocked = sent.verdicts.find((verdict) => verdict.outcome === 'blocked')
+        if (blocked !== undefined) throw new Obstructed({ scope: 'document', ...blocked })
+        const elapsedMs = performance.now() - claimedAt
+        outcomes.answered(operations, sent.verdicts, { elapsedMs, tookMs: sent.tookMs })
+      }
+    }
+
+    // 8. settle: the commit is the acknowledgement
+    const result = await settle(context, {
+      claims,
+      work,
+      claim,
+      version,
+      outcomes,
+      everything,
+      dueLog: request.dueLog,
+    })
+    healthy = true
+    return { ...result, full: claimedKeys(claim) >= limits.batchSize }
+  } catch (error) {
+    return { outcome: 'given-back', obstacle: obstacleOf(error) }
+  } finally {
+    if (claims !== undefined && !healthy) await giveBack(claims)
+    // A connection that saw an error is not used again: a half-open transaction must not outlive its batch.
+    claims?.release(!healthy)
+    work?.release(!healthy)
+  }
+}
+
+/** Invariant 6: claim, draw and load must have met the same server, the one that the daemon has joined. */
+function assertSameServer(claimed: string, other: string | null): void {
+  if (claimed === other) return
+  throw new Obstructed({
+    scope: 'postgres',
+    type: 'timeline_changed',
+    reason: `timeline ${claimed} at the claim, ${other ?? 'none'} elsewhere: the database fails over`,
+  })
+}
+
+/** Without a target, nothing could be sent and everything would be acknowledged: a silent loss. */
+function assertTargets(targets: readonly Target[], plan: DocumentPlan): void {
+  if (targets.length > 0) return
+  throw new Obstructed({
+    scope: 'document',
+    type: 'no_index',
+    reason: `no index is registered for "${plan.document}": run sluice install`,
+  })
+}
+
+const keyText = ({ key }: BatchKey): string => key
+
+function without(
+  keys: readonly BatchKey[],
+  failures: readonly { readonly key: string }[],
+): readonly BatchKey[] {
+  if (failures.length === 0) return keys
+  const failed = new Set(failures.map(({ key }) => key))
+  return keys.filter(({ key }) => !failed.has(key))
+}
+
+function keysOf(operations: readonly Operation[], keys: readonly BatchKey[]): readonly BatchKey[] {
+  const wanted = new Set(operations.map(({ key }) => key))
+  return keys.filter(({ key }) => wanted.has(key))
+}
+
+function claimedKeys(claim: Claim): number {
+  return claim.marks.reduce((sum, mark) => sum + (mark.keys?.length ?? 1), 0)
+}

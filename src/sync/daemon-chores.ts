@@ -1,0 +1,119 @@
+import { hostname } from 'node:os'
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import type { Settings } from '../config/types.ts'
+import { definitionHash } from '../documents/hash.ts'
+import type { DocumentPlan } from '../documents/types.ts'
+import type { Elasticsearch } from '../elasticsearch/client.ts'
+import { heartbeat } from '../queue/heartbeat.ts'
+import { dropOldLogPartitions, ensureLogPartitions } from '../queue/log-partitions.ts'
+import { readDocuments } from '../queue/read-documents.ts'
+import { requeueDueFailures } from '../queue/requeue-due-failures.ts'
+import { writeLog } from '../queue/write-log.ts'
+import { version } from '../version.ts'
+import type { Chore } from './chores.ts'
+import type { DaemonState } from './daemon.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import { assessDocuments } from './documents.ts'
+import { checkIndexIdentity } from './index-identity.ts'
+import { Tally } from './tally.ts'
+import type { Unwritten } from './worker.ts'
+
+export interface ChoresContext {
+  readonly settings: Settings
+  readonly pool: pg.Pool
+  readonly elasticsearch: Elasticsearch
+  readonly log: Logger
+  readonly dispatcher: Dispatcher
+  readonly plans: Map<string, DocumentPlan>
+  readonly waiting: Map<string, string>
+  readonly unwritten: Map<string, Unwritten>
+  readonly state: () => DaemonState
+}
+
+/** What a daemon does beside its batches, in the order of the first round. */
+export function daemonChores(context: ChoresContext): readonly Chore[] {
+  const { settings, pool, log, plans } = context
+  const { schema, limits } = settings
+  return [
+    {
+      name: 'log partitions',
+      everyMs: 3_600_000,
+      run: () => maintainLog(pool, schema, limits.syncLogRetentionDays),
+    },
+    { name: 'documents', everyMs: 2_000, run: () => refreshDocuments(context) },
+    { name: 'heartbeat', everyMs: 5_000, run: () => beat(context) },
+    {
+      name: 'index identity',
+      everyMs: 30_000,
+      run: () => checkIndexIdentity({ ...context, schema, documents: [...plans.keys()] }),
+    },
+    {
+      name: 'due failures',
+      everyMs: 1_000,
+      run: async () => {
+        const keys = await requeueDueFailures(pool, schema, [...plans.keys()])
+        if (keys > 0) log.debug({ keys }, 'due failures marked again')
+      },
+    },
+    { name: 'log', everyMs: 1_000, run: () => writeOutstanding(context) },
+  ]
+}
+
+async function maintainLog(pool: pg.Pool, schema: string, retentionDays: number): Promise<void> {
+  await ensureLogPartitions(pool, schema)
+  await dropOldLogPartitions(pool, schema, retentionDays)
+}
+
+async function refreshDocuments({ settings, pool, log, plans, waiting }: ChoresContext): Promise<void> {
+  const assessment = assessDocuments(settings.documents, await readDocuments(pool, settings.schema))
+  for (const [name, reason] of assessment.waiting) {
+    if (waiting.get(name) !== reason) log.warn({ document: name, reason }, 'document is not worked on')
+    plans.delete(name)
+  }
+  for (const [name, plan] of assessment.plans) {
+    if (!plans.has(name)) log.info({ document: name, index: plan.index }, 'document is worked on')
+    plans.set(name, plan)
+  }
+  waiting.clear()
+  for (const [name, reason] of assessment.waiting) waiting.set(name, reason)
+}
+
+/** Tells `sync_worker` that this daemon lives, and what it waits for. */
+export async function beat({ settings, pool, dispatcher, waiting, state }: ChoresContext): Promise<void> {
+  const { state: name, reason } = state()
+  await heartbeat(pool, settings.schema, {
+    instance: settings.instance,
+    host: hostname(),
+    pid: process.pid,
+    version,
+    state: name,
+    reason,
+    documents: Object.fromEntries(
+      [...settings.documents].map(([document, d]) => [document, definitionHash(d)]),
+    ),
+    pauses: [
+      ...dispatcher.pauses.map(({ document, type, reason: why }) => ({ document, type, reason: why })),
+      ...[...waiting].map(([document, why]) => ({ document, type: 'waiting', reason: why })),
+    ],
+  })
+}
+
+/** Writes outcomes that no later batch has taken along to the log. */
+export async function writeOutstanding({ settings, pool, unwritten, state }: ChoresContext): Promise<void> {
+  const now = performance.now()
+  const last = state().state === 'stopped'
+  for (const [document, entry] of unwritten) {
+    if (entry.tally.empty || (now - entry.writtenAt < 1_000 && !last)) continue
+    const { tally } = entry
+    unwritten.set(document, { tally: new Tally(), writtenAt: now })
+    const { entries, lagCounts, batches } = tally
+    await writeLog(pool, settings.schema, {
+      worker: settings.instance,
+      document,
+      log: entries,
+      lagCounts,
+      batches,
+    })
+  }
+}

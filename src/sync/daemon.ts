@@ -1,0 +1,266 @@
+import pRetry from 'p-retry'
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import type { Settings } from '../config/types.ts'
+import type { DocumentPlan } from '../documents/types.ts'
+import type { Elasticsearch } from '../elasticsearch/client.ts'
+import { pendingLanes } from '../queue/pending-lanes.ts'
+import { Chores } from './chores.ts'
+import { beat, type ChoresContext, daemonChores, writeOutstanding } from './daemon-chores.ts'
+import type { Assignment } from './dispatcher.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { joinDatabase } from './join-database.ts'
+import { needsOperator, obstacleOf } from './obstacle.ts'
+import { Poller } from './poller.ts'
+import type { BatchResult, Obstacle } from './types.ts'
+import { runWorker, type Unwritten } from './worker.ts'
+
+export interface DaemonOptions {
+  readonly settings: Settings
+  readonly pool: pg.Pool
+  readonly elasticsearch: Elasticsearch
+  readonly log: Logger
+  /** Told of every batch that was more than an empty claim. */
+  readonly onBatch?: (assignment: Assignment, result: BatchResult) => void
+}
+
+/** What a daemon is doing; `reason` says what it waits for. */
+export interface DaemonState {
+  readonly state: 'running' | 'waiting' | 'draining' | 'stopped'
+  readonly reason: string | null
+}
+
+/**
+ * The daemon: workers that run batches, a poller that finds work for them, chores beside them, and a
+ * supervisor that joins the database, leaves it when it goes away and joins it again.
+ *
+ * States: *waiting* (Postgres or Elasticsearch does not answer, the schema is not there yet) ⇄ *running* →
+ * *draining* (stop was asked: no new claim, batches under way are finished) → *stopped*.
+ */
+export class Daemon {
+  readonly #options: DaemonOptions
+  readonly #dispatcher: Dispatcher
+  readonly #poller: Poller
+  readonly #choresContext: ChoresContext
+  readonly #chores: Chores
+  /** Documents it may work on now; replaced entry by entry, for the workers hold the map. */
+  readonly #plans = new Map<string, DocumentPlan>()
+  readonly #unwritten = new Map<string, Unwritten>()
+  /** Servers that are away, and why; the gate is open while there is none. */
+  readonly #away = new Map<'postgres' | 'elasticsearch', string>()
+  readonly #stopping = new AbortController()
+  readonly #clients = new Set<pg.PoolClient>()
+  #timeline: string | null = null
+  #leave: (() => void) | undefined
+  #workers: Promise<unknown> = Promise.resolve()
+  #supervisor: Promise<void> = Promise.resolve()
+  #stopped = false
+
+  constructor(options: DaemonOptions) {
+    const { settings, pool } = options
+    const { limits, schema } = settings
+    this.#options = options
+    // A trial includes claim, load and request; after two time-outs it is taken for lost.
+    const trialMs = 2 * limits.requestTimeout
+    this.#dispatcher = new Dispatcher({ now: () => performance.now(), random: Math.random, trialMs })
+    this.#poller = new Poller({
+      pollingInterval: limits.pollingInterval,
+      poll: () => pendingLanes(pool, schema, [...this.#plans.keys()]),
+      found: (pending) => this.#dispatcher.found(pending),
+      onError: (error) => this.#failed(error, 'poll'),
+    })
+    this.#choresContext = {
+      ...options,
+      dispatcher: this.#dispatcher,
+      plans: this.#plans,
+      waiting: new Map(),
+      unwritten: this.#unwritten,
+      state: () => this.state,
+    }
+    this.#chores = new Chores(daemonChores(this.#choresContext), (error, chore) => this.#failed(error, chore))
+    this.#away.set('postgres', 'starting')
+    pool.on('connect', (client) => this.#clients.add(client))
+    pool.on('remove', (client) => this.#clients.delete(client))
+  }
+
+  get state(): DaemonState {
+    if (this.#stopped) return { state: 'stopped', reason: null }
+    if (this.#stopping.signal.aborted) return { state: 'draining', reason: null }
+    const [reason] = this.#away.values()
+    return reason === undefined ? { state: 'running', reason: null } : { state: 'waiting', reason }
+  }
+
+  /** Plans of the documents it may work on now. */
+  get plans(): ReadonlyMap<string, DocumentPlan> {
+    return this.#plans
+  }
+
+  /** Starts everything and returns at once; `finished` tells how it ends. */
+  start(): void {
+    const { settings, pool, elasticsearch } = this.#options
+    const context = {
+      schema: settings.schema,
+      instance: settings.instance,
+      limits: settings.limits,
+      pool,
+      elasticsearch,
+      dispatcher: this.#dispatcher,
+      plans: this.#plans,
+      unwritten: this.#unwritten,
+      timeline: () => this.#timeline,
+      onBatch: (assignment: Assignment, result: BatchResult) => this.#batchEnded(assignment, result),
+    }
+    this.#workers = Promise.all(Array.from({ length: settings.limits.concurrency }, () => runWorker(context)))
+    this.#supervisor = this.#supervise()
+  }
+
+  /** Resolves when it has stopped; rejects when it cannot go on (a schema newer than this program). */
+  get finished(): Promise<void> {
+    return this.#supervisor
+  }
+
+  /** Marks were written by this process: look for them now. */
+  poke(): void {
+    this.#poller.hurry()
+  }
+
+  /**
+   * Stops: no new claim, batches under way are finished, what is left of them after SHUTDOWN_TIMEOUT is
+   * given back. Nothing is lost either way.
+   */
+  async stop(): Promise<void> {
+    if (this.#stopping.signal.aborted) return
+    this.#stopping.abort()
+    this.#dispatcher.stop()
+    this.#leave?.()
+    const timeout = this.#options.settings.limits.shutdownTimeout
+    const timer = setTimeout(() => this.abort(), timeout)
+    await this.#workers
+    clearTimeout(timer)
+    await this.#supervisor.catch(() => undefined)
+  }
+
+  /** Cuts the connections: Postgres rolls the claims back and the marks are there again. */
+  abort(): void {
+    this.#options.log.warn('batches under way are given back')
+    for (const client of this.#clients) void client.end()
+  }
+
+  async #supervise(): Promise<void> {
+    const { log } = this.#options
+    try {
+      while (!this.#stopping.signal.aborted) {
+        const waitingFor = (reason: string) => this.#away.set('postgres', reason)
+        const identity = await joinDatabase(this.#options, this.#stopping.signal, waitingFor)
+        if (identity === null) break
+        this.#timeline = identity.timeline
+        const left = new Promise<void>((resolve) => {
+          this.#leave = resolve
+        })
+        this.#away.delete('postgres')
+        await this.#chores.start()
+        this.#poller.start()
+        this.#openGate()
+        await left
+        await this.#poller.stop()
+        // While draining the heartbeat goes on.
+        if (!this.#stopping.signal.aborted) await this.#chores.stop()
+      }
+    } finally {
+      this.#stopping.abort()
+      this.#dispatcher.stop()
+      await this.#workers
+      await this.#chores.stop()
+      this.#stopped = true
+      await this.#farewell()
+      log.info('stopped')
+    }
+  }
+
+  /** Last words: outcomes the log does not have yet, and a heartbeat that says stopped. */
+  async #farewell(): Promise<void> {
+    try {
+      await writeOutstanding(this.#choresContext)
+      await beat(this.#choresContext)
+    } catch (error) {
+      this.#options.log.warn({ reason: obstacleOf(error).reason }, 'could not say goodbye to the database')
+    }
+  }
+
+  #batchEnded(assignment: Assignment, result: BatchResult): void {
+    const { log, onBatch } = this.#options
+    if (result.outcome === 'settled') {
+      const ended = this.#dispatcher.recovered(assignment.document)
+      if (ended !== undefined) log.info({ document: assignment.document }, 'goes on')
+      this.#poller.hurry()
+    } else if (result.outcome === 'given-back') {
+      this.#obstructed(assignment.document, result.obstacle)
+    }
+    onBatch?.(assignment, result)
+  }
+
+  #obstructed(document: string, obstacle: Obstacle): void {
+    const { log } = this.#options
+    const { type, reason } = obstacle
+    if (obstacle.scope === 'document') {
+      const pause = this.#dispatcher.pause(document, obstacle)
+      const level = needsOperator(obstacle) ? 'error' : 'warn'
+      log[level](
+        { document, type, reason, attempt: pause.attempt },
+        'document paused, its marks are given back',
+      )
+      return
+    }
+    this.#goneAway(obstacle.scope, reason)
+  }
+
+  /** A chore or the poll failed. */
+  #failed(error: unknown, what: string): void {
+    const { scope, reason } = obstacleOf(error)
+    if (scope === 'document') this.#options.log.error({ what, reason }, 'failed')
+    else this.#goneAway(scope, reason)
+  }
+
+  #goneAway(server: 'postgres' | 'elasticsearch', reason: string): void {
+    if (this.#stopping.signal.aborted || this.#away.has(server)) return
+    this.#away.set(server, reason)
+    this.#dispatcher.close()
+    this.#options.log.warn({ server, reason }, 'waiting')
+    if (server === 'postgres') this.#leave?.()
+    else void this.#awaitElasticsearch(reason)
+  }
+
+  /** Probes until Elasticsearch answers well again, with backoff from 250 ms to 10 s. */
+  async #awaitElasticsearch(since: string): Promise<void> {
+    const { elasticsearch, log } = this.#options
+    let reason = since
+    const probe = async () => {
+      const answer = await elasticsearch.ping()
+      if (answer.outcome === 'answered') return
+      if (answer.reason !== reason) {
+        reason = answer.reason
+        this.#away.set('elasticsearch', reason)
+        log.warn({ server: 'elasticsearch', reason }, 'waiting')
+      }
+      throw new Error(reason)
+    }
+    try {
+      await pRetry(probe, {
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: 250,
+        maxTimeout: 10_000,
+        randomize: true,
+        signal: this.#stopping.signal,
+      })
+      this.#away.delete('elasticsearch')
+      log.info({ server: 'elasticsearch' }, 'answers again')
+      this.#openGate()
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) log.error({ reason: String(error) }, 'probing stopped')
+    }
+  }
+
+  #openGate(): void {
+    if (this.#away.size === 0) this.#dispatcher.open()
+  }
+}

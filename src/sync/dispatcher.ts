@@ -1,0 +1,150 @@
+import type { Lane } from '../queue/types.ts'
+import { backoffDelay } from './pacing.ts'
+import type { Obstacle } from './types.ts'
+
+/** What a worker is to claim from. */
+export interface Assignment {
+  readonly document: string
+  readonly lane: Lane
+}
+
+/** A document that waits after an obstacle of its own. */
+export interface Pause {
+  readonly document: string
+  readonly type: string
+  readonly reason: string
+  readonly attempt: number
+  /** Milliseconds of the monotonic clock. */
+  readonly until: number
+}
+
+/** One assignment in this many goes to the bulk lane first: its guaranteed share beside endless single edits. */
+const BULK_SHARE = 4
+
+export interface DispatcherOptions {
+  /** Monotonic clock, milliseconds. */
+  readonly now: () => number
+  readonly random: () => number
+  /** How long a trial of a paused document may take before another one is allowed. */
+  readonly trialMs: number
+}
+
+/**
+ * Decides what is claimed next: lane 0 before lane 1 (with a share for lane 1), the documents of a lane in
+ * turn, paused documents not at all until their time has come, and then by one worker alone. While the gate
+ * is closed (a server is away), nothing.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  /** Documents with pending marks, by lane, least recently served first. */
+  readonly #ready: readonly [Set<string>, Set<string>] = [new Set(), new Set()]
+  readonly #pauses = new Map<string, Pause>()
+  #waiting: ((assignment: Assignment | null) => void)[] = []
+  #open = false
+  #stopped = false
+  #served = 0
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+  }
+
+  get pauses(): readonly Pause[] {
+    return [...this.#pauses.values()]
+  }
+
+  get isOpen(): boolean {
+    return this.#open
+  }
+
+  /** The next assignment, as soon as there is one; null when stopping. */
+  next(): Promise<Assignment | null> {
+    if (this.#stopped) return Promise.resolve(null)
+    const assignment = this.#take()
+    if (assignment !== null) return Promise.resolve(assignment)
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** What the poll found. Replaces what was known: a document that is gone or detached is not claimed. */
+  found(pending: readonly Assignment[]): void {
+    const known = new Set(pending.map(nameOf))
+    for (const lane of [0, 1] as const) {
+      for (const document of this.#ready[lane]) {
+        if (!known.has(nameOf({ document, lane }))) this.#ready[lane].delete(document)
+      }
+    }
+    for (const { document, lane } of pending) if (lane !== 2) this.#ready[lane].add(document)
+    this.#wake()
+  }
+
+  /** A claim of this assignment found nothing more to do. */
+  exhausted({ document, lane }: Assignment): void {
+    if (lane !== 2) this.#ready[lane].delete(document)
+  }
+
+  /** A batch of this document was settled: whatever stood in its way is gone. Returns the pause that ended. */
+  recovered(document: string): Pause | undefined {
+    const pause = this.#pauses.get(document)
+    this.#pauses.delete(document)
+    return pause
+  }
+
+  /** The document waits, each time longer. */
+  pause(document: string, obstacle: Obstacle): Pause {
+    const attempt = (this.#pauses.get(document)?.attempt ?? 0) + 1
+    const until = this.#options.now() + backoffDelay(attempt, this.#options.random())
+    const pause = { document, type: obstacle.type, reason: obstacle.reason, attempt, until }
+    this.#pauses.set(document, pause)
+    return pause
+  }
+
+  open(): void {
+    this.#open = true
+    this.#wake()
+  }
+
+  close(): void {
+    this.#open = false
+  }
+
+  /** No further assignment; waiting workers get null. */
+  stop(): void {
+    this.#stopped = true
+    for (const resolve of this.#waiting) resolve(null)
+    this.#waiting = []
+  }
+
+  #wake(): void {
+    while (this.#waiting.length > 0) {
+      const assignment = this.#take()
+      if (assignment === null) return
+      this.#waiting.shift()?.(assignment)
+    }
+  }
+
+  #take(): Assignment | null {
+    if (!this.#open || this.#stopped) return null
+    const bulkFirst = this.#served % BULK_SHARE === BULK_SHARE - 1
+    for (const lane of bulkFirst ? ([1, 0] as const) : ([0, 1] as const)) {
+      for (const document of this.#ready[lane]) {
+        if (!this.#mayTry(document)) continue
+        // To the back of the row, still ready: another worker may claim what this one leaves.
+        this.#ready[lane].delete(document)
+        this.#ready[lane].add(document)
+        this.#served += 1
+        return { document, lane }
+      }
+    }
+    return null
+  }
+
+  #mayTry(document: string): boolean {
+    const pause = this.#pauses.get(document)
+    if (pause === undefined) return true
+    const now = this.#options.now()
+    if (now < pause.until) return false
+    this.#pauses.set(document, { ...pause, until: now + this.#options.trialMs })
+    return true
+  }
+}
+
+const nameOf = ({ document, lane }: Assignment): string => `${lane} ${document}`

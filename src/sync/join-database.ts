@@ -1,0 +1,78 @@
+import pRetry, { AbortError } from 'p-retry'
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import type { Settings } from '../config/types.ts'
+import { SchemaError, SluiceError } from '../errors.ts'
+import { connectionError, isConnectionError } from '../postgres/connect.ts'
+import { readIdentity, rememberIdentity } from '../postgres/identity.ts'
+import { checkSchema } from '../postgres/migrate.ts'
+import { inTransaction } from '../postgres/transaction.ts'
+import type { Identity } from '../postgres/types.ts'
+import { raiseVersionFloor } from '../postgres/version.ts'
+import { requestVerifyOfAll } from '../queue/request-verify-of-all.ts'
+
+interface Joining {
+  readonly settings: Settings
+  readonly pool: pg.Pool
+  readonly log: Logger
+}
+
+/**
+ * Waits until Postgres answers and our schema is there, then makes sure that this is the server we know:
+ * the version floor is raised to its clock, and a server with another identity queues a verify of every
+ * document (invariant 5). Start order does not matter: a missing server or schema is waited for, with a
+ * word in the log whenever the reason changes. Only a schema newer than this program is final. Returns who the
+ * server is; null when the signal was aborted meanwhile.
+ */
+export async function joinDatabase(
+  { settings, pool, log }: Joining,
+  signal: AbortSignal,
+  waitingFor: (reason: string) => void,
+): Promise<Identity | null> {
+  const { schema } = settings
+  let told = ''
+  const join = async (): Promise<Identity> => {
+    try {
+      await checkSchema(pool, schema)
+      await raiseVersionFloor(pool, schema)
+      return await inTransaction(pool, async (client) => {
+        if ((await rememberIdentity(client, schema)) === 'changed') {
+          const reason =
+            'this database is on another server or timeline than before (failover, restore or copy)'
+          log.warn({ reason }, 'a verify of every document is requested')
+          await requestVerifyOfAll(client, schema, reason)
+        }
+        return readIdentity(client)
+      })
+    } catch (error) {
+      if (error instanceof SchemaError && error.final) throw new AbortError(error)
+      const reason = reasonOf(error, settings.postgres)
+      waitingFor(reason)
+      if (reason !== told) log.warn({ server: 'postgres', reason }, 'waiting')
+      told = reason
+      throw error instanceof Error ? error : new Error(reason)
+    }
+  }
+  try {
+    const identity = await pRetry(join, {
+      retries: Number.POSITIVE_INFINITY,
+      minTimeout: 250,
+      maxTimeout: 5_000,
+      randomize: true,
+      signal,
+    })
+    log.info({ schema, ...identity }, 'joined the database')
+    return identity
+  } catch (error) {
+    if (signal.aborted) return null
+    throw error
+  }
+}
+
+function reasonOf(error: unknown, url: string): string {
+  const known = isConnectionError(error) ? connectionError(error, url) : error
+  if (!(known instanceof Error)) return String(known)
+  return known instanceof SluiceError && known.remedy !== undefined
+    ? `${known.message}: ${known.remedy}`
+    : known.message
+}

@@ -1,0 +1,141 @@
+import type { ItemVerdict, Operation } from '../elasticsearch/types.ts'
+import type { BatchKey, Failure, Mark, RunCounts } from '../queue/types.ts'
+import { Tally } from './tally.ts'
+import type { KeyFailure } from './types.ts'
+
+type RunResult = 'created' | 'updated' | 'deleted' | 'failed'
+
+/**
+ * Collects what became of a batch's keys, until one transaction writes it all.
+ * Bookkeeping only: no connection, and elapsed time is passed in.
+ */
+export class Outcomes {
+  readonly tally = new Tally()
+  readonly #keys: ReadonlyMap<string, BatchKey>
+  readonly #succeeded = new Map<string, string[]>()
+  readonly #failures: Failure[] = []
+  readonly #givenBack = new Map<string, BatchKey>()
+  readonly #runs = new Map<string, Record<RunResult, number>>()
+  readonly #superseded: { readonly key: BatchKey; readonly stored: bigint }[] = []
+
+  constructor(keys: readonly BatchKey[]) {
+    this.#keys = new Map(keys.map((key) => [key.key, key]))
+  }
+
+  /** Keys answered well, by target. */
+  get succeeded(): ReadonlyMap<string, readonly string[]> {
+    return this.#succeeded
+  }
+
+  get failures(): readonly Failure[] {
+    return this.#failures
+  }
+
+  get givenBack(): readonly BatchKey[] {
+    return [...this.#givenBack.values()]
+  }
+
+  /** Keys that lost against a newer version, with that version: to be examined before the batch is settled (invariant 5). */
+  get superseded(): readonly { readonly key: BatchKey; readonly stored: bigint }[] {
+    return this.#superseded
+  }
+
+  /** Records the verdicts of one request. `elapsedMs`: from the claim to the answer. */
+  answered(
+    operations: readonly Operation[],
+    verdicts: readonly ItemVerdict[],
+    times: { readonly elapsedMs: number; readonly tookMs: number },
+  ): void {
+    const tookMs = times.tookMs / operations.length
+    operations.forEach((operation, n) => {
+      const verdict = verdicts[n]
+      const key = this.#keys.get(operation.key)
+      if (verdict === undefined || key === undefined) return
+      const { index, kind, body } = operation
+      const what = { index, operation: kind, outcome: verdict.outcome }
+      this.tally.add(what, body?.length ?? 0, key.ageMs + times.elapsedMs, tookMs)
+      this.#judge(operation, verdict, key)
+    })
+  }
+
+  /** Records keys that could not be read or encoded. They are dead: another attempt would read the same row. */
+  impossible(failures: readonly KeyFailure[]): void {
+    for (const failure of failures) {
+      const key = this.#keys.get(failure.key)
+      if (key === undefined) continue
+      this.#failures.push({ ...failure, target: '', origin: key.origin, dead: true })
+      this.#countRun(key, 'failed')
+      this.tally.add({ index: '', operation: 'none', outcome: 'dead' }, 0, key.ageMs, 0)
+    }
+  }
+
+  /** Keys to be marked again, uncharged. */
+  giveBack(keys: Iterable<BatchKey>): void {
+    for (const key of keys) this.#givenBack.set(key.key, key)
+  }
+
+  /** What the batch adds to the runs that wrote its marks; a key given back is not processed yet. */
+  runCounts(marks: readonly Mark[]): readonly RunCounts[] {
+    const processed = new Map<string, number>()
+    for (const { runId, keys } of marks) {
+      if (runId === null || keys === null) continue
+      const own = keys.filter((key) => !this.#givenBack.has(key)).length
+      processed.set(runId, (processed.get(runId) ?? 0) + own)
+    }
+    return [...processed].map(([runId, count]) => ({ ...this.#run(runId), runId, processed: count }))
+  }
+
+  #judge(operation: Operation, verdict: ItemVerdict, key: BatchKey): void {
+    switch (verdict.outcome) {
+      case 'done':
+        this.#succeed(operation)
+        if (verdict.result !== 'absent' && verdict.result !== 'noop') this.#countRun(key, verdict.result)
+        return
+      case 'superseded':
+        if (verdict.stored === null) {
+          this.#fail(
+            operation,
+            key,
+            'version_conflict',
+            'the answer does not say which version is stored',
+            false,
+          )
+          return
+        }
+        this.#superseded.push({ key, stored: verdict.stored })
+        this.#succeed(operation)
+        return
+      case 'retry':
+      case 'dead':
+        this.#fail(operation, key, verdict.type, verdict.reason, verdict.outcome === 'dead')
+        return
+      case 'blocked':
+        // A batch with a blocked item is given back as a whole before it comes to this.
+        this.giveBack([key])
+    }
+  }
+
+  #succeed({ index, key }: Operation): void {
+    const keys = this.#succeeded.get(index)
+    if (keys === undefined) this.#succeeded.set(index, [key])
+    else keys.push(key)
+  }
+
+  #fail({ id, index }: Operation, key: BatchKey, type: string, reason: string, dead: boolean): void {
+    this.#failures.push({ key: key.key, id, target: index, origin: key.origin, type, reason, dead })
+    this.#countRun(key, 'failed')
+  }
+
+  #countRun({ runId }: BatchKey, result: RunResult): void {
+    if (runId !== null) this.#run(runId)[result] += 1
+  }
+
+  #run(runId: string): Record<RunResult, number> {
+    let counts = this.#runs.get(runId)
+    if (counts === undefined) {
+      counts = { created: 0, updated: 0, deleted: 0, failed: 0 }
+      this.#runs.set(runId, counts)
+    }
+    return counts
+  }
+}

@@ -1,0 +1,98 @@
+import type pg from 'pg'
+import type { Version } from '../postgres/types.ts'
+import { currentVersion, raiseVersionFloor } from '../postgres/version.ts'
+import { requestRun } from '../queue/request-run.ts'
+import { settleBatch } from '../queue/settle-batch.ts'
+import type { Claim, Mark } from '../queue/types.ts'
+import type { BatchContext } from './batch.ts'
+import { olderOrigin } from './expand.ts'
+import type { Outcomes } from './outcomes.ts'
+import { Tally } from './tally.ts'
+import type { BatchResult } from './types.ts'
+
+export interface Unsettled {
+  readonly claims: pg.PoolClient
+  readonly work: pg.PoolClient
+  readonly claim: Claim
+  readonly version: Version
+  readonly outcomes: Outcomes
+  readonly everything: readonly Mark[]
+  readonly dueLog: Tally | null
+}
+
+type Settled = Omit<Extract<BatchResult, { outcome: 'settled' }>, 'full'>
+
+/**
+ * Writes a batch's outcomes and commits the claim: this is the acknowledgement (invariant 8).
+ * Before that, conflicts are examined, and marks without keys become a request for a verify.
+ */
+export async function settle(context: BatchContext, batch: Unsettled): Promise<Settled> {
+  const { schema, instance, limits } = context
+  const { claims, claim, version, outcomes, everything, dueLog } = batch
+
+  const faulty = await examineConflicts(context, batch)
+  outcomes.giveBack(faulty.keys)
+  if (faulty.keys.length > 0) {
+    const reason = `Elasticsearch holds version ${faulty.highest}, above any this database has drawn: it was restored or replaced`
+    await requestRun(claims, schema, {
+      kind: 'verify',
+      document: claim.document,
+      reason,
+      onActive: 'verify-after',
+    })
+  }
+  if (everything.length > 0) {
+    const origin = everything.map((mark) => mark.origin).reduce(olderOrigin)
+    const reason = [...new Set(everything.map((mark) => mark.op))].join(', ')
+    await requestRun(claims, schema, {
+      kind: 'verify',
+      document: claim.document,
+      reason,
+      origin,
+      onActive: 'verify-after',
+    })
+  }
+
+  outcomes.tally.countBatch()
+  const log = new Tally()
+  if (dueLog !== null) {
+    log.merge(dueLog)
+    log.merge(outcomes.tally)
+  }
+  await settleBatch(
+    claims,
+    schema,
+    {
+      document: claim.document,
+      lane: claim.lane,
+      version: version.version,
+      succeeded: outcomes.succeeded,
+      failures: outcomes.failures,
+      givenBack: outcomes.givenBack,
+      runs: outcomes.runCounts(claim.marks),
+      log: log.entries,
+      lagCounts: log.lagCounts,
+      batches: log.batches,
+    },
+    { worker: instance, maxRetries: limits.maxRetries },
+  )
+  return { outcome: 'settled', tally: outcomes.tally, givenBack: outcomes.givenBack.length }
+}
+
+/**
+ * A conflict whose stored version is at most the sequence's present value is honest: another batch of ours was
+ * later, and wrote a later state. The sequence is read after the answer, so whoever wrote that version drew it
+ * before. Above it, the stored version comes from a life of this database that is gone (a dump restored, a
+ * failover that lost transactions): leap past it and mark the keys again, or they would lose for ever (invariant 5).
+ */
+async function examineConflicts(context: BatchContext, { work, outcomes }: Unsettled) {
+  const conflicts = outcomes.superseded
+  if (conflicts.length === 0) return { keys: [], highest: 0n }
+  const current = await currentVersion(work, context.schema)
+  const faulty = conflicts.filter(({ stored }) => stored > current)
+  if (faulty.length === 0) return { keys: [], highest: 0n }
+  // biome-ignore lint/complexity/useMathMinMax: bigints
+  const highest = faulty.reduce((max, { stored }) => (stored > max ? stored : max), 0n)
+  await raiseVersionFloor(context.pool, context.schema, highest + 1n)
+  return { keys: faulty.map(({ key }) => key), highest }
+}

@@ -1,0 +1,26 @@
+import type { Operation } from '../elasticsearch/types.ts'
+
+/** First guess of a document's size in bytes, before any was seen: 64 keys a MiB. */
+const FIRST_GUESS = 16 * 1024
+
+/**
+ * How many keys to load at once, so that their documents fill one request and memory stays bounded:
+ * 1,000 rows of 1 MB must never be in memory together (invariant 11). Starts small, follows what it sees,
+ * upwards at once and downwards slowly, because large rows hurt and small ones only cost a round trip.
+ */
+export class SliceSizer {
+  #bytesPerKey = FIRST_GUESS
+
+  /** Keys whose documents come to about `budget` bytes; at least one. */
+  keys(budget: number): number {
+    return Math.max(1, Math.floor(budget / this.#bytesPerKey))
+  }
+
+  observe(keys: number, operations: readonly Operation[]): void {
+    if (keys === 0) return
+    const bytes = operations.reduce((sum, operation) => sum + (operation.body?.length ?? 0), 0)
+    // Deletes have no body: an action line is about 120 bytes.
+    const observed = Math.max(bytes / keys, 120)
+    this.#bytesPerKey = Math.max(observed, this.#bytesPerKey / 2)
+  }
+}

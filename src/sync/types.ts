@@ -1,0 +1,42 @@
+import type { Tally } from './tally.ts'
+
+/** What passes between the steps of a batch. */
+
+/** Current state of a key that has a row. */
+export interface LoadedDocument {
+  /** JSON text as Postgres printed it. */
+  readonly json: string
+  /** Why Elasticsearch cannot hold it (a date out of range, for instance), or null. */
+  readonly problem: string | null
+}
+
+/** A key that cannot become an operation, whatever is tried. */
+export interface KeyFailure {
+  readonly key: string
+  readonly id: string
+  readonly type: string
+  readonly reason: string
+}
+
+/**
+ * Why a batch was given back. `elasticsearch` and `postgres`: the server does not answer or refuses
+ * everything, all batches wait; `document`: this document alone waits. Nobody is charged (invariant 10).
+ */
+export interface Obstacle {
+  readonly scope: 'elasticsearch' | 'postgres' | 'document'
+  readonly type: string
+  readonly reason: string
+}
+
+export type BatchResult =
+  | { readonly outcome: 'empty' }
+  | {
+      readonly outcome: 'settled'
+      /** What became of its operations. */
+      readonly tally: Tally
+      /** Keys marked again, uncharged. */
+      readonly givenBack: number
+      /** True when the claim was full: there is probably more. */
+      readonly full: boolean
+    }
+  | { readonly outcome: 'given-back'; readonly obstacle: Obstacle }

@@ -1,0 +1,79 @@
+import type { DocumentPlan } from '../documents/types.ts'
+import { type BatchContext, runBatch } from './batch.ts'
+import type { Assignment, Dispatcher } from './dispatcher.ts'
+import { SliceSizer } from './slice-sizer.ts'
+import { Tally } from './tally.ts'
+import type { BatchResult } from './types.ts'
+
+export interface WorkerContext extends BatchContext {
+  readonly dispatcher: Dispatcher
+  /** Plans of the documents this daemon may work on now. */
+  readonly plans: ReadonlyMap<string, DocumentPlan>
+  /** Outcomes not written yet, by document; shared by the daemon's workers. */
+  readonly unwritten: Map<string, Unwritten>
+  /** Told of every batch that was more than an empty claim. */
+  readonly onBatch: (assignment: Assignment, result: BatchResult) => void
+}
+
+/** Outcomes of committed batches that `sync_log` does not have yet. */
+export interface Unwritten {
+  tally: Tally
+  /** When the log was last written, monotonic milliseconds. */
+  writtenAt: number
+}
+
+/** `sync_log` gets at most one row a second for each document, index, operation and outcome. */
+const LOG_INTERVAL_MS = 1_000
+
+/** Takes assignments and runs their batches, one after the other, until there are none to come. */
+export async function runWorker(context: WorkerContext): Promise<void> {
+  const sizers = new Map<string, SliceSizer>()
+  for (;;) {
+    const assignment = await context.dispatcher.next()
+    if (assignment === null) return
+    const plan = context.plans.get(assignment.document)
+    if (plan === undefined) {
+      context.dispatcher.exhausted(assignment)
+      continue
+    }
+    const sizer = sizers.get(plan.document) ?? new SliceSizer()
+    sizers.set(plan.document, sizer)
+    const due = takeDueLog(context, plan.document)
+    const result = await runBatch(context, { plan, lane: assignment.lane, sizer, dueLog: due })
+    const settled = result.outcome === 'settled'
+    remember(context, plan.document, {
+      returned: settled ? null : due,
+      added: settled && due === null ? result.tally : null,
+    })
+    if (!(settled && result.full)) context.dispatcher.exhausted(assignment)
+    if (result.outcome !== 'empty') context.onBatch(assignment, result)
+  }
+}
+
+/** The unwritten outcomes, when a second has passed since the last writing; they leave the buffer until the batch is settled. */
+function takeDueLog({ unwritten }: WorkerContext, document: string): Tally | null {
+  const entry = unwritten.get(document)
+  const now = performance.now()
+  if (entry === undefined) {
+    unwritten.set(document, { tally: new Tally(), writtenAt: now })
+    return new Tally()
+  }
+  if (now - entry.writtenAt < LOG_INTERVAL_MS) return null
+  const { tally } = entry
+  unwritten.set(document, { tally: new Tally(), writtenAt: now })
+  return tally
+}
+
+function remember(
+  { unwritten }: WorkerContext,
+  document: string,
+  { returned, added }: { returned: Tally | null; added: Tally | null },
+): void {
+  const entry = unwritten.get(document)
+  if (returned !== null) {
+    entry?.tally.merge(returned)
+    // Nothing was written after all: the next batch may.
+    if (entry !== undefined) entry.writtenAt = 0
+  }
+  if (added !== null) entry?.tally.merge(added)
+}

@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
+import { runBatch } from '../../src/sync/batch.ts'
+import { createSyncWorld, SCHEMA, type SyncWorld } from './sync-world.ts'
+
+let world: SyncWorld
+
+beforeAll(async () => {
+  world = await createSyncWorld()
+})
+afterAll(() => world.drop())
+beforeEach(async () => {
+  const { pool } = world.database
+  await pool.query(
+    `TRUNCATE thing, "${SCHEMA}".sync_queue, "${SCHEMA}".sync_failed, "${SCHEMA}".sync_run, "${SCHEMA}".sync_log`,
+  )
+})
+
+const failures = async () => {
+  const { rows } = await world.database.pool.query(
+    `SELECT key, target <> '' AS targeted, state, type FROM "${SCHEMA}".sync_failed ORDER BY key`,
+  )
+  return rows
+}
+
+describe('a batch', () => {
+  test('brings rows, and their absence, to the index and empties the queue', async () => {
+    await world.change(1, 'one')
+    await world.change(2, 'two')
+    expect(await runBatch(world.context, world.request)).toMatchObject({
+      outcome: 'settled',
+      givenBack: 0,
+      full: false,
+    })
+    expect([await world.indexed(1), await world.indexed(2)]).toEqual(['one', 'two'])
+
+    await world.change(1, null)
+    await world.change(2, 'zwei')
+    await runBatch(world.context, world.request)
+    expect([await world.indexed(1), await world.indexed(2)]).toEqual([null, 'zwei'])
+    expect(await world.pendingKeys()).toBe(0)
+  })
+
+  test('of an empty queue is empty', async () => {
+    expect(await runBatch(world.context, world.request)).toEqual({ outcome: 'empty' })
+  })
+
+  test('takes no more keys than BATCH_SIZE and says that there is more', async () => {
+    for (let id = 1; id <= 5; id++) await world.change(id, `n${id}`)
+    const context = { ...world.context, limits: { ...world.context.limits, batchSize: 3 } }
+    expect(await runBatch(context, world.request)).toMatchObject({ outcome: 'settled', full: true })
+    expect(await world.pendingKeys()).toBe(2)
+  })
+
+  test('whose request gets no answer gives everything back, and charges nobody', async () => {
+    await world.change(1, 'one')
+    const elasticsearch = connectElasticsearch({ url: 'http://127.0.0.1:1' }, { requestTimeoutMs: 1_000 })
+    const result = await runBatch({ ...world.context, elasticsearch }, world.request)
+    await elasticsearch.close()
+    expect(result).toMatchObject({ outcome: 'given-back', obstacle: { scope: 'elasticsearch' } })
+    expect(await world.pendingKeys()).toBe(1)
+    expect(await failures()).toEqual([])
+  })
+
+  test('with a document that Elasticsearch refuses indexes the others and records the reason', async () => {
+    const { pool } = world.database
+    for (let id = 1; id <= 20; id++) await world.change(id, `n${id}`)
+    // Longer than the 32,766 bytes that a keyword can have.
+    await pool.query("UPDATE thing SET name = repeat('x', 40000) WHERE id = 7")
+    await runBatch(world.context, world.request)
+    expect(await failures()).toEqual([{ key: '7', targeted: true, state: 'dead', type: expect.any(String) }])
+    expect([await world.indexed(6), await world.indexed(7), await world.indexed(8)]).toEqual([
+      'n6',
+      null,
+      'n8',
+    ])
+
+    await world.change(7, 'short')
+    await runBatch(world.context, world.request)
+    expect(await world.indexed(7)).toBe('short')
+    expect(await failures()).toEqual([])
+  })
+
+  test('with keys that are no keys indexes the others', async () => {
+    const { pool } = world.database
+    await world.change(1, 'one')
+    await pool.query(`SELECT "${SCHEMA}".enqueue('thing', 'seven', '99999999999999999999')`)
+    await world.change(2, 'two')
+    await runBatch(world.context, world.request)
+    expect([await world.indexed(1), await world.indexed(2)]).toEqual(['one', 'two'])
+    expect((await failures()).map(({ key, state }) => [key, state])).toEqual([
+      ['99999999999999999999', 'dead'],
+      ['seven', 'dead'],
+    ])
+  })
+
+  test('whose load fails for everybody is given back as the document’s obstacle', async () => {
+    await world.change(1, 'one')
+    const plan = {
+      ...world.plan,
+      loadSql: 'SELECT 1, missing, 1, 1 FROM thing WHERE id = ANY ($1::bigint[])',
+    }
+    expect(await runBatch(world.context, { ...world.request, plan })).toMatchObject({
+      outcome: 'given-back',
+      obstacle: { scope: 'document', type: 'sqlstate_42703' },
+    })
+    expect(await world.pendingKeys()).toBe(1)
+  })
+
+  test('with no index registered acknowledges nothing', async () => {
+    const { pool } = world.database
+    await world.change(1, 'one')
+    await pool.query(`UPDATE "${SCHEMA}".sync_index SET role = 'retired'`)
+    const result = await runBatch(world.context, world.request)
+    await pool.query(`UPDATE "${SCHEMA}".sync_index SET role = 'live'`)
+    expect(result).toMatchObject({ outcome: 'given-back', obstacle: { type: 'no_index' } })
+    expect(await world.pendingKeys()).toBe(1)
+  })
+
+  test('on another timeline than the daemon joined is given back', async () => {
+    await world.change(1, 'one')
+    const result = await runBatch({ ...world.context, timeline: () => 'FFFFFFFF' }, world.request)
+    expect(result).toMatchObject({ outcome: 'given-back', obstacle: { scope: 'postgres' } })
+    expect(await world.pendingKeys()).toBe(1)
+  })
+
+  test('with an everything mark requests a verify, with the mark’s origin', async () => {
+    const { pool } = world.database
+    await pool.query(
+      `INSERT INTO "${SCHEMA}".sync_queue (document, lane, keys, op, origin) VALUES ('thing', 0, NULL, 'truncate', '77')`,
+    )
+    await runBatch(world.context, world.request)
+    const { rows } = await pool.query(`SELECT kind, state, reason, origin::text FROM "${SCHEMA}".sync_run`)
+    expect(rows).toEqual([{ kind: 'verify', state: 'requested', reason: 'truncate', origin: '77' }])
+    expect(await world.pendingKeys()).toBe(0)
+  })
+})
+
+describe('a version that Elasticsearch has and this database never drew', () => {
+  test('is leapt over, the key is marked again, and a verify is requested', async () => {
+    const { pool } = world.database
+    const future = '4000000000000000'
+    await world.search.request('PUT', `/${world.index}/_doc/1?version=${future}&version_type=external`, {
+      id: 1,
+      name: 'from a life that is gone',
+    })
+    await world.change(1, 'one')
+    expect(await runBatch(world.context, world.request)).toMatchObject({ outcome: 'settled', givenBack: 1 })
+    expect(await world.pendingKeys()).toBe(1)
+    const { rows } = await pool.query(`SELECT kind FROM "${SCHEMA}".sync_run`)
+    expect(rows).toEqual([{ kind: 'verify' }])
+
+    await runBatch(world.context, world.request)
+    expect(await world.indexed(1)).toBe('one')
+    expect(await world.pendingKeys()).toBe(0)
+  })
+})

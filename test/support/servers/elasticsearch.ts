@@ -1,0 +1,32 @@
+import { join } from 'node:path'
+import { requireJava } from './java.ts'
+import { distribution } from './maven.ts'
+import { type SearchServerOptions, startSearchServer } from './search-server.ts'
+import type { Server } from './server.ts'
+
+export const elasticsearchVersion = '8.19.21'
+
+/** Starts the real Elasticsearch 8.19, in the build that Elastic publishes for integration tests (few modules). */
+export async function startElasticsearch(options: SearchServerOptions = {}): Promise<Server> {
+  const java = await requireJava(17, 'Elasticsearch')
+  const home = await distribution({
+    artifact: `org.elasticsearch.distribution.integ-test-zip:elasticsearch:${elasticsearchVersion}:zip`,
+    megabytes: 107,
+  })
+  const heap = options.heap ?? '1g'
+  return startSearchServer({
+    name: 'Elasticsearch',
+    template: join(home, 'config'),
+    settingsFile: 'elasticsearch.yml',
+    settings: { 'xpack.security.enabled': 'false', ...options.settings },
+    command: (directory) => ({
+      file: join(home, 'bin/elasticsearch'),
+      env: {
+        ES_JAVA_HOME: java,
+        ES_JAVA_OPTS: `-Xms${heap} -Xmx${heap}`,
+        ES_PATH_CONF: join(directory, 'config'),
+        ES_TMPDIR: join(directory, 'tmp'),
+      },
+    }),
+  })
+}

@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest'
+import { Dispatcher } from '../../src/sync/dispatcher.ts'
+import { backoffDelay, pollDelay } from '../../src/sync/pacing.ts'
+
+const a = { document: 'a', lane: 0 } as const
+const b = { document: 'b', lane: 0 } as const
+const bulk = { document: 'a', lane: 1 } as const
+const obstacle = { scope: 'document', type: 'x', reason: 'because' } as const
+
+function dispatcher(clock = { now: 0 }) {
+  const made = new Dispatcher({ now: () => clock.now, random: () => 0, trialMs: 1000 })
+  made.open()
+  return made
+}
+
+const take = async (from: Dispatcher, count: number) => {
+  const taken: string[] = []
+  for (let n = 0; n < count; n++) {
+    const next = await from.next()
+    taken.push(next === null ? 'null' : `${next.document}${next.lane}`)
+  }
+  return taken
+}
+
+/** True when a worker would have to wait now. */
+const idle = (from: Dispatcher) =>
+  Promise.race([from.next().then(() => false), Promise.resolve().then(() => true)])
+
+describe('what is claimed next', () => {
+  test('documents of a lane take turns', async () => {
+    const from = dispatcher()
+    from.found([a, b])
+    expect(await take(from, 3)).toEqual(['a0', 'b0', 'a0'])
+  })
+
+  test('lane 0 goes first, lane 1 has its share', async () => {
+    const from = dispatcher()
+    from.found([a, bulk])
+    expect(await take(from, 8)).toEqual(['a0', 'a0', 'a0', 'a1', 'a0', 'a0', 'a0', 'a1'])
+  })
+
+  test('lane 1 has everything when lane 0 is empty', async () => {
+    const from = dispatcher()
+    from.found([bulk])
+    expect(await take(from, 3)).toEqual(['a1', 'a1', 'a1'])
+  })
+
+  test('an exhausted document is not claimed until it is found again', async () => {
+    const from = dispatcher()
+    from.found([a])
+    from.exhausted(a)
+    expect(await idle(from)).toBe(true)
+  })
+
+  test('a waiting worker gets what is found', async () => {
+    const from = dispatcher()
+    const next = from.next()
+    from.found([b])
+    expect(await next).toEqual(b)
+  })
+
+  test('nothing is handed out while the gate is closed', async () => {
+    const from = dispatcher()
+    from.close()
+    from.found([a])
+    expect(await idle(from)).toBe(true)
+  })
+
+  test('waiting workers are sent home when it stops', async () => {
+    const from = dispatcher()
+    const next = from.next()
+    from.stop()
+    expect(await next).toBeNull()
+    expect(await from.next()).toBeNull()
+  })
+})
+
+describe('a paused document', () => {
+  test('is passed over, the others go on', async () => {
+    const from = dispatcher()
+    from.pause('a', obstacle)
+    from.found([a, b])
+    expect(await take(from, 2)).toEqual(['b0', 'b0'])
+  })
+
+  test('is tried by one worker alone when its time has come', async () => {
+    const clock = { now: 0 }
+    const from = dispatcher(clock)
+    const pause = from.pause('a', obstacle)
+    from.found([a])
+    clock.now = pause.until
+    expect(await take(from, 1)).toEqual(['a0'])
+    expect(await idle(from)).toBe(true)
+  })
+
+  test('waits longer each time, and starts anew once it recovered', () => {
+    const from = dispatcher()
+    const first = from.pause('a', obstacle)
+    const second = from.pause('a', obstacle)
+    expect(second.until).toBeGreaterThan(first.until)
+    expect(from.recovered('a')).toEqual(second)
+    expect(from.pause('a', obstacle)).toEqual(first)
+  })
+})
+
+test.each([
+  [1, 0, 125],
+  [1, 0.999, 249.875],
+  [2, 0, 250],
+  [8, 0, 15_000],
+  [1000, 0.5, 22_500],
+])('backoff after %i failures with random %f is %f ms', (attempt, random, expected) => {
+  expect(backoffDelay(attempt, random)).toBe(expected)
+})
+
+test.each([
+  [50, 0, 50],
+  [50, 9_999, 50],
+  [50, 10_000, 250],
+  [1000, 10_000, 1000],
+])('polling at %i ms after %i idle ms waits %i ms', (interval, idleMs, expected) => {
+  expect(pollDelay(interval, idleMs)).toBe(expected)
+})

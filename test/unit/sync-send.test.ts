@@ -1,0 +1,90 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { BulkAnswer, Operation } from '../../src/elasticsearch/types.ts'
+import { sendOperations } from '../../src/sync/send.ts'
+
+const operations = (count: number): Operation[] =>
+  Array.from({ length: count }, (_, n) => ({
+    kind: 'index',
+    index: 'i',
+    id: `${n}`,
+    key: `${n}`,
+    body: '{}',
+  }))
+
+/** A server that refuses any request holding one of these ids: what a real one does with a malformed operation. */
+const refusing = (poison: ReadonlySet<string>, answer: 'refused' | 'too-large') => {
+  const requests: number[] = []
+  return {
+    requests,
+    bulk: async (_body: string, sent: readonly Operation[]): Promise<BulkAnswer> => {
+      requests.push(sent.length)
+      if (sent.some(({ id }) => poison.has(id))) {
+        return answer === 'refused'
+          ? { outcome: 'refused', type: 'illegal', reason: 'bad' }
+          : { outcome: 'too-large', reason: 'bad' }
+      }
+      return {
+        outcome: 'answered',
+        items: sent.map(() => ({ outcome: 'done', result: 'created' })),
+        tookMs: 1,
+      }
+    },
+  }
+}
+
+describe('a request that is refused as a whole', () => {
+  test.each(['refused', 'too-large'] as const)(
+    '%s: one poison document among 1,000 costs at most 21 requests',
+    async (kind) => {
+      const server = refusing(new Set(['637']), kind)
+      const sent = await sendOperations(server, operations(1000), 1n, async () => {})
+      expect(server.requests.length).toBeLessThanOrEqual(21)
+      if (sent.outcome !== 'answered') throw new Error('expected an answer')
+      expect(sent.verdicts.flatMap((verdict, n) => (verdict.outcome === 'dead' ? [n] : []))).toEqual([637])
+    },
+  )
+
+  test('verdicts stay aligned with operations, whichever are poison', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 40 }), fc.uniqueArray(fc.nat(39)), async (count, poison) => {
+        const server = refusing(new Set(poison.map(String)), 'refused')
+        const sent = await sendOperations(server, operations(count), 1n, async () => {})
+        if (sent.outcome !== 'answered') throw new Error('expected an answer')
+        const dead = sent.verdicts.flatMap((verdict, n) => (verdict.outcome === 'dead' ? [n] : []))
+        expect(sent.verdicts).toHaveLength(count)
+        expect(dead).toEqual(poison.filter((n) => n < count).sort((a, b) => a - b))
+      }),
+    )
+  })
+})
+
+test('the claim is looked after before every request', async () => {
+  let checks = 0
+  const server = refusing(new Set(['3']), 'refused')
+  await sendOperations(server, operations(8), 1n, async () => {
+    checks += 1
+  })
+  expect(checks).toBe(server.requests.length)
+})
+
+test('an unknown outcome is an obstacle, whatever was answered before', async () => {
+  let calls = 0
+  const server = {
+    bulk: async (_body: string, sent: readonly Operation[]): Promise<BulkAnswer> => {
+      calls += 1
+      if (calls === 1) return { outcome: 'refused', type: 'x', reason: 'x' }
+      if (calls === 2)
+        return {
+          outcome: 'answered',
+          items: sent.map(() => ({ outcome: 'done', result: 'created' })),
+          tookMs: 1,
+        }
+      return { outcome: 'unknown', type: 'timeout', reason: 'no answer' }
+    },
+  }
+  expect(await sendOperations(server, operations(4), 1n, async () => {})).toEqual({
+    outcome: 'obstacle',
+    obstacle: { scope: 'elasticsearch', type: 'timeout', reason: 'no answer' },
+  })
+})
