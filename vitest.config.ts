@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 // started once in globalSetup, with a database and an index prefix of its own for every test file.
 export default defineConfig({
   test: {
+    reporters: ['default', './test/support/count-reporter.ts'],
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {

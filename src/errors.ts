@@ -42,6 +42,13 @@ export class UnreachableError extends SluiceError {
 /** Our schema is missing, older or newer than this program. Exit code 2. */
 export class SchemaError extends SluiceError {
   readonly code = 'schema'
+  /** True when waiting does not help: the schema is newer than this program, or the server too old for it. */
+  readonly final: boolean
+
+  constructor(what: string, details: ErrorDetails & { readonly final?: boolean } = {}) {
+    super(what, details)
+    this.final = details.final ?? false
+  }
 }
 
 /** A document's own query failed for a reason that is not one row's (dropped column, missing grant): the document is paused. */

@@ -13,6 +13,8 @@ export interface Column {
   readonly baseType: BaseType
   readonly notNull: boolean
   readonly generated: 'no' | 'stored' | 'virtual'
+  /** Columns a generated column is computed from; empty for others. */
+  readonly generatedFrom: readonly string[]
 }
 
 export interface BaseType {
@@ -36,6 +38,10 @@ export interface Table extends TableName {
   readonly leaves: readonly TableName[]
   /** Tables that inherit from it or that it inherits from, without being partitions. */
   readonly inherits: boolean
+  /** The partitioned table it is a direct partition of. */
+  readonly partitionOf: TableName | null
+  /** Emptied by a crash, without a mark. */
+  readonly unlogged: boolean
   readonly rowSecurity: boolean
   /** pg_class.reltuples, or null when never analysed. */
   readonly estimatedRows: number | null
@@ -50,6 +56,8 @@ export interface ParsedSnippet {
   readonly baseType: BaseType
   /** True when it uses now(), current_date and the like: time passes without a mark. */
   readonly dependsOnTime: boolean
+  /** What Postgres accepts and an operator should know. */
+  readonly warnings: readonly string[]
 }
 
 /** A database as planning sees it: tables by `schema.name`, snippets by `schema.name` and text. */

@@ -16,6 +16,11 @@ export interface DocumentPlan {
   readonly document: string
   readonly table: TableName
   readonly key: readonly KeyColumn[]
+  /**
+   * Positions in `key`, in the order of the unique index that a walk rides. It is the order of `key`,
+   * unless `id` names the index's columns in another order.
+   */
+  readonly walkOrder: readonly number[]
   /** Number of leading parts of a key tuple that make the `_id`; the rest is its address. */
   readonly idParts: number
   /** Name of the view that computes the documents, unquoted: `document_city`. Columns: key_1…key_n, key, document, problem. */

@@ -17,7 +17,8 @@ export type ItemVerdict =
   | { readonly outcome: 'done'; readonly result: 'created' | 'updated' | 'deleted' | 'absent' | 'noop' }
   /** A newer version is stored. `stored` is null where the answer does not say which. */
   | { readonly outcome: 'superseded'; readonly stored: bigint | null }
-  | { readonly outcome: 'retry'; readonly type: string; readonly reason: string }
+  /** `charged`: counts as an attempt. False when the server was busy or a shard away (429, 503): invariant 10. */
+  | { readonly outcome: 'retry'; readonly type: string; readonly reason: string; readonly charged: boolean }
   | { readonly outcome: 'dead'; readonly type: string; readonly reason: string }
   /** The index, not the document, is the obstacle: nobody is charged. */
   | { readonly outcome: 'blocked'; readonly type: string; readonly reason: string }

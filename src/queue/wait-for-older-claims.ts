@@ -34,7 +34,7 @@ export async function waitForOlderClaims(
 async function openClaims(db: Queryable, schema: string): Promise<Set<string>> {
   const { rows } = await db.query<{ claim: string }>(
     // pg_locks shows the two integer keys of an advisory lock as unsigned classid and objid, with objsubid 2.
-    `SELECT pid || ' ' AS claim
+    `SELECT pid || ' ' || virtualtransaction AS claim
        FROM pg_locks
       WHERE locktype = 'advisory' AND granted AND objsubid = 2
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -30,10 +30,19 @@ export async function requestBackfill(
   request: BackfillRequest,
 ): Promise<Requested> {
   const { document, options, requestedBy } = request
-  const installed = await installedDocument(pool, schema, document)
-  const filter = hasFilter(options) ? await readFilter(pool, installed.plan, options, null) : null
+  const warnings = await checkBackfill(pool, schema, request)
   const run = await requestRun(pool, schema, { kind: 'backfill', document, options, requestedBy })
-  return { ...run, warnings: filter?.warnings ?? [] }
+  return { ...run, warnings }
+}
+
+/** The checks of `requestBackfill` alone, for whoever requests several and wants all or none. Returns its warnings. */
+export async function checkBackfill(
+  pool: Pool,
+  schema: string,
+  { document, options }: Pick<BackfillRequest, 'document' | 'options'>,
+): Promise<readonly string[]> {
+  const { plan } = await installedDocument(pool, schema, document)
+  return hasFilter(options) ? (await readFilter(pool, plan, options, null)).warnings : []
 }
 
 async function installedDocument(pool: Pool, schema: string, name: string): Promise<InstalledDocument> {

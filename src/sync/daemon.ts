@@ -5,12 +5,13 @@ import type { Settings } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { pendingLanes } from '../queue/pending-lanes.ts'
+import { setAlarm } from '../queue/set-alarm.ts'
 import { Chores } from './chores.ts'
 import { beat, type ChoresContext, daemonChores, writeOutstanding } from './daemon-chores.ts'
 import type { Assignment } from './dispatcher.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { joinDatabase } from './join-database.ts'
-import { needsOperator, obstacleOf } from './obstacle.ts'
+import { alarmOf, obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
 import type { BatchResult, Obstacle } from './types.ts'
 import { runWorker, type Unwritten } from './worker.ts'
@@ -188,15 +189,26 @@ export class Daemon {
   }
 
   #batchEnded(assignment: Assignment, result: BatchResult): void {
-    const { log, onBatch } = this.#options
-    if (result.outcome === 'settled') {
-      const ended = this.#dispatcher.recovered(assignment.document)
-      if (ended !== undefined) log.info({ document: assignment.document }, 'goes on')
-      this.#poller.hurry()
-    } else if (result.outcome === 'given-back') {
-      this.#obstructed(assignment.document, result.obstacle)
+    const { document } = assignment
+    switch (result.outcome) {
+      case 'settled':
+        if (result.overload === null) this.#recovered(document)
+        else this.#obstructed(document, { scope: 'document', ...result.overload })
+        this.#poller.hurry()
+        break
+      case 'given-back':
+        this.#obstructed(document, result.obstacle)
+        break
+      case 'empty':
     }
-    onBatch?.(assignment, result)
+    this.#options.onBatch?.(assignment, result)
+  }
+
+  #recovered(document: string): void {
+    const ended = this.#dispatcher.recovered(document)
+    if (ended === undefined) return
+    this.#options.log.info({ document }, 'goes on')
+    if (alarmOf({ scope: 'document', ...ended }) !== null) this.#setAlarm(document, null)
   }
 
   #obstructed(document: string, obstacle: Obstacle): void {
@@ -204,14 +216,18 @@ export class Daemon {
     const { type, reason } = obstacle
     if (obstacle.scope === 'document') {
       const pause = this.#dispatcher.pause(document, obstacle)
-      const level = needsOperator(obstacle) ? 'error' : 'warn'
-      log[level](
-        { document, type, reason, attempt: pause.attempt },
-        'document paused, its marks are given back',
-      )
+      const alarm = alarmOf(obstacle)
+      const what = { document, type, reason, attempt: pause.attempt }
+      log[alarm === null ? 'warn' : 'error'](what, 'document paused, its marks are given back')
+      if (alarm !== null) this.#setAlarm(document, alarm)
       return
     }
     this.#goneAway(obstacle.scope, reason)
+  }
+
+  #setAlarm(document: string, alarm: string | null): void {
+    const { pool, settings } = this.#options
+    setAlarm(pool, settings.schema, document, alarm).catch((error: unknown) => this.#failed(error, 'alarm'))
   }
 
   /** A chore or the poll failed. */

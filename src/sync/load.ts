@@ -15,17 +15,20 @@ export interface Loaded {
 /**
  * What every load runs under, for one transaction only: session settings do not survive a pooler.
  * row_security = off raises instead of hiding rows, for hidden rows would become deletes (invariant 12);
- * pg_current_wal_lsn() raises on a replica; the formats make dates and floats the same whatever the role's defaults.
+ * the formats make dates and floats the same whatever the role's defaults.
  */
-const beginLoad = (timeoutMs: number) => `
-  BEGIN READ ONLY;
+export const loadConditions = `
   SET LOCAL row_security = off;
   SET LOCAL timezone = 'UTC';
   SET LOCAL datestyle = 'ISO, YMD';
   SET LOCAL intervalstyle = 'iso_8601';
   SET LOCAL extra_float_digits = 1;
   SET LOCAL bytea_output = 'hex';
-  SET LOCAL jit = off;
+  SET LOCAL jit = off;`
+
+/** pg_current_wal_lsn() raises on a replica. */
+const beginLoad = (timeoutMs: number) => `
+  BEGIN READ ONLY;${loadConditions}
   SET LOCAL statement_timeout = ${timeoutMs};
   SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline`
 

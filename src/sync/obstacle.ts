@@ -29,7 +29,17 @@ export function obstacleOf(error: unknown): Obstacle {
   return { scope: everybody ? 'postgres' : 'document', type: `sqlstate_${state}`, reason }
 }
 
-/** True when the document's own query is at fault (undefined column, table or function; missing grant): it waits for an operator. */
-export function needsOperator(obstacle: Obstacle): boolean {
-  return obstacle.scope === 'document' && /^sqlstate_(42|0A)/.test(obstacle.type)
+/**
+ * What an operator has to do about it, or null when it may pass by itself. Errors of class 42 (undefined or
+ * inaccessible objects) and 0A are the document's own query: something it is made of was dropped, or a grant is missing.
+ */
+export function alarmOf({ scope, type, reason }: Obstacle): string | null {
+  if (scope !== 'document' || !/^sqlstate_(42|0A)/.test(type)) return null
+  return type === 'sqlstate_42501'
+    ? `cannot be read: ${reason}. Grant it to the role that sluice connects as`
+    : `cannot be read: ${reason}. Something it is made of was dropped: adapt the configuration, then run sluice install`
 }
+
+/** What an alarm mark says: a trigger could not tell which rows changed. */
+export const UNREADABLE_CHANGES =
+  'a trigger could not tell which rows changed: something the document is made of was dropped. Adapt the configuration, then run sluice install'

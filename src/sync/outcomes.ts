@@ -16,6 +16,7 @@ export class Outcomes {
   readonly #failures: Failure[] = []
   readonly #givenBack = new Map<string, BatchKey>()
   readonly #runs = new Map<string, Record<RunResult, number>>()
+  #overload: { readonly type: string; readonly reason: string } | null = null
   readonly #superseded: { readonly key: BatchKey; readonly stored: bigint }[] = []
 
   constructor(keys: readonly BatchKey[]) {
@@ -38,6 +39,11 @@ export class Outcomes {
   /** Keys that lost against a newer version, with that version: to be examined before the batch is settled (invariant 5). */
   get superseded(): readonly { readonly key: BatchKey; readonly stored: bigint }[] {
     return this.#superseded
+  }
+
+  /** Why Elasticsearch put some operations off, if it did: their keys are given back, and the document has to wait. */
+  get overload(): { readonly type: string; readonly reason: string } | null {
+    return this.#overload
   }
 
   /** Records the verdicts of one request. `elapsedMs`: from the claim to the answer. */
@@ -106,8 +112,15 @@ export class Outcomes {
         this.#succeed(operation)
         return
       case 'retry':
+        if (verdict.charged) {
+          this.#fail(operation, key, verdict.type, verdict.reason, false)
+          return
+        }
+        this.#overload = { type: verdict.type, reason: verdict.reason }
+        this.giveBack([key])
+        return
       case 'dead':
-        this.#fail(operation, key, verdict.type, verdict.reason, verdict.outcome === 'dead')
+        this.#fail(operation, key, verdict.type, verdict.reason, true)
         return
       case 'blocked':
         // A batch with a blocked item is given back as a whole before it comes to this.

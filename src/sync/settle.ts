@@ -2,10 +2,12 @@ import type pg from 'pg'
 import type { Version } from '../postgres/types.ts'
 import { currentVersion, raiseVersionFloor } from '../postgres/version.ts'
 import { requestRun } from '../queue/request-run.ts'
+import { setAlarm } from '../queue/set-alarm.ts'
 import { settleBatch } from '../queue/settle-batch.ts'
 import type { Claim, Mark } from '../queue/types.ts'
 import type { BatchContext } from './batch.ts'
 import { olderOrigin } from './expand.ts'
+import { UNREADABLE_CHANGES } from './obstacle.ts'
 import type { Outcomes } from './outcomes.ts'
 import { Tally } from './tally.ts'
 import type { BatchResult } from './types.ts'
@@ -40,6 +42,9 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
       reason,
       onActive: 'verify-after',
     })
+  }
+  if (everything.some(({ op }) => op === 'alarm')) {
+    await setAlarm(claims, schema, claim.document, UNREADABLE_CHANGES)
   }
   if (everything.length > 0) {
     const origin = everything.map((mark) => mark.origin).reduce(olderOrigin)
@@ -76,7 +81,8 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
     },
     { worker: instance, maxRetries: limits.maxRetries },
   )
-  return { outcome: 'settled', tally: outcomes.tally, givenBack: outcomes.givenBack.length }
+  const { tally, overload } = outcomes
+  return { outcome: 'settled', tally, givenBack: outcomes.givenBack.length, overload }
 }
 
 /**
@@ -91,7 +97,6 @@ async function examineConflicts(context: BatchContext, { work, outcomes }: Unset
   const current = await currentVersion(work, context.schema)
   const faulty = conflicts.filter(({ stored }) => stored > current)
   if (faulty.length === 0) return { keys: [], highest: 0n }
-  // biome-ignore lint/complexity/useMathMinMax: bigints
   const highest = faulty.reduce((max, { stored }) => (stored > max ? stored : max), 0n)
   await raiseVersionFloor(context.pool, context.schema, highest + 1n)
   return { keys: faulty.map(({ key }) => key), highest }

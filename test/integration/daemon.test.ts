@@ -258,8 +258,11 @@ describe('a document that cannot be read', () => {
       expect(rows[0]?.pauses[0]?.type).toBe('sqlstate_42P01')
     })
     expect(daemon.state.state).toBe('running')
+    const alarm = async () => (await pool.query(`SELECT alarm FROM "${SCHEMA}".sync_document`)).rows[0]?.alarm
+    await eventually(async () => expect(await alarm()).toMatch(/adapt the configuration, then run sluice install/))
     await pool.query(`ALTER VIEW "${SCHEMA}".hidden RENAME TO document_thing`)
     await arrives(6, 'sechs')
+    await eventually(async () => expect(await alarm()).toBeNull())
     const { rows } = await pool.query(`SELECT FROM "${SCHEMA}".sync_failed`)
     expect(rows).toEqual([])
   })

@@ -44,7 +44,7 @@ export async function compare({ pool, elasticsearch, index, truth }: CompareOpti
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
     return answer.json()
   }
-  await request(`/${index}/_refresh`, {})
+  await request(`/${index}/_refresh`)
 
   const counts = { documents: 0, missing: 0, stale: 0 }
   const examples: string[] = []

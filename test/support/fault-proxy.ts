@@ -26,6 +26,8 @@ export interface FaultProxy {
   readonly url: string
   /** Requests seen so far, as `POST /_bulk`. */
   readonly seen: readonly string[]
+  /** Their `authorization` headers. */
+  readonly authorizations: readonly (string | undefined)[]
   /** Applies a fault to every request whose path starts with `path`, until `heal`. */
   break(path: string, fault: Fault): void
   heal(): void
@@ -41,11 +43,13 @@ export async function startFaultProxy(
   tls?: { readonly key: string; readonly cert: string },
 ): Promise<FaultProxy> {
   const seen: string[] = []
+  const authorizations: (string | undefined)[] = []
   let broken: { readonly path: string; readonly fault: Fault } | null = null
 
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const path = incoming.url ?? '/'
     seen.push(`${incoming.method} ${path.replace(/\?.*/, '')}`)
+    authorizations.push(incoming.headers.authorization)
     const fault = broken !== null && path.startsWith(broken.path) ? broken.fault : null
     incoming.on('error', () => outgoing.destroy())
     if (fault?.kind === 'hang') return
@@ -68,6 +72,7 @@ export async function startFaultProxy(
   return {
     url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     seen,
+    authorizations,
     break: (path, fault) => {
       broken = { path, fault }
     },

@@ -1,0 +1,159 @@
+import { randomInt } from 'node:crypto'
+import type pg from 'pg'
+import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
+import { isRecord } from '../documents/merge.ts'
+import type { Elasticsearch } from '../elasticsearch/client.ts'
+import { physicalName } from '../elasticsearch/names.ts'
+import { migrate } from '../postgres/migrate.ts'
+import type { Queryable } from '../postgres/types.ts'
+import { requestRun } from '../queue/request-run.ts'
+import { fingerprint } from './names.ts'
+import type { DocumentChange, InstallPlan } from './plan-install.ts'
+import { withShortLocks } from './short-locks.ts'
+
+export interface InstallTarget {
+  readonly pool: pg.Pool
+  /** For the migrations: they need a connection of their own. */
+  readonly url: string
+  readonly schema: string
+  readonly elasticsearch: Elasticsearch
+  /** Told what it waits for. */
+  readonly onWait: (message: string) => void
+}
+
+/** A run that install asked for. */
+export interface InstallRun {
+  readonly document: string
+  readonly kind: 'backfill' | 'verify'
+  /** Its id; where another run of the document is under way, that one's. */
+  readonly id: string
+  /** True when it follows run `id`, and begins when that has ended. */
+  readonly follows: boolean
+}
+
+/**
+ * Does what was planned, document by document; one that fails leaves those before it installed, and a second install
+ * goes on from there.
+ *
+ * Per document, Elasticsearch first: an index that nobody writes to harms nobody, triggers without an index would.
+ * Then one transaction for view, functions, triggers, our rows and the request of the run. The run is seen when the
+ * triggers are, and CREATE TRIGGER has waited for every writer that did not see them: a walk that begins then misses
+ * no row.
+ */
+export async function applyInstall(plan: InstallPlan, target: InstallTarget): Promise<readonly InstallRun[]> {
+  const { pool, url, schema, elasticsearch, onWait } = target
+  if (plan.migrate) await migrate(url, schema)
+  for (const alias of plan.aliases) await elasticsearch.putTemplate(alias)
+  const runs: InstallRun[] = []
+  for (const change of plan.changes) {
+    const created = await applyIndex(change, elasticsearch)
+    try {
+      const tables = [...new Set(change.plan.sources.map(({ table }) => quoteTable(table)))]
+      const run = await withShortLocks(pool, (client) => applyDatabase(client, schema, change, created), {
+        tables,
+        onWait,
+      })
+      if (run) runs.push(run)
+    } catch (error) {
+      // Nobody knows of it. What this cannot remove the next install will recognise.
+      if (created) await elasticsearch.deleteIndex(created.name).catch(() => {})
+      throw error
+    }
+  }
+  return runs
+}
+
+interface CreatedIndex {
+  readonly name: string
+  readonly uuid: string
+}
+
+async function applyIndex(
+  { plan, index, maker }: DocumentChange,
+  elasticsearch: Elasticsearch,
+): Promise<CreatedIndex | null> {
+  if (index.extend) await elasticsearch.putMappings(index.extend, plan.mappings)
+  if (index.create === null) return null
+  if (index.create.remove) await elasticsearch.deleteIndex(index.create.remove)
+  const name = physicalName(plan.index, new Date(), randomName())
+  const meta = isRecord(plan.mappings._meta) ? plan.mappings._meta : {}
+  const mappings = { ...plan.mappings, _meta: { ...meta, sluice: maker } }
+  const { uuid } = await elasticsearch.createIndex({
+    name,
+    alias: plan.index,
+    mappings,
+    settings: plan.settings,
+  })
+  return { name, uuid }
+}
+
+async function applyDatabase(
+  client: Queryable,
+  schema: string,
+  change: DocumentChange,
+  created: CreatedIndex | null,
+): Promise<InstallRun | null> {
+  const { plan, database, index, run } = change
+  const document = plan.document
+  for (const sql of database.view) await client.query(sql)
+  // Operators and functions in what we generate are Postgres' own.
+  await client.query('SET LOCAL search_path = pg_catalog, pg_temp')
+  for (const sql of database.functions) await client.query(sql)
+  await writeDocument(client, schema, change)
+  if (index.lost)
+    await client.query(`DELETE FROM ${quoteIdentifier(schema)}.sync_index WHERE name = $1`, [index.lost])
+  if (created) await registerIndex(client, schema, change, created)
+  const requested =
+    run === null
+      ? null
+      : await requestRun(client, schema, {
+          kind: run.kind,
+          document,
+          ...(run.reason === 'installed' ? {} : { reason: run.reason }),
+          onActive: 'verify-after',
+        })
+  // Last: from here to the commit the table's writers wait.
+  for (const sql of database.triggers) await client.query(sql)
+  return run && requested ? { document, kind: run.kind, id: requested.id, follows: requested.existing } : null
+}
+
+async function writeDocument(
+  client: Queryable,
+  schema: string,
+  { plan, definition, hash, activate, database }: DocumentChange,
+): Promise<void> {
+  const s = quoteIdentifier(schema)
+  await client.query(
+    `INSERT INTO ${s}.sync_document AS d (name, hash, definition, plan) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, definition = excluded.definition, plan = excluded.plan,
+       state = CASE WHEN $5 THEN 'active' ELSE d.state END,
+       reason = CASE WHEN $5 THEN NULL ELSE d.reason END,
+       alarm = NULL, changed_at = clock_timestamp()`,
+    [plan.document, hash, JSON.stringify(definition), JSON.stringify(plan), activate],
+  )
+  await client.query(`DELETE FROM ${s}.sync_source WHERE document = $1`, [plan.document])
+  for (const { relation, tableName, capture, objects, fingerprint: noted } of database.sources) {
+    await client.query(
+      `INSERT INTO ${s}.sync_source (document, relation, table_name, capture, objects, fingerprint)
+       VALUES ($1, $2, $3, $4, $5, $6)`,
+      [plan.document, relation, tableName, capture, JSON.stringify(objects), noted],
+    )
+  }
+}
+
+async function registerIndex(
+  client: Queryable,
+  schema: string,
+  { plan }: DocumentChange,
+  { name, uuid }: CreatedIndex,
+): Promise<void> {
+  await client.query(
+    `INSERT INTO ${quoteIdentifier(schema)}.sync_index (name, document, alias, uuid, role, hash)
+     VALUES ($1, $2, $3, $4, 'live', $5)`,
+    [name, plan.document, plan.index, uuid, fingerprint(JSON.stringify([plan.mappings, plan.settings]))],
+  )
+}
+
+function randomName(): string {
+  return Array.from({ length: 6 }, () => randomInt(36).toString(36)).join('')
+}

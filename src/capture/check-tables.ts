@@ -1,0 +1,74 @@
+import { tableText } from '../catalog/table-name.ts'
+import type { Catalog, TableName } from '../catalog/types.ts'
+import type { DocumentPlan } from '../documents/types.ts'
+import { ConfigError } from '../errors.ts'
+import type { Queryable } from '../postgres/types.ts'
+import { captureStatements } from './statements.ts'
+
+/**
+ * What would fail half-way otherwise: a missing privilege on a watched table, or a trigger of the same name that is
+ * another's (two installations whose schema and document names join to the same).
+ */
+export async function checkTables(
+  db: Queryable,
+  plans: readonly DocumentPlan[],
+  catalog: Catalog,
+  schema: string,
+): Promise<void> {
+  for (const plan of plans) {
+    for (const source of plan.sources) {
+      const { triggers } = captureStatements(plan, source, schema)
+      const tables = new Set(triggers.map(({ table }) => table))
+      const where = `documents.${plan.document}.table`
+      for (const table of tables) {
+        const oid = catalog.table(table)?.oid
+        if (oid === undefined) continue
+        await checkPrivileges(db, table, oid, where)
+        const names = triggers.filter((trigger) => trigger.table === table).map(({ name }) => name)
+        await checkNames(db, table, oid, names, schema, where)
+      }
+    }
+  }
+}
+
+async function checkPrivileges(db: Queryable, table: TableName, oid: number, where: string): Promise<void> {
+  const { rows } = await db.query<{ read: boolean; trigger: boolean; role: string }>(
+    `SELECT has_any_column_privilege($1::oid, 'SELECT') AS read, has_table_privilege($1::oid, 'TRIGGER') AS trigger,
+            quote_ident(current_user) AS role`,
+    [oid],
+  )
+  const [row] = rows
+  if (row === undefined || (row.read && row.trigger)) return
+  throw new ConfigError(
+    `${row.role} may not ${row.read ? 'create triggers on' : 'read'} ${tableText(table)}`,
+    {
+      where,
+      remedy: `GRANT SELECT, TRIGGER ON ${tableText(table)} TO ${row.role}`,
+    },
+  )
+}
+
+async function checkNames(
+  db: Queryable,
+  table: TableName,
+  oid: number,
+  names: readonly string[],
+  schema: string,
+  where: string,
+): Promise<void> {
+  const { rows } = await db.query<{ name: string; function: string }>(
+    `SELECT t.tgname AS name, p.oid::regprocedure::text AS function
+       FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+      WHERE t.tgrelid = $1 AND t.tgname = ANY ($2) AND n.nspname <> $3`,
+    [oid, names, schema],
+  )
+  const [taken] = rows
+  if (taken === undefined) return
+  throw new ConfigError(
+    `${tableText(table)} has a trigger ${taken.name} already, which calls ${taken.function}`,
+    {
+      where,
+      remedy: 'Rename the document, or that trigger.',
+    },
+  )
+}

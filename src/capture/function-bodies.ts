@@ -1,0 +1,122 @@
+import { quoteIdentifier, quoteLiteral } from '../catalog/quote.ts'
+import { fingerprint } from './names.ts'
+
+/** Keys of one mark: larger arrays save nothing more, and a claim is bounded by keys, a mark at a time. */
+const KEYS_PER_MARK = 500
+/** A statement that marks more keys than this is bulk work and goes to lane 1. */
+const INTERACTIVE_KEYS = 100
+/** A statement of up to this many keys is held in one array, about half a megabyte, in the application's backend. */
+const HELD_KEYS = 10_000
+
+/** Where a trigger function writes, and in whose name. */
+export interface MarkTarget {
+  readonly schema: string
+  readonly document: string
+  readonly source: string
+}
+
+export type RowEvent = 'insert' | 'update' | 'delete'
+
+/**
+ * Body of a statement-level trigger function. `keys` is a query for the keys concerned, one column.
+ *
+ * The keys are collected in a block of its own that only reads: whatever raises in there (a column dropped with
+ * CASCADE took our function along) becomes an "everything" mark and not the application's error (invariant 15),
+ * and a block that writes nothing costs no subtransaction id. The inserts stand outside: a mark that cannot be
+ * written must fail the change that it stands for (invariant 1).
+ *
+ * Up to HELD_KEYS the array is collected once and sliced; slicing costs the way to the slice, so that it would be
+ * quadratic in the end. Above, the query is run twice in bounded memory: once in the block, for what raises has to
+ * raise there, once to insert. Measured on 200,000 updated rows of 0.45 s: +0.03 s for counting, +0.06 s for inserting.
+ */
+export function statementBody(target: MarkTarget, event: RowEvent, keys: string): string {
+  return `DECLARE
+  marked text[];
+BEGIN
+  BEGIN
+    marked := ARRAY(SELECT q.key FROM (${keys}) AS q (key) LIMIT ${HELD_KEYS + 1});
+    IF cardinality(marked) > ${HELD_KEYS} THEN
+      PERFORM count(q.key) FROM (${keys}) AS q (key);
+    END IF;
+  EXCEPTION WHEN OTHERS THEN
+${alarm(target)}
+    RETURN NULL;
+  END;
+  IF cardinality(marked) = 0 THEN
+    RETURN NULL;
+  ELSIF cardinality(marked) <= ${KEYS_PER_MARK} THEN
+    ${insertInto(target)}
+    VALUES (${head(target, `CASE WHEN cardinality(marked) > ${INTERACTIVE_KEYS} THEN 1 ELSE 0 END`)}, marked, '${event}');
+  ELSIF cardinality(marked) <= ${HELD_KEYS} THEN
+    ${insertInto(target)}
+    SELECT ${head(target, '1')}, marked[first:first + ${KEYS_PER_MARK - 1}], '${event}'
+      FROM generate_series(1, cardinality(marked), ${KEYS_PER_MARK}) AS first;
+  ELSE
+    ${insertInto(target)}
+    SELECT ${head(target, '1')}, array_agg(c.key), '${event}'
+      FROM (SELECT q.key, (row_number() OVER () - 1) / ${KEYS_PER_MARK} AS n FROM (${keys}) AS q (key)) AS c
+     GROUP BY c.n;
+  END IF;
+  RETURN NULL;
+END`
+}
+
+/**
+ * Body of a row-level trigger function, for partitioned tables. `collect` sets `marked` to the keys concerned, or
+ * returns where there are none.
+ */
+export function rowBody(target: MarkTarget, event: RowEvent, collect: string): string {
+  return `DECLARE
+  marked text[];
+BEGIN
+  BEGIN
+${collect}
+  EXCEPTION WHEN OTHERS THEN
+${alarm(target)}
+    RETURN NULL;
+  END;
+  ${insertInto(target)}
+  VALUES (${head(target, '0')}, marked, '${event}');
+  RETURN NULL;
+END`
+}
+
+/** Body of the TRUNCATE trigger function: an "everything" mark. */
+export function truncateBody(target: MarkTarget): string {
+  return `BEGIN
+${everything(target, 'truncate')}
+  RETURN NULL;
+END`
+}
+
+function alarm(target: MarkTarget): string {
+  const what = `sluice: document ${target.document} cannot tell which rows of %s changed, all of them will be looked at: %s`
+  const hint =
+    'A column, function or view that the document is made of is gone. Adapt the configuration and run sluice install.'
+  return everything(
+    target,
+    'alarm',
+    `RAISE WARNING USING MESSAGE = format(${quoteLiteral(what)}, TG_RELID::regclass, SQLERRM), HINT = ${quoteLiteral(hint)};`,
+  )
+}
+
+/**
+ * Marks everything, once a transaction: a row-level trigger that cannot compute its key would write a mark a row, a
+ * TRUNCATE one for every leaf. The setting ends with the transaction, and with a rolled back savepoint, as its mark does.
+ */
+function everything(target: MarkTarget, op: 'truncate' | 'alarm', also = ''): string {
+  const setting = `'sluice.${op}_${fingerprint(JSON.stringify(target))}'`
+  return `    IF coalesce(current_setting(${setting}, true), '') <> pg_current_xact_id()::text THEN
+      ${insertInto(target)}
+      VALUES (${head(target, '1')}, NULL, '${op}');
+      PERFORM set_config(${setting}, pg_current_xact_id()::text, true);${also && `\n      ${also}`}
+    END IF;`
+}
+
+function insertInto({ schema }: MarkTarget): string {
+  return `INSERT INTO ${quoteIdentifier(schema)}.sync_queue (document, lane, source, keys, op)`
+}
+
+function head({ document, source }: MarkTarget, lane: string): string {
+  return `${quoteLiteral(document)}, ${lane}, ${quoteLiteral(source)}`
+}

@@ -1,0 +1,238 @@
+import type pg from 'pg'
+import { readCatalog } from '../catalog/read-catalog.ts'
+import type { Catalog } from '../catalog/types.ts'
+import type { DocumentDefinition } from '../config/types.ts'
+import { definitionHash } from '../documents/hash.ts'
+import type { DocumentPlan } from '../documents/types.ts'
+import type { Elasticsearch } from '../elasticsearch/client.ts'
+import { SchemaError } from '../errors.ts'
+import { readIdentity } from '../postgres/identity.ts'
+import { checkSchema } from '../postgres/migrate.ts'
+import type { Queryable } from '../postgres/types.ts'
+import type { InstalledDocument } from '../queue/read-documents.ts'
+import { checkTables } from './check-tables.ts'
+import { type DatabaseChanges, databaseChanges } from './database-changes.ts'
+import { type IndexChanges, indexChanges, type Maker, takesAnother } from './index-changes.ts'
+import { type Inventory, readInventory } from './inventory.ts'
+import { planDocuments } from './plan-documents.ts'
+import { sameJson } from './same-json.ts'
+import type { Step } from './steps.ts'
+
+/** All that `install` will do. Plain data, made before anything is changed; no steps: there is nothing to do. */
+export interface InstallPlan {
+  readonly steps: readonly Step[]
+  /** Our schema is missing or older than this program. */
+  readonly migrate: boolean
+  /** Documents that need something done. */
+  readonly changes: readonly DocumentChange[]
+  /** Aliases of all documents: their guard against accidental indices is put each time, without a step. */
+  readonly aliases: readonly string[]
+  /** For the operator: warnings of the plans, documents that are paused or no longer configured. */
+  readonly notes: readonly string[]
+}
+
+export interface DocumentChange {
+  readonly steps: readonly Step[]
+  readonly plan: DocumentPlan
+  readonly definition: DocumentDefinition
+  readonly hash: string
+  readonly database: DatabaseChanges
+  readonly index: IndexChanges
+  readonly maker: Maker
+  /** The row of sync_document: whether it becomes active, whatever it was. */
+  readonly activate: boolean
+  /** Run to be requested, and why. */
+  readonly run: RunWanted | null
+}
+
+/** A backfill fills an empty index; where there may be documents whose rows are gone, it takes a verify. */
+export interface RunWanted {
+  readonly kind: 'backfill' | 'verify'
+  readonly reason: string
+}
+
+export interface InstallInput {
+  readonly schema: string
+  readonly definitions: ReadonlyMap<string, DocumentDefinition>
+  readonly elasticsearch: Elasticsearch
+  /** False with --no-backfill: no run is requested. */
+  readonly backfill: boolean
+}
+
+/** Compares the configuration with database and Elasticsearch. Reads only; throws where any document cannot be installed. */
+export async function planInstall(client: pg.ClientBase, input: InstallInput): Promise<InstallPlan> {
+  const { schema, definitions, elasticsearch } = input
+  await elasticsearch.info()
+  const migrate = await needsMigration(client, schema)
+  const catalog = await readCatalog(client)
+  const plans = await planDocuments(client, schema, catalog, definitions)
+  const inventory = await readInventory(client, schema)
+  await checkTables(client, plans, catalog, schema)
+  const database = await databaseName(client)
+
+  const changes: DocumentChange[] = []
+  const notes: string[] = []
+  for (const plan of plans) {
+    const definition = definitions.get(plan.document)
+    if (definition === undefined) continue
+    const maker = { schema, document: plan.document, database }
+    const index = await indexChanges(elasticsearch, plan, inventory, maker)
+    const change = documentChange(plan, definition, index, maker, catalog, inventory, input)
+    notes.push(
+      ...plan.warnings,
+      ...index.notes,
+      ...stateNotes(change, inventory.documents.get(plan.document)),
+    )
+    if (change.steps.length > 0) changes.push(change)
+  }
+  notes.push(...removedNotes(inventory, definitions))
+  const schemaStep: Step = {
+    action: inventory.schemaExists ? 'change' : 'create',
+    document: null,
+    what: `schema ${schema}: tables, functions and views of sluice`,
+  }
+  return {
+    migrate,
+    changes,
+    notes,
+    aliases: plans.map(({ index }) => index),
+    steps: [...(migrate ? [schemaStep] : []), ...changes.flatMap((change) => change.steps)],
+  }
+}
+
+function documentChange(
+  plan: DocumentPlan,
+  definition: DocumentDefinition,
+  index: IndexChanges,
+  maker: Maker,
+  catalog: Catalog,
+  inventory: Inventory,
+  { schema, backfill }: InstallInput,
+): DocumentChange {
+  const installed = inventory.documents.get(plan.document)
+  if (installed) refuseOtherKey(installed.plan, plan, catalog)
+  const database = databaseChanges(plan, schema, catalog, inventory)
+  const run = runWanted(installed, plan, database, index)
+  // A pause by an operator stays. One for a view or function that was gone ends with its repair.
+  const activate =
+    installed === undefined ||
+    installed.state === 'detached' ||
+    database.missedChanges ||
+    database.viewChanged
+  const change = {
+    plan,
+    definition,
+    hash: definitionHash(definition),
+    database,
+    index,
+    maker,
+    activate,
+    run: backfill ? run : null,
+  }
+  return { ...change, steps: stepsOf(change, installed) }
+}
+
+/**
+ * The `_id`s in the index are made of the key. A renamed column makes the same ones; another column, type or number
+ * of parts does not, and nothing would find the old documents again.
+ */
+function refuseOtherKey(before: DocumentPlan, after: DocumentPlan, catalog: Catalog): void {
+  const columns = catalog.table(after.table)?.columns ?? []
+  const same =
+    before.idParts === after.idParts &&
+    before.key.length === after.key.length &&
+    before.key.every(({ name, type }, n) => {
+      const wanted = after.key[n]
+      return (
+        wanted?.type === type && (wanted.name === name || !columns.some((column) => column.name === name))
+      )
+    })
+  if (!same) throw takesAnother(after, 'id: the key is another, and with it every _id')
+}
+
+function runWanted(
+  installed: InstalledDocument | undefined,
+  plan: DocumentPlan,
+  database: DatabaseChanges,
+  index: IndexChanges,
+): RunWanted | null {
+  if (installed === undefined) return { kind: 'backfill', reason: 'installed' }
+  if (index.create) return { kind: 'backfill', reason: 'its index was gone' }
+  if (installed.state === 'detached') return { kind: 'verify', reason: 'it was detached' }
+  if (database.missedChanges) return { kind: 'verify', reason: 'a trigger or function was gone or off' }
+  if (database.viewChanged || index.extend || !sameJson(plan.mappings, installed.plan.mappings)) {
+    return { kind: 'verify', reason: 'its definition changed' }
+  }
+  return null
+}
+
+/** All steps of a document; none when it is as it should be. */
+function stepsOf(
+  { plan, hash, database, index, activate, run }: Omit<DocumentChange, 'steps'>,
+  installed: InstalledDocument | undefined,
+): Step[] {
+  const document = plan.document
+  const steps: Step[] = [...index.steps, ...database.steps]
+  if (installed === undefined) steps.push({ action: 'create', document, what: `document ${document}` })
+  else {
+    const definition =
+      installed.hash !== hash || !sameJson(forComparison(plan), forComparison(installed.plan))
+    if (definition || database.sourcesChanged)
+      steps.push({ action: 'change', document, what: `definition of ${document}` })
+    if (activate && installed.state !== 'active') {
+      steps.push({
+        action: 'change',
+        document,
+        what: `state of ${document}: from ${installed.state} to active`,
+      })
+    }
+    if (installed.alarm !== null)
+      steps.push({ action: 'remove', document, what: `alarm: ${installed.alarm}` })
+  }
+  if (run && steps.length > 0) {
+    const why = run.reason === 'installed' ? '' : `: ${run.reason}`
+    steps.push({ action: 'request', document, what: `${run.kind} of ${document}${why}` })
+  }
+  return steps
+}
+
+/** A plan without what is for people only. */
+function forComparison({ warnings: _warnings, ...plan }: DocumentPlan): object {
+  return plan
+}
+
+function stateNotes(
+  { plan: { document }, activate }: DocumentChange,
+  installed: InstalledDocument | undefined,
+): string[] {
+  return installed?.state === 'paused' && !activate
+    ? [
+        `${document} is paused (${installed.reason ?? 'no reason given'}) and stays so: sluice resume ${document}`,
+      ]
+    : []
+}
+
+function removedNotes({ documents }: Inventory, definitions: ReadonlyMap<string, unknown>): string[] {
+  return [...documents.keys()]
+    .filter((name) => !definitions.has(name))
+    .map(
+      (name) =>
+        `${name} is installed and no longer in the configuration: its marks gather until it is removed (sluice uninstall ${name})`,
+    )
+}
+
+async function needsMigration(db: Queryable, schema: string): Promise<boolean> {
+  try {
+    await checkSchema(db, schema)
+    return false
+  } catch (error) {
+    if (error instanceof SchemaError && !error.final) return true
+    throw error
+  }
+}
+
+async function databaseName(db: Queryable): Promise<string> {
+  const { systemIdentifier } = await readIdentity(db)
+  const { rows } = await db.query<{ name: string }>('SELECT current_database() AS name')
+  return `${systemIdentifier}/${rows[0]?.name}`
+}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander'
+import { action, examples } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { inspectDocument } from '../inspection.ts'
+import { inspectionText } from '../inspection-text.ts'
+import { installedDocument } from '../installed.ts'
+import { inspectJson } from '../json/inspect.ts'
+import { keysOfIds } from '../keys-of-ids.ts'
+
+export function registerInspect(program: Command): void {
+  program
+    .command('inspect')
+    .description('One document: row, marks, failure and indexed copy, and why they differ')
+    .argument('<document>', 'name of an installed document')
+    .argument('<id>', 'its _id; a key of several columns is joined by ":"')
+    .addHelpText(
+      'after',
+      examples(
+        ['sluice inspect city 42', 'is city 42 in Elasticsearch as it is in Postgres? Exit code 3 when not'],
+        ['sluice inspect city 42 --json | jq .why', 'why not'],
+      ),
+    )
+    .action(action(inspect))
+}
+
+async function inspect(context: CommandContext, name: string, id: string): Promise<ExitCode> {
+  const database = await context.database()
+  const installed = await installedDocument(database, name)
+  const [key] = await keysOfIds(database.pool, installed.plan, [id])
+  if (key === undefined) return exitCodes.failed
+  const inspection = await inspectDocument(database, await context.elasticsearch(), installed, key)
+  context.output.result(inspectJson, inspection, () => inspectionText(inspection))
+  return inspection.differs ? exitCodes.differences : exitCodes.done
+}

@@ -1,0 +1,69 @@
+import type { Command } from 'commander'
+import { type InstallResult, install } from '../../capture/install.ts'
+import { action, examples } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { installJson } from '../json/install.ts'
+import { stepsText } from '../steps.ts'
+
+interface Options {
+  readonly dryRun?: true
+  readonly backfill: boolean
+}
+
+export function registerInstall(program: Command): void {
+  program
+    .command('install')
+    .description('put the configuration into effect: schema, triggers, indices; only what differs')
+    .option('--dry-run', 'print what would be done, and change nothing')
+    .option('--no-backfill', 'request no run that indexes existing rows')
+    .addHelpText(
+      'after',
+      examples(
+        ['sluice install', 'print the plan, carry it out, and request a backfill for new documents'],
+        ['sluice install --dry-run', 'print the plan'],
+        ['sluice install --no-backfill', 'index changes from now on; existing rows wait for sluice backfill'],
+      ),
+    )
+    .action(action(runInstall))
+}
+
+async function runInstall(context: CommandContext, options: Options): Promise<ExitCode> {
+  const { output } = context
+  const { postgres: url, schema, documents: definitions, file } = await context.settings()
+  const dryRun = options.dryRun ?? false
+  const result = await install({
+    pool: await context.pool(),
+    url,
+    schema,
+    definitions,
+    elasticsearch: await context.elasticsearch(),
+    backfill: options.backfill,
+    dryRun,
+    onPlan: ({ steps, notes }) => {
+      for (const note of notes) output.warn(note)
+      if (!dryRun && steps.length > 0) output.note(stepsText(steps, process.stderr))
+    },
+    onWait: output.note,
+  })
+  const { plan, runs } = result
+  output.result(
+    installJson,
+    { dryRun, steps: [...plan.steps], runs: [...runs], notes: [...plan.notes] },
+    () => summary(result, dryRun, file),
+  )
+  return exitCodes.done
+}
+
+function summary({ plan, runs }: InstallResult, dryRun: boolean, file: string): string {
+  if (plan.steps.length === 0) return `Nothing to do: everything is as ${file} wants it.`
+  if (dryRun) return stepsText(plan.steps, process.stdout)
+  const documents = plan.changes.map(({ plan: { document } }) => document)
+  const done = documents.length === 0 ? 'Migrated.' : `Installed: ${documents.join(', ')}.`
+  const requested = runs.map(({ document, kind, id, follows }) =>
+    follows
+      ? `Requested: ${kind} of ${document}, after run ${id}.`
+      : `Requested: ${kind} of ${document} (run ${id}).`,
+  )
+  return [done, ...requested, ...(runs.length > 0 ? ['sluice run carries it out.'] : [])].join('\n')
+}

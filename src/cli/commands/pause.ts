@@ -1,0 +1,42 @@
+import type { Command } from 'commander'
+import { escapeIdentifier } from 'pg'
+import { action, examples } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { installedDocument } from '../installed.ts'
+import { documentStateJson } from '../json/document-state.ts'
+
+export function registerPause(program: Command): void {
+  program
+    .command('pause')
+    .description('Stop indexing a document; its marks gather in the queue')
+    .argument('<document>', 'name of an installed document')
+    .option('--reason <text>', 'why; shown by status')
+    .addHelpText(
+      'after',
+      examples(
+        ['sluice pause city', 'stop indexing city, until sluice resume city'],
+        ['sluice pause city --reason "mapping under repair"', 'the same, and status says why'],
+      ),
+    )
+    .action(action(pause))
+}
+
+async function pause(
+  context: CommandContext,
+  document: string,
+  options: { reason?: string },
+): Promise<ExitCode> {
+  const database = await context.database()
+  await installedDocument(database, document)
+  await database.pool.query(`SELECT ${escapeIdentifier(database.schema)}.pause($1, $2)`, [
+    document,
+    options.reason ?? null,
+  ])
+  context.output.result(
+    documentStateJson,
+    { document, state: 'paused' },
+    () => `${document} is paused. Its marks gather until: sluice resume ${document}`,
+  )
+  return exitCodes.done
+}

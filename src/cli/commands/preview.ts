@@ -1,0 +1,132 @@
+import type { Command } from 'commander'
+import type pg from 'pg'
+import { cleanJson } from '../../documents/clean-json.ts'
+import type { DocumentKey, DocumentPlan } from '../../documents/types.ts'
+import { idProblem } from '../../elasticsearch/bulk.ts'
+import { rollback } from '../../postgres/transaction.ts'
+import { loadConditions, loadDocuments } from '../../sync/load.ts'
+import { choosePlan, planIn } from '../chosen-plan.ts'
+import { action, examples } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { exactJson } from '../exact-json.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { paint } from '../format.ts'
+import { previewJson } from '../json/preview.ts'
+import { keysOfIds } from '../keys-of-ids.ts'
+
+export function registerPreview(program: Command): void {
+  program
+    .command('preview')
+    .description('Show the SQL of a document, its JSON and its address; writes nothing')
+    .argument('<document>', 'name of a document, installed or not')
+    .argument('<id>', 'its _id; a key of several columns is joined by ":"')
+    .addHelpText(
+      'after',
+      examples(
+        ['sluice preview city 42', 'what would be indexed for city 42, as the configuration has it now'],
+        ['sluice preview city 42 --json | jq .document', 'the document alone'],
+      ),
+    )
+    .action(action(preview))
+}
+
+async function preview(context: CommandContext, name: string, id: string): Promise<ExitCode> {
+  const pool = await context.pool()
+  const { plan, from } = await choosePlan(context, name)
+  const [key] = await keysOfIds(pool, plan, [id])
+  if (key === undefined) return exitCodes.failed
+  const loaded = await withClient(pool, (client) =>
+    from === 'installed' ? loadInstalled(client, plan, key) : loadUninstalled(context, client, name, key),
+  )
+  const problem = idProblem(key.id) ?? loaded.problem
+  const document = loaded.json === null ? null : exactJson(cleanJson(loaded.json))
+  const value = {
+    name,
+    from,
+    address: { index: plan.index, id: key.id },
+    key: key.key,
+    document,
+    problem,
+    sql: { view: plan.viewSql, load: plan.loadSql },
+    warnings: [...plan.warnings],
+  }
+  context.output.result(previewJson, value, () =>
+    [
+      heading(`View (${from === 'installed' ? 'installed' : 'from the configuration, not installed'})`),
+      plan.viewSql,
+      '',
+      heading('Query for some keys'),
+      plan.loadSql,
+      '',
+      heading('Address'),
+      `index ${plan.index}, _id ${key.id}`,
+      '',
+      heading('Document'),
+      ...(loaded.json === null ? [] : [JSON.stringify(document, null, 2)]),
+      ...(problem === null ? [] : [paint('yellow', problem)]),
+      ...plan.warnings.map((warning) => paint('yellow', `warning: ${warning}`)),
+    ].join('\n'),
+  )
+  return exitCodes.done
+}
+
+function heading(text: string): string {
+  return paint('bold', `${text}:`)
+}
+
+interface LoadedRow {
+  readonly json: string | null
+  readonly problem: string | null
+}
+
+const absent =
+  'there is no document: no row has this key, or "where" leaves it out; it would be deleted from the index'
+
+/** As the daemon does it. */
+async function loadInstalled(
+  client: pg.PoolClient,
+  plan: DocumentPlan,
+  key: DocumentKey,
+): Promise<LoadedRow> {
+  const { documents, failures } = await loadDocuments(client, plan, [key.key], previewTimeoutMs)
+  const [failure] = failures
+  if (failure !== undefined) return { json: null, problem: failure.reason }
+  return documents.get(key.key) ?? { json: null, problem: absent }
+}
+
+/** A view in pg_temp computes the same as the one that install would create, and is rolled back. */
+async function loadUninstalled(
+  context: CommandContext,
+  client: pg.PoolClient,
+  name: string,
+  key: DocumentKey,
+): Promise<LoadedRow> {
+  const definition = (await context.definitions()).get(name)
+  if (definition === undefined) return { json: null, problem: absent }
+  const plan = await planIn(context, 'pg_temp', name, definition)
+  try {
+    await client.query(`BEGIN;${loadConditions} SET LOCAL statement_timeout = ${previewTimeoutMs}`)
+    await client.query(plan.viewSql)
+    const { rows } = await client.query<{ key: string; document: string; problem: string | null }>(
+      plan.loadSql,
+      key.parts.map((part) => [part]),
+    )
+    // Exact text decides, as in a batch: a case-insensitive collation finds other rows as well.
+    const row = rows.find((found) => found.key === key.key)
+    return row === undefined ? { json: null, problem: absent } : { json: row.document, problem: row.problem }
+  } finally {
+    await rollback(client)
+  }
+}
+
+/** For a person who waits; one row takes a millisecond unless its table is locked. */
+const previewTimeoutMs = 30_000
+
+async function withClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  try {
+    return await work(client)
+  } finally {
+    client.release()
+  }
+}

@@ -1,0 +1,69 @@
+import { styleText } from 'node:util'
+import Table from 'cli-table3'
+
+/** How values look to people. */
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Coloured where the stream is a terminal and NO_COLOR is not set. */
+export function paint(style: Style, text: string, stream: NodeJS.WritableStream = process.stdout): string {
+  return styleText(style, text, { stream, validateStream: true })
+}
+
+export interface Column {
+  readonly head: string
+  readonly align?: 'left' | 'right'
+}
+
+/** A table without lines: it can be read, searched and cut into columns. */
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '' }
+  const grid = new Table({
+    head: columns.map(({ head }) => paint('bold', head)),
+    colAligns: columns.map(({ align = 'left' }) => align),
+    chars: {
+      ...none,
+      'bottom-left': '',
+      'bottom-right': '',
+      left: '',
+      'left-mid': '',
+      mid: '',
+      'mid-mid': '',
+      right: '',
+      'right-mid': '',
+      middle: '  ',
+    },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  })
+  grid.push(...rows.map((row) => [...row]))
+  return grid
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+const units = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1000],
+] as const
+
+/** `350 ms`, `4.2 s`, `3 min 20 s`, `2 d 4 h`. */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`
+  // To the second before it is cut into units, or 119.7 s would be 1 min 60 s.
+  const whole = Math.round(ms / 1000) * 1000
+  const first = units.findIndex(([, size]) => whole >= size)
+  const [unit, size] = units[first] ?? units[3]
+  const [smaller, smallerSize] = units[first + 1] ?? ['', 0]
+  const rest = smallerSize === 0 ? 0 : Math.floor((whole % size) / smallerSize)
+  return `${Math.floor(whole / size)} ${unit}${rest === 0 ? '' : ` ${rest} ${smaller}`}`
+}
+
+/** `171,075`: English whatever the locale, as all of our text is. */
+export function count(n: number): string {
+  return n.toLocaleString('en-US')
+}

@@ -1,0 +1,198 @@
+import type pg from 'pg'
+import type { z } from 'zod'
+import { cleanJson } from '../documents/clean-json.ts'
+import type { DocumentKey } from '../documents/types.ts'
+import { idProblem } from '../elasticsearch/bulk.ts'
+import type { Elasticsearch } from '../elasticsearch/client.ts'
+import { parseExact } from '../elasticsearch/json.ts'
+import { FailedError, SluiceError, UnreachableError } from '../errors.ts'
+import type { InstalledDocument } from '../queue/read-documents.ts'
+import { readTargets } from '../queue/read-targets.ts'
+import type { Target } from '../queue/types.ts'
+import { attendedDocuments } from '../runs/request-backfill.ts'
+import { loadDocuments } from '../sync/load.ts'
+import type { Database } from './context.ts'
+import { differences } from './differences.ts'
+import { duration } from './format.ts'
+import type { inspectJson } from './json/inspect.ts'
+import { readFailures, readMarks } from './read-marks.ts'
+import { readRow } from './read-row.ts'
+
+export type Inspection = z.infer<typeof inspectJson>
+type Copy = Inspection['copies'][number]
+
+/** For a person who waits. */
+const timeoutMs = 30_000
+
+/**
+ * Looks at all that sluice knows of one document. The copies are read first, then the row, then the marks: what
+ * changes in between leaves a mark, or is indexed already, and a second look says so.
+ */
+export async function inspectDocument(
+  database: Database,
+  elasticsearch: Elasticsearch,
+  installed: InstalledDocument,
+  key: DocumentKey,
+): Promise<Inspection> {
+  const first = await look(database, elasticsearch, installed, key)
+  return first.differs && first.marks.length === 0 ? look(database, elasticsearch, installed, key) : first
+}
+
+async function look(
+  database: Database,
+  elasticsearch: Elasticsearch,
+  installed: InstalledDocument,
+  key: DocumentKey,
+): Promise<Inspection> {
+  const { pool, schema } = database
+  const document = installed.name
+  const targets = await readTargets(pool, schema, document)
+  const stored = await Promise.all(targets.map((target) => readCopy(elasticsearch, target, key.id)))
+  const wanted = await readExpected(pool, installed, key)
+  const { row, expected, problem } = wanted
+  const marks = await readMarks(pool, schema, document, key.key)
+  const failures = await readFailures(pool, schema, document, key.key)
+  const copies = stored.map((copy) => compared(copy, wanted))
+  const differs = targets.length === 0 || copies.some(({ state }) => state !== 'same')
+  const attended = (await attendedDocuments(pool, schema)).has(document)
+  const inspection = {
+    document,
+    id: key.id,
+    key: key.key,
+    row,
+    expected,
+    problem: problem?.text ?? null,
+    marks,
+    failures,
+    copies,
+    differs,
+  }
+  return { ...inspection, why: differs ? reasons(inspection, installed, attended) : [] }
+}
+
+/** A copy before it is compared. `found` is null where it could not be read. */
+interface StoredCopy {
+  readonly target: Target
+  readonly found: boolean | null
+  readonly version: string | null
+  readonly source: unknown
+  readonly note: string | null
+}
+
+async function readCopy(elasticsearch: Elasticsearch, target: Target, id: string): Promise<StoredCopy> {
+  try {
+    const uuid = await elasticsearch.indexUuid(target.index)
+    if (uuid === null) return unread(target, 'the index is gone')
+    const { found, version, source } = await elasticsearch.get(target.index, id)
+    const note =
+      uuid === target.uuid ? null : 'the index was restored or recreated: it is not the one that was filled'
+    return { target, found, version, source, note }
+  } catch (error) {
+    if (!(error instanceof SluiceError) || error instanceof UnreachableError) throw error
+    return unread(target, error.message)
+  }
+}
+
+function unread(target: Target, note: string): StoredCopy {
+  return { target, found: null, version: null, source: null, note }
+}
+
+/** A row whose document is refused wants a copy that cannot be: one that is there is an older state. */
+function compared(
+  { target, found, version, source, note }: StoredCopy,
+  { expected, problem }: Expected,
+): Copy {
+  const differing = found === true && expected !== null ? differences(expected, source) : []
+  const refused = problem?.refused === true
+  return {
+    index: target.index,
+    role: target.role,
+    state: stateOf(found, expected !== null || refused, differing.length > 0 || refused),
+    version,
+    source,
+    differences: differing,
+    note,
+  }
+}
+
+function stateOf(found: boolean | null, wanted: boolean, differ: boolean): Copy['state'] {
+  if (found === null) return 'unknown'
+  if (found !== wanted) return wanted ? 'missing' : 'extra'
+  return differ ? 'different' : 'same'
+}
+
+interface Expected {
+  readonly row: unknown
+  readonly expected: unknown
+  readonly problem: { readonly text: string; readonly refused: boolean } | null
+}
+
+/** What the row makes, by the installed plan, as the daemon loads it. */
+async function readExpected(
+  pool: pg.Pool,
+  installed: InstalledDocument,
+  key: DocumentKey,
+): Promise<Expected> {
+  const { plan, state, name } = installed
+  if (state === 'detached') {
+    throw new FailedError(`${name} is detached: nothing says what its documents should be`, {
+      remedy: 'sluice install puts it back.',
+    })
+  }
+  const client = await pool.connect()
+  try {
+    const text = await readRow(client, plan, key)
+    const row = typeof text === 'string' ? parseExact(text) : null
+    const { documents, failures } = await loadDocuments(client, plan, [key.key], timeoutMs)
+    const loaded = documents.get(key.key)
+    const refused =
+      failures[0]?.reason ?? (loaded === undefined ? null : (loaded.problem ?? idProblem(key.id)))
+    if (refused !== null) return { row, expected: null, problem: { text: refused, refused: true } }
+    if (loaded !== undefined) return { row, expected: parseExact(cleanJson(loaded.json)), problem: null }
+    const because =
+      text === undefined
+        ? 'no row has this key, or the condition ("where") leaves it out'
+        : text === null
+          ? 'no row has this key'
+          : 'the condition ("where") leaves its row out'
+    return { row, expected: null, problem: { text: because, refused: false } }
+  } finally {
+    client.release()
+  }
+}
+
+function reasons(
+  inspection: Omit<Inspection, 'why'>,
+  installed: InstalledDocument,
+  attended: boolean,
+): string[] {
+  const { document, id, problem, marks, failures, copies, expected } = inspection
+  const found = [
+    ...(marks.length > 0 ? [waiting(marks)] : []),
+    ...failures.map(
+      ({ target, state, attempts, type, reason, dueAt }) =>
+        `${target === '' ? 'it' : target} ${state === 'dead' ? `is dead after ${attempts} attempts` : `failed ${attempts} times and is tried again at ${dueAt}`}: ${type}: ${reason}`,
+    ),
+    ...(expected === null && problem !== null && copies.length > 0 && failures.length === 0 ? [problem] : []),
+    ...(installed.state === 'paused'
+      ? [`${document} is paused: ${installed.reason ?? 'no reason was given'}`]
+      : []),
+    ...(installed.alarm === null ? [] : [`${document} has an alarm: ${installed.alarm}`]),
+    ...(copies.length === 0 ? [`${document} has no index: sluice install makes one`] : []),
+    ...copies.flatMap(({ index, note }) => (note === null ? [] : [`${index}: ${note}`])),
+    ...(attended ? [] : [`no daemon works on ${document}: sluice run`]),
+  ]
+  return found.length > 0
+    ? found
+    : [
+        'no mark waits and none has failed: it was changed past the triggers (session_replication_role, a restore, a write to the index by others)',
+        `sluice enqueue ${document} ${id} puts this one right; sluice backfill ${document} all of them`,
+      ]
+}
+
+function waiting(marks: Inspection['marks']): string {
+  const oldest = Math.max(...marks.map(({ ageMs }) => ageMs))
+  const ops = [...new Set(marks.map(({ op }) => op))].join(', ')
+  const parked = marks.every(({ lane }) => lane === 2) ? ' in the parked lane' : ''
+  return `${marks.length === 1 ? 'a mark waits' : `${marks.length} marks wait`}${parked} (${ops}; the oldest for ${duration(oldest)})`
+}

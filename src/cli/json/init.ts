@@ -1,0 +1,12 @@
+import { z } from 'zod'
+
+/** What `init` prints with --json. */
+export const initJson = z.strictObject({
+  /** Where it was written; null with --stdout. */
+  file: z.string().nullable(),
+  /** The proposed configuration. */
+  text: z.string(),
+  documents: z.array(z.string()),
+  /** Tables that are left out, and why. */
+  skipped: z.array(z.strictObject({ table: z.string(), reason: z.string() })),
+})

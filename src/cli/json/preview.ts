@@ -1,0 +1,22 @@
+import { z } from 'zod'
+
+/** What `preview` prints with --json. */
+export const previewJson = z.strictObject({
+  name: z.string(),
+  /** installed: what the daemon would index; configuration: what it would after install. */
+  from: z.enum(['installed', 'configuration']),
+  /** Where it goes: alias and _id. */
+  address: z.strictObject({ index: z.string(), id: z.string() }),
+  key: z.string(),
+  /** The document as it would be sent; null when there is none. */
+  document: z.unknown(),
+  /** Why there is none, or why it would be refused; null when all is well. */
+  problem: z.string().nullable(),
+  sql: z.strictObject({
+    /** View that computes the documents. */
+    view: z.string(),
+    /** Query for the current documents of some keys; one text[] per key column. */
+    load: z.string(),
+  }),
+  warnings: z.array(z.string()),
+})

@@ -1,0 +1,75 @@
+import { z } from 'zod'
+
+const number = z.number()
+const time = z.string().nullable()
+
+/** What `status` prints with --json. Times are UTC, ISO 8601; lags and ages are milliseconds. */
+export const statusJson = z.strictObject({
+  documents: z.array(
+    z.strictObject({
+      name: z.string(),
+      state: z.enum(['active', 'paused', 'detached']),
+      /** Why it is paused or detached. */
+      reason: z.string().nullable(),
+      /** Something to look at. */
+      alarm: z.string().nullable(),
+      /** Against the configuration in this folder: null without one, missing when it does not have the document. */
+      definition: z.enum(['installed', 'changed', 'missing']).nullable(),
+      /** True when a living daemon works on it. */
+      attended: z.boolean(),
+      pendingKeys: number,
+      parkedKeys: number,
+      oldestPendingMs: number.nullable(),
+      syncedLastMinute: number,
+      failedLastMinute: number,
+      /** Share of the last hour's operations that failed, 0 to 1. */
+      failureRate: number,
+      averageLagMs: number.nullable(),
+      p99LagMs: number.nullable(),
+      retrying: number,
+      dead: number,
+      lastSyncedAt: time,
+    }),
+  ),
+  /** Documents of the configuration that are not installed. */
+  notInstalled: z.array(z.string()),
+  workers: z.array(
+    z.strictObject({
+      instance: z.string(),
+      alive: z.boolean(),
+      state: z.enum(['running', 'waiting', 'draining', 'stopped']),
+      /** What it waits for. */
+      reason: z.string().nullable(),
+      version: z.string(),
+      /** Documents that it does not send at present, and why. */
+      pauses: z.array(z.strictObject({ document: z.string(), type: z.string(), reason: z.string() })),
+      startedAt: z.string(),
+      seenMsAgo: number,
+    }),
+  ),
+  /** Runs under way. */
+  runs: z.array(
+    z.strictObject({
+      id: z.string(),
+      kind: z.string(),
+      document: z.string(),
+      state: z.string(),
+      /** 0 to 1; null while the total is not known. */
+      progress: number.nullable(),
+      total: number.nullable(),
+      processed: number,
+      perSecond: number.nullable(),
+      remainingMs: number.nullable(),
+      worker: z.string().nullable(),
+    }),
+  ),
+  indices: z.array(
+    z.strictObject({
+      name: z.string(),
+      alias: z.string(),
+      document: z.string(),
+      role: z.enum(['live', 'building', 'retired']),
+      createdAt: z.string(),
+    }),
+  ),
+})

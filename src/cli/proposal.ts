@@ -1,0 +1,109 @@
+import { tableText } from '../catalog/table-name.ts'
+import type { Catalog, Table } from '../catalog/types.ts'
+import type { DocumentDefinition } from '../config/types.ts'
+import { planDocument } from '../documents/plan.ts'
+import { ConfigError } from '../errors.ts'
+
+/** What `init` proposes. Pure: the catalog in, text out. */
+export interface Proposal {
+  readonly documents: readonly ProposedDocument[]
+  readonly skipped: readonly SkippedTable[]
+}
+
+export interface ProposedDocument {
+  readonly name: string
+  readonly definition: DocumentDefinition
+  /** What to know about it. */
+  readonly notes: readonly string[]
+}
+
+export interface SkippedTable {
+  readonly table: string
+  readonly reason: string
+}
+
+/** Columns whose values do not belong in a search index. */
+const secret = /passw|secret|token|api_?key|private_?key|credential/i
+
+/** Bookkeeping of migration tools. */
+const bookkeeping =
+  /^(schema_migrations|ar_internal_metadata|knex_migrations(_lock)?|flyway_schema_history|_prisma_migrations|alembic_version|pgmigrations|django_migrations|databasechangelog(lock)?)$/
+
+/** A document for each table that can be one, as planning itself judges it. */
+export function propose(catalog: Catalog, schema: string): Proposal {
+  const documents: ProposedDocument[] = []
+  const skipped: SkippedTable[] = []
+  const taken = new Set<string>()
+  for (const table of catalog.tables) {
+    // What a partition holds is in its parent's document.
+    if (table.schema === schema || table.partitionOf !== null || table.kind === 'v') continue
+    const name = nameFor(table, taken)
+    const proposed = proposeOne(name, table, catalog, schema)
+    if ('reason' in proposed) skipped.push(proposed)
+    else {
+      documents.push(proposed)
+      taken.add(name)
+    }
+  }
+  return { documents, skipped }
+}
+
+function proposeOne(
+  name: string,
+  table: Table,
+  catalog: Catalog,
+  schema: string,
+): ProposedDocument | SkippedTable {
+  const text = quotedTableText(table)
+  if (bookkeeping.test(table.name)) return { table: text, reason: "a migration tool's own table" }
+  const omit = table.columns.map((column) => column.name).filter((column) => secret.test(column))
+  const definition = { table: text, index: name, ...(omit.length === 0 ? {} : { omit }) }
+  try {
+    const plan = planDocument({ name, definition, catalog, snippets: new Map(), schema })
+    const inKey = plan.key.filter((column) => omit.includes(column.name))
+    if (inKey.length > 0) {
+      return { table: text, reason: `its key, ${inKey[0]?.name}, looks like a secret, and would be the _id` }
+    }
+    const left =
+      omit.length === 0
+        ? []
+        : [`left out because of ${omit.length === 1 ? 'its name' : 'their names'}: ${omit.join(', ')}`]
+    return { name, definition, notes: [...left, ...plan.warnings] }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return { table: text, reason: reasonOf(error) }
+  }
+}
+
+/** Without the path: there is no such document. */
+function reasonOf({ message, where, remedy }: ConfigError): string {
+  const what =
+    where !== undefined && message.startsWith(`${where}: `) ? message.slice(where.length + 2) : message
+  return remedy === undefined ? what : `${what}. ${remedy}`
+}
+
+/** The table's name as a document name; the schema before it, or a number after it, where it is taken. */
+function nameFor(table: Table, taken: ReadonlySet<string>): string {
+  const candidates = [table.name, `${table.schema}_${table.name}`].map(documentName)
+  const free = candidates.find((name) => !taken.has(name))
+  if (free !== undefined) return free
+  for (let n = 2; ; n++) {
+    const name = `${documentName(table.name).slice(0, 36)}_${n}`
+    if (!taken.has(name)) return name
+  }
+}
+
+function documentName(text: string): string {
+  const name = text
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '_')
+    .replaceAll(/^_+|_+$/g, '')
+  return (/^[a-z]/.test(name) ? name : `t_${name}`).slice(0, 40)
+}
+
+/** As a configuration names it: a part that holds a dot or a quote is written in double quotes. */
+function quotedTableText({ schema, name }: Table): string {
+  const part = (text: string) => (/[."]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
+  return tableText({ schema: part(schema), name: part(name) })
+}

@@ -1,0 +1,35 @@
+import type pg from 'pg'
+import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
+import { keyExpression } from '../documents/key-sql.ts'
+import type { DocumentKey, DocumentPlan } from '../documents/types.ts'
+import { sqlState } from '../postgres/connect.ts'
+import { rollback } from '../postgres/transaction.ts'
+import { loadConditions } from '../sync/load.ts'
+
+/**
+ * The root row of a key as JSON text, null when there is none. Only the columns that the document is made of: what it
+ * leaves out may be a secret. Undefined where a column or the table was renamed since install; the plan names the old.
+ */
+export async function readRow(
+  client: pg.PoolClient,
+  { table, key, columns }: DocumentPlan,
+  { key: text, parts }: DocumentKey,
+): Promise<string | null | undefined> {
+  const shown = columns.used.map((name) => `t.${quoteIdentifier(name)}`).join(', ')
+  const matches = key.map(({ name, type }, n) => `t.${quoteIdentifier(name)} = $${n + 1}::${type}`)
+  try {
+    await client.query(`BEGIN READ ONLY;${loadConditions}`)
+    const { rows } = await client.query<{ row: string }>(
+      `SELECT (SELECT row_to_json(r) FROM (SELECT ${shown}) AS r)::text AS row
+         FROM ${quoteTable(table)} AS t
+        WHERE ${matches.join(' AND ')} AND ${keyExpression(key, 't')} = $${key.length + 1}`,
+      [...parts, text],
+    )
+    return rows[0]?.row ?? null
+  } catch (error) {
+    if (sqlState(error) === '42703' || sqlState(error) === '42P01') return undefined
+    throw error
+  } finally {
+    await rollback(client)
+  }
+}

@@ -1,0 +1,89 @@
+import pg from 'pg'
+import type { z } from 'zod'
+import type { DocumentDefinition } from '../config/types.ts'
+import { definitionHash } from '../documents/hash.ts'
+import type { Database } from './context.ts'
+import type { statusJson } from './json/status.ts'
+
+export type Status = z.infer<typeof statusJson>
+type DocumentStatus = Status['documents'][number]
+
+/**
+ * How everything is doing, by the database alone: it is asked for when Elasticsearch is away, too.
+ * @param definitions of the configuration in this folder; null without one
+ */
+export async function readStatus(
+  { pool, schema }: Database,
+  definitions: ReadonlyMap<string, DocumentDefinition> | null,
+): Promise<Status> {
+  const s = pg.escapeIdentifier(schema)
+  const [documents, workers, runs, indices] = await Promise.all([
+    pool.query<Omit<DocumentStatus, 'definition'> & { hash: string }>(documentsSql(s)),
+    pool.query<Status['workers'][number]>(workersSql(s)),
+    pool.query<Status['runs'][number]>(runsSql(s)),
+    pool.query<Status['indices'][number]>(indicesSql(s)),
+  ])
+  const installed = new Set(documents.rows.map(({ name }) => name))
+  return {
+    documents: documents.rows.map(({ hash, ...document }) => ({
+      ...document,
+      definition: definitions === null ? null : standing(definitions.get(document.name), hash),
+    })),
+    notInstalled: [...(definitions?.keys() ?? [])].filter((name) => !installed.has(name)),
+    workers: workers.rows,
+    runs: runs.rows,
+    indices: indices.rows,
+  }
+}
+
+function standing(definition: DocumentDefinition | undefined, hash: string): DocumentStatus['definition'] {
+  if (definition === undefined) return 'missing'
+  return definitionHash(definition) === hash ? 'installed' : 'changed'
+}
+
+/** Counts are bigint or numeric, which pg gives as text; none of ours comes near 2^53. */
+const counted = (column: string, as: string) => `${column}::double precision AS "${as}"`
+const utc = (column: string, as: string) =>
+  `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "${as}"`
+const milliseconds = (interval: string, as: string) =>
+  `extract(epoch FROM ${interval})::double precision * 1000 AS "${as}"`
+
+function documentsSql(s: string): string {
+  return `
+    SELECT d.name, d.state, d.reason, d.alarm, d.hash,
+           EXISTS (SELECT FROM ${s}.sync_workers w WHERE w.alive AND w.documents ->> d.name = d.hash) AS attended,
+           ${counted('t.pending_keys', 'pendingKeys')}, ${counted('t.parked_keys', 'parkedKeys')},
+           ${milliseconds('t.oldest_pending_age', 'oldestPendingMs')},
+           ${counted('t.synced_last_minute', 'syncedLastMinute')}, ${counted('t.failed_last_minute', 'failedLastMinute')},
+           ${counted('t.failure_rate', 'failureRate')},
+           ${counted('t.average_lag_ms', 'averageLagMs')}, ${counted('t.p99_lag_ms', 'p99LagMs')},
+           ${counted('t.retrying', 'retrying')}, ${counted('t.dead', 'dead')}, ${utc('t.last_synced_at', 'lastSyncedAt')}
+      FROM ${s}.sync_document d JOIN ${s}.sync_stats t ON t.document = d.name
+     ORDER BY d.name`
+}
+
+/** A daemon that has ended in order is not news for longer than an hour. */
+function workersSql(s: string): string {
+  return `
+    SELECT instance, alive, state, reason, version, pauses, ${utc('started_at', 'startedAt')},
+           ${milliseconds('clock_timestamp() - seen_at', 'seenMsAgo')}
+      FROM ${s}.sync_workers
+     WHERE alive OR seen_at > clock_timestamp() - interval '1 hour'
+     ORDER BY alive DESC, instance`
+}
+
+function runsSql(s: string): string {
+  return `
+    SELECT id::text AS id, kind, document, state, worker, progress, ${counted('total', 'total')},
+           ${counted('processed', 'processed')}, ${counted('per_second', 'perSecond')},
+           ${milliseconds('time_left', 'remainingMs')}
+      FROM ${s}.sync_runs
+     WHERE state IN ('requested', 'running', 'cancelling')
+     ORDER BY sync_runs.id`
+}
+
+function indicesSql(s: string): string {
+  return `
+    SELECT name, alias, document, role, ${utc('created_at', 'createdAt')}
+      FROM ${s}.sync_index ORDER BY document, created_at`
+}

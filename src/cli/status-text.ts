@@ -1,0 +1,116 @@
+import { count, duration, paint, table } from './format.ts'
+import { progressText } from './progress.ts'
+import type { Status } from './read-status.ts'
+
+/** A status for people. */
+export function statusText(status: Status): string {
+  return [
+    documentsText(status.documents),
+    ...status.documents.flatMap(documentNotes),
+    ...status.notInstalled.map((name) =>
+      paint('yellow', `${name} is in the configuration and not installed: sluice install`),
+    ),
+    '',
+    workersText(status.workers),
+    ...status.workers.flatMap(({ pauses }) =>
+      pauses.map(({ document, reason }) => paint('yellow', `${document} waits: ${reason}`)),
+    ),
+    '',
+    ...runLines(status.runs),
+    indicesText(status.indices),
+  ].join('\n')
+}
+
+function documentsText(documents: Status['documents']): string {
+  if (documents.length === 0) return 'No document is installed.'
+  const right = { align: 'right' } as const
+  return table(
+    [
+      { head: 'document' },
+      { head: 'state' },
+      { head: 'pending', ...right },
+      { head: 'oldest', ...right },
+      { head: 'lag', ...right },
+      { head: 'p99', ...right },
+      { head: 'per minute', ...right },
+      { head: 'retrying', ...right },
+      { head: 'dead', ...right },
+    ],
+    documents.map((document) => [
+      document.name,
+      document.state === 'active' ? document.state : paint('yellow', document.state),
+      count(document.pendingKeys + document.parkedKeys),
+      optional(document.oldestPendingMs),
+      optional(document.averageLagMs),
+      optional(document.p99LagMs),
+      count(document.syncedLastMinute),
+      alarming(document.retrying),
+      alarming(document.dead),
+    ]),
+  )
+}
+
+/** All that a table cell cannot say. */
+function documentNotes(document: Status['documents'][number]): string[] {
+  const { name, reason, alarm, definition, attended, parkedKeys } = document
+  const changed = `is not as the configuration has it: sluice install puts that into effect`
+  const missing = 'is installed and not in the configuration'
+  return [
+    ...(reason === null ? [] : [reason]),
+    ...(alarm === null ? [] : [alarm]),
+    ...(definition === 'changed' ? [changed] : []),
+    ...(definition === 'missing' ? [missing] : []),
+    ...(attended ? [] : ['no daemon works on it: sluice run']),
+    ...(parkedKeys > 0 ? [`${count(parkedKeys)} keys are parked, because their index is blocked`] : []),
+  ].map((text) => paint('yellow', `${name}: ${text}`))
+}
+
+function workersText(workers: Status['workers']): string {
+  if (workers.length === 0) return paint('yellow', 'No daemon has been seen within an hour: sluice run')
+  return table(
+    [
+      { head: 'daemon' },
+      { head: 'state' },
+      { head: 'version' },
+      { head: 'seen', align: 'right' },
+      { head: 'waits for' },
+    ],
+    workers.map(({ instance, alive, state, version, seenMsAgo, reason }) => [
+      instance,
+      alive || state === 'stopped' ? state : paint('red', 'vanished'),
+      version,
+      `${duration(seenMsAgo)} ago`,
+      reason ?? '',
+    ]),
+  )
+}
+
+function runLines(runs: Status['runs']): string[] {
+  if (runs.length === 0) return []
+  const lines = runs.map(
+    ({ id, kind, document, state, processed, total, perSecond, remainingMs }) =>
+      `run ${id}: ${kind} of ${document} is ${state}: ${progressText({ done: processed, total, perSecond, remainingMs })}`,
+  )
+  return [...lines, '']
+}
+
+function indicesText(indices: Status['indices']): string {
+  if (indices.length === 0) return 'No index.'
+  return table(
+    [{ head: 'index' }, { head: 'alias' }, { head: 'role' }, { head: 'created' }],
+    indices.map(({ name, alias, role, createdAt }) => [
+      name,
+      alias,
+      role,
+      `${createdAt.slice(0, 19).replace('T', ' ')} UTC`,
+    ]),
+  )
+}
+
+function optional(ms: number | null): string {
+  return ms === null ? '-' : duration(ms)
+}
+
+function alarming(n: number): string {
+  return n === 0 ? '0' : paint('red', count(n))
+}

@@ -1,0 +1,89 @@
+import type { z } from 'zod'
+import { suggest } from '../catalog/suggest.ts'
+import { type Problem, show } from './problems.ts'
+import { redactUrl } from './redact.ts'
+import { configSchema, connectionSchema, documentSchema, limitsSchema } from './schema.ts'
+
+/** A zod issue in our words. Issues of a union are those of the branch that came furthest. */
+export function problemsOf(issue: z.core.$ZodIssue, config: unknown): Problem[] {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => unknownKey([...issue.path, key]))
+    case 'invalid_union': {
+      const branch = furthest(issue.errors)
+      if (branch === undefined) return [problem(issue.path, issue.message, config)]
+      return branch.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }, config))
+    }
+    case 'invalid_key':
+      return [
+        {
+          where: pathText(issue.path),
+          what: `got ${show(issue.path.at(-1))}, expected ${issue.issues[0]?.message ?? 'another name'}`,
+        },
+      ]
+    default:
+      return [problem(issue.path, issue.message, config)]
+  }
+}
+
+function problem(path: readonly PropertyKey[], expected: string, config: unknown): Problem {
+  const value = path.reduce<unknown>((inner, key) => property(inner, key), config)
+  const where = path.length === 0 ? 'the configuration' : pathText(path)
+  const what = value === undefined ? 'is missing' : `got ${showAt(path, value)}`
+  return { where, what: `${what}, expected ${expected}` }
+}
+
+function unknownKey(path: readonly PropertyKey[]): Problem {
+  const known = knownKeys(path.slice(0, -1))
+  return {
+    where: pathText(path),
+    what: `is not a known key${suggest(String(path.at(-1)), known)}`,
+    remedy: `Known here: ${known.join(', ')}.`,
+  }
+}
+
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  const schemas: Readonly<Record<string, { readonly shape: object }>> = {
+    connection: connectionSchema,
+    limits: limitsSchema,
+  }
+  if (path.length === 0) return Object.keys(configSchema.shape)
+  if (path[0] === 'documents') return path.length === 2 ? Object.keys(documentSchema.shape) : ['sql']
+  return Object.keys(schemas[String(path[0])]?.shape ?? {})
+}
+
+/** The branch that got deepest before it failed; among equals none, and the union's own message says it better. */
+function furthest(
+  branches: readonly (readonly z.core.$ZodIssue[])[],
+): readonly z.core.$ZodIssue[] | undefined {
+  const depth = (issues: readonly z.core.$ZodIssue[]) =>
+    Math.max(...issues.map((issue) => (issue.code === 'invalid_type' ? 0 : 1) + issue.path.length))
+  const [best, second] = branches.toSorted((a, b) => depth(b) - depth(a))
+  return best !== undefined && (second === undefined || depth(best) > depth(second)) ? best : undefined
+}
+
+/** Never a credential: errors end in logs and in issue trackers. */
+function showAt(path: readonly PropertyKey[], value: unknown): string {
+  if (path[0] !== 'connection' || typeof value !== 'string') return show(value)
+  const key = String(path[1])
+  if (key === 'postgres' || key === 'elasticsearch') return show(redactUrl(value))
+  return key === 'elasticsearchCaFile' ? show(value) : 'a text that is not shown'
+}
+
+/** `documents.city.fields.geo\.lat`: a key that holds a dot is written in brackets. */
+function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((key, n) => {
+      if (typeof key === 'number') return `[${key}]`
+      const name = String(key)
+      if (!/^[\w-]+$/.test(name)) return `[${JSON.stringify(name)}]`
+      return n === 0 ? name : `.${name}`
+    })
+    .join('')
+}
+
+export function property(value: unknown, key: PropertyKey): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? Reflect.get(value, key)
+    : undefined
+}

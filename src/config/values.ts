@@ -1,0 +1,133 @@
+import { z } from 'zod'
+import { parseTableName } from '../catalog/table-name.ts'
+import { indexNameProblem, maxIndexNameBytes } from './index-name.ts'
+import { logLevels } from './types.ts'
+
+/**
+ * The kinds of value in a configuration. The message of each is what was expected, and only that: the caller adds
+ * where it is and what was there.
+ */
+
+/** A text that satisfies a condition. */
+export function text(expected: string, holds: (value: string) => boolean = (value) => value.trim() !== '') {
+  return z.string({ error: expected }).refine(holds, { error: expected })
+}
+
+/** A whole number in a range, with its unit in the message: `a whole number of keys from 1 to 100000`. */
+export function whole({ unit, min, max }: { unit: string; min: number; max: number }) {
+  const error = `a whole number of ${unit} from ${min} to ${max}`
+  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error })
+}
+
+/** A list of texts, none twice. */
+export function distinctTexts(expected: string) {
+  return z
+    .array(text(`${expected}: each a text that is not empty`), { error: expected })
+    .min(1, { error: `${expected}: at least one` })
+    .refine((list) => new Set(list).size === list.length, { error: `${expected}: none twice` })
+    .readonly()
+}
+
+export const documentName = text(
+  'a document name: a lower-case letter, then lower-case letters, digits or "_", at most 40 in all',
+  (name) => /^[a-z][a-z0-9_]{0,39}$/.test(name),
+)
+
+export const tableName = text(
+  'the root table: "schema.table", or "table" for public.table',
+  (name) => parseTableName(name) !== null,
+)
+
+export const indexName = z
+  .string({ error: 'the alias that searches use, such as "cities"' })
+  .check((context) => {
+    const problem = indexNameProblem(context.value)
+    if (problem === null) return
+    context.issues.push({
+      code: 'custom',
+      input: context.value,
+      message: `a name that Elasticsearch takes: lower case, at most ${maxIndexNameBytes} bytes; it ${problem}`,
+    })
+  })
+
+/** `geo.lat` nests. */
+export const fieldPath = text('a field path such as "name" or "geo.lat"', (path) =>
+  path.split('.').every((name) => name.trim() !== ''),
+)
+
+export const sqlExpression = z
+  .strictObject(
+    { sql: text('SQL over the root row, such as "lower(name)"') },
+    { error: 'a column, or sql("…")' },
+  )
+  .readonly()
+
+/** Data that is the same after a trip through JSON: it is stored, hashed and sent. */
+export const jsonObject = z
+  .record(z.string(), z.unknown(), { error: 'an object, as Elasticsearch has it' })
+  .check((context) => {
+    const path = pathOfOddValue(context.value)
+    if (path === null) return
+    context.issues.push({ code: 'custom', input: context.value, path, message: 'a value that JSON has' })
+  })
+
+export const postgresUrl = text('a URL such as postgres://user:password@host:5432/database', (url) =>
+  isUrl(url, ['postgres:', 'postgresql:']),
+)
+
+export const elasticsearchUrl = text(
+  'a URL such as https://host:9200, or several separated by commas',
+  (urls) => urls.split(',').every((url) => isUrl(url.trim(), ['http:', 'https:'])),
+)
+
+/**
+ * Not public: `uninstall` drops the schema. Not pg_…: Postgres keeps those for itself. No quotes and backslashes:
+ * node-pg-migrate puts the name between quotes without escaping it.
+ */
+export const schemaName = text(
+  'a schema for sluice alone: 1 to 63 bytes without quotes or backslashes, not "public", "information_schema" or "pg_…"',
+  (name) =>
+    isPrintable(name) &&
+    Buffer.byteLength(name) <= 63 &&
+    !/["'\\]/.test(name) &&
+    !/^(public|information_schema|pg_.*)$/.test(name),
+)
+
+export const instanceName = text(
+  'a name of 1 to 200 printable characters, different for each daemon',
+  (name) => isPrintable(name) && name.length <= 200,
+)
+
+export const logLevel = z.enum(logLevels, { error: `one of ${logLevels.join(', ')}` })
+
+function isUrl(value: string, protocols: readonly string[]): boolean {
+  const url = URL.parse(value)
+  // A "#" or "?" that belongs to a password ends the address early, and what is left looks like a URL.
+  return url !== null && protocols.includes(url.protocol) && url.hash === '' && !url.search.includes('@')
+}
+
+function isPrintable(value: string): boolean {
+  return value.trim() !== '' && !/\p{Cc}/u.test(value)
+}
+
+function pathOfOddValue(value: unknown): string[] | null {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return null
+    case 'number':
+      return Number.isFinite(value) ? null : []
+    case 'object': {
+      if (value === null) return null
+      const plain = Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value))
+      if (!plain) return []
+      for (const [key, inner] of Object.entries(value)) {
+        const path = pathOfOddValue(inner)
+        if (path !== null) return [key, ...path]
+      }
+      return null
+    }
+    default:
+      return []
+  }
+}

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto'
+import type { DocumentDefinition } from '../config/types.ts'
+import { isFieldList } from './snippets.ts'
+
+/**
+ * SHA-256 of a definition, as 64 hexadecimal digits: says whether two configurations mean the same document.
+ * The order of keys does not count, nor does that of `fields` and `omit` when they are lists, for they are sets:
+ * an editor that sorts them must not ask for an install. The order of `id` makes the `_id`, and counts.
+ */
+export function definitionHash(definition: DocumentDefinition): string {
+  const { fields, omit } = definition
+  const canonical = {
+    ...definition,
+    ...(fields !== undefined && isFieldList(fields) ? { fields: fields.toSorted() } : {}),
+    ...(omit === undefined ? {} : { omit: omit.toSorted() }),
+  }
+  return createHash('sha256').update(canonicalJson(canonical)).digest('hex')
+}
+
+/** JSON with sorted keys and without undefined values, as JSON.stringify leaves them out too. */
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const entries = Object.entries(value)
+    .filter(([, item]) => item !== undefined)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
+}

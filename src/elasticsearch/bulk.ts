@@ -1,0 +1,99 @@
+/** The body of a bulk request, made from text. Pure: no network. */
+import type { Operation } from './types.ts'
+
+/** Elasticsearch's limit for an `_id`, in UTF-8 bytes. One id too long fails the request of a thousand others. */
+const maxIdBytes = 512
+
+/** Digits of the largest external version, 2^63 - 1. */
+const versionDigits = 19
+
+/** `{"delete":{"_index":"","version":,"version_type":"external_gte","_id":}}` and its newline, without the values; `index` is a byte shorter. */
+const actionBytes = 74
+
+/** `,"routing":` */
+const routingBytes = 11
+
+/** Why Elasticsearch would refuse this `_id` (and with it the whole request), or null. */
+export function idProblem(id: string): string | null {
+  if (id === '') return 'the id is empty'
+  // No UTF-16 unit takes more than three bytes of UTF-8: most ids need no count.
+  if (id.length * 3 <= maxIdBytes) return null
+  const bytes = Buffer.byteLength(id)
+  return bytes > maxIdBytes
+    ? `the id has ${bytes} bytes, more than the ${maxIdBytes} Elasticsearch allows`
+    : null
+}
+
+/**
+ * Operations → the NDJSON body of one bulk request, each with the batch's external version (invariant 7).
+ * Text in, text out: bodies pass through as Postgres printed them, and the version is written from its
+ * digits (as a number, JSON would round it beyond 2^53). Bodies must hold no raw newline.
+ *
+ * 0.07 µs per operation of 800 bytes; the conversion to UTF-8 bytes, once, at the socket, is 0.7 µs (text beyond
+ * Latin-1: 1.5 µs); cutting is 0.2 to 0.4 µs (Node 24, busy machine).
+ */
+export function encodeBulk(operations: readonly Operation[], version: bigint): string {
+  const digits = String(version)
+  const heads = new Map<string, string>()
+  let body = ''
+  let lastKind = ''
+  let lastIndex = ''
+  let head = ''
+  for (const { kind, index, id, routing, body: document } of operations) {
+    if (kind !== lastKind || index !== lastIndex) {
+      lastKind = kind
+      lastIndex = index
+      head = headOf(heads, kind, index, digits)
+    }
+    body += head + JSON.stringify(id)
+    if (routing !== undefined) body += `,"routing":${JSON.stringify(routing)}`
+    body += kind === 'index' ? `}}\n${document ?? '{}'}\n` : '}}\n'
+  }
+  return body
+}
+
+/** An action line up to its id; the same for all operations of one kind and index. */
+function headOf(heads: Map<string, string>, kind: Operation['kind'], index: string, digits: string): string {
+  const name = `${kind} ${index}`
+  const known = heads.get(name)
+  if (known !== undefined) return known
+  const head = `{"${kind}":{"_index":${JSON.stringify(index)},"version":${digits},"version_type":"external_gte","_id":`
+  heads.set(name, head)
+  return head
+}
+
+/** UTF-8 bytes an operation takes in a bulk body; at most a few too many (version and short escapes are estimated upwards). */
+export function operationBytes(operation: Operation): number {
+  const { kind, index, id, routing, body } = operation
+  let bytes = actionBytes + versionDigits + Buffer.byteLength(index) + jsonBytes(id)
+  if (routing !== undefined) bytes += routingBytes + jsonBytes(routing)
+  if (kind === 'index') bytes += body === undefined ? 3 : Buffer.byteLength(body) + 1
+  return bytes
+}
+
+/** UTF-8 bytes of a string as JSON. */
+function jsonBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text))
+}
+
+/**
+ * Cuts operations, in their order, into pieces whose bodies stay within `maxBytes`.
+ * A piece holds at least one operation: a document larger than the limit travels alone.
+ */
+export function cutByBytes(operations: readonly Operation[], maxBytes: number): Operation[][] {
+  const pieces: Operation[][] = []
+  let piece: Operation[] = []
+  let size = 0
+  for (const operation of operations) {
+    const bytes = operationBytes(operation)
+    if (piece.length > 0 && size + bytes > maxBytes) {
+      pieces.push(piece)
+      piece = []
+      size = 0
+    }
+    piece.push(operation)
+    size += bytes
+  }
+  if (piece.length > 0) pieces.push(piece)
+  return pieces
+}

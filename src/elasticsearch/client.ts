@@ -1,0 +1,123 @@
+import type { ElasticsearchSettings } from '../config/types.ts'
+import { count, get, listIds, refresh } from './documents.ts'
+import { type Http, openHttp } from './http.ts'
+import {
+  type AliasTargets,
+  aliasTargets,
+  createIndex,
+  deleteIndex,
+  getMappings,
+  getSettings,
+  indexUuid,
+  type NewIndex,
+  putMappings,
+} from './indices.ts'
+import {
+  bulkFilterPath,
+  classifyResponse,
+  classifyTransportError,
+  describeBody,
+  parseObject,
+} from './outcome-request.ts'
+import { serverInfo } from './server-info.ts'
+import { deleteTemplate, putTemplate } from './templates.ts'
+import type { BulkAnswer, Operation, ServerInfo, StoredDocument } from './types.ts'
+
+type JsonObject = Readonly<Record<string, unknown>>
+
+/**
+ * A connection to Elasticsearch 8 or 9, or OpenSearch. `bulk` and `ping` never throw; the others throw
+ * UnreachableError (no answer, refused credentials, another product), ConfigError (the server refuses what the
+ * configuration asks for) or FailedError.
+ */
+export interface Elasticsearch {
+  /** Its nodes as host:port, for messages. */
+  readonly nodes: string
+  /** Product and version; throws UnreachableError for a server that sluice does not support. */
+  info(): Promise<ServerInfo>
+  /** Sends a body made by `encodeBulk` from these operations, once, and classifies the answer. */
+  bulk(body: string, operations: readonly Operation[]): Promise<BulkAnswer>
+  /** Whether requests would get through again: `answered` without items, or why not. */
+  ping(): Promise<BulkAnswer>
+  createIndex(index: NewIndex): Promise<{ uuid: string }>
+  putTemplate(alias: string): Promise<void>
+  deleteTemplate(alias: string): Promise<void>
+  deleteIndex(name: string): Promise<void>
+  indexUuid(name: string): Promise<string | null>
+  aliasTargets(alias: string): Promise<AliasTargets>
+  refresh(index: string): Promise<void>
+  count(index: string): Promise<number>
+  get(index: string, id: string): Promise<StoredDocument>
+  listIds(index: string): AsyncGenerator<string[], void, void>
+  getMappings(index: string): Promise<JsonObject>
+  putMappings(index: string, mappings: JsonObject): Promise<void>
+  getSettings(index: string): Promise<JsonObject>
+  /** Lets requests under way end, and closes. */
+  close(): Promise<void>
+}
+
+/** Opens no connection yet. Throws ConfigError for a URL or a CA file that cannot be used. */
+export function connectElasticsearch(
+  settings: ElasticsearchSettings,
+  options: { readonly requestTimeoutMs: number },
+): Elasticsearch {
+  const http = openHttp(settings, options)
+  const product = productOf(http)
+  const bulkQuery = { filter_path: bulkFilterPath, timeout: `${shardTimeoutMs(options.requestTimeoutMs)}ms` }
+  return {
+    nodes: http.nodes,
+    info: () => serverInfo(http),
+    bulk: async (body, operations) => {
+      const answer = await http.send({ method: 'POST', path: '/_bulk', query: bulkQuery, ndjson: body })
+      return answer.kind === 'answer'
+        ? classifyResponse(answer.status, answer.text, operations)
+        : classifyTransportError(answer)
+    },
+    ping: () => ping(http),
+    createIndex: async (index) => createIndex(http, await product(), index),
+    putTemplate: async (alias) => putTemplate(http, await product(), alias),
+    deleteTemplate: (alias) => deleteTemplate(http, alias),
+    deleteIndex: (name) => deleteIndex(http, name),
+    indexUuid: (name) => indexUuid(http, name),
+    aliasTargets: (alias) => aliasTargets(http, alias),
+    refresh: (index) => refresh(http, index),
+    count: (index) => count(http, index),
+    get: (index, id) => get(http, index, id),
+    listIds: (index) => listIds(http, index),
+    getMappings: (index) => getMappings(http, index),
+    putMappings: (index, mappings) => putMappings(http, index, mappings),
+    getSettings: (index) => getSettings(http, index),
+    close: () => http.close(),
+  }
+}
+
+/** Which product it is, asked once: a cluster does not change it under a running process. */
+function productOf(http: Http): () => Promise<ServerInfo['product']> {
+  let known: ServerInfo['product'] | undefined
+  return async () => {
+    known ??= (await serverInfo(http)).product
+    return known
+  }
+}
+
+/**
+ * How long the server may wait for a missing shard before it answers 503 for that item alone. Well under the
+ * request's time-out (its own default is a minute), or one index without a shard would make the outcome of all
+ * the others unknown.
+ */
+function shardTimeoutMs(requestTimeoutMs: number): number {
+  return Math.max(1, Math.min(10_000, Math.floor(requestTimeoutMs / 2)))
+}
+
+/** The cluster's health needs a master, as bulk requests do, and the privilege `monitor`, as `info` does. */
+async function ping(http: Http): Promise<BulkAnswer> {
+  const started = performance.now()
+  const answer = await http.send({ method: 'GET', path: '/_cluster/health' })
+  if (answer.kind !== 'answer') return classifyTransportError(answer)
+  if (answer.status !== 200) return classifyResponse(answer.status, answer.text, [])
+  if (typeof parseObject(answer.text)?.cluster_name === 'string') {
+    return { outcome: 'answered', items: [], tookMs: performance.now() - started }
+  }
+  const reason = `${answer.node} answered with ${describeBody(answer.text)}`
+  return { outcome: 'unknown', type: 'unreadable_answer', reason }
+}

@@ -1,0 +1,107 @@
+import { FailedError } from '../errors.ts'
+import { failureError, objectOf } from './failures.ts'
+import { type Http, type HttpAnswer, pathOf, type TransportFailure } from './http.ts'
+import { parseExact } from './json.ts'
+import { parseObject } from './outcome-request.ts'
+import type { StoredDocument } from './types.ts'
+
+/** Ids a page: the most that `index.max_result_window` allows by default. 50,000 to 100,000 ids/s. */
+const pageSize = 10_000
+
+/** How long a listing survives between two pages: its consumer writes marks meanwhile. */
+const keepAlive = '5m'
+
+/** Makes what was written searchable. */
+export async function refresh(http: Http, index: string): Promise<void> {
+  const doing = `refreshing ${index}`
+  assertWhole(
+    http,
+    objectOf(await http.send({ method: 'POST', path: pathOf(index, '_refresh') }), doing),
+    doing,
+  )
+}
+
+/** Number of searchable documents (nested ones are not counted). */
+export async function count(http: Http, index: string): Promise<number> {
+  const doing = `counting ${index}`
+  const answer = objectOf(await http.send({ method: 'GET', path: pathOf(index, '_count') }), doing)
+  assertWhole(http, answer, doing)
+  return Number(answer.count)
+}
+
+/**
+ * A document as it stands now, searchable or not. Its version is text, and so are integers beyond 2^53 in its
+ * source. Throws when the index does not exist; a document that does not is `found: false`.
+ */
+export async function get(http: Http, index: string, id: string): Promise<StoredDocument> {
+  const doing = `reading a document of ${index}`
+  const answer = await http.send({ method: 'GET', path: pathOf(index, '_doc', id) })
+  const body = documentOf(answer)
+  if (body === null || typeof body.found !== 'boolean') throw failureError(answer, doing)
+  const { found, _version: version } = body
+  return { index, id, found, version: found ? String(version) : null, source: found ? body._source : null }
+}
+
+/** `_doc` answers 404 with `found: false`, and with an error when the index is missing. */
+function documentOf(answer: HttpAnswer | TransportFailure): Readonly<Record<string, unknown>> | null {
+  if (answer.kind !== 'answer' || (answer.status !== 200 && answer.status !== 404)) return null
+  if (parseObject(answer.text) === null) return null
+  return parseExact(answer.text) as Readonly<Record<string, unknown>>
+}
+
+/**
+ * All ids of an index, in pages, as of its last refresh. By scroll: it is the same on Elasticsearch 8, 9 and
+ * OpenSearch, where points in time differ. Its context is freed also when the consumer stops early. An answer
+ * that lacks a shard is an error: what is not listed would be taken for not there.
+ */
+export async function* listIds(http: Http, index: string): AsyncGenerator<string[], void, void> {
+  const doing = `listing ids of ${index}`
+  let answer = await http.send({
+    method: 'POST',
+    path: pathOf(index, '_search'),
+    query: { scroll: keepAlive, filter_path: pageFilter },
+    body: { size: pageSize, sort: ['_doc'], _source: false },
+  })
+  let scroll: string | undefined
+  try {
+    for (;;) {
+      const page = objectOf(answer, doing)
+      if (typeof page._scroll_id === 'string') scroll = page._scroll_id
+      assertWhole(http, page, doing)
+      const ids = idsOf(page)
+      if (ids.length === 0) return
+      yield ids
+      if (scroll === undefined) return
+      answer = await http.send({
+        method: 'POST',
+        path: '/_search/scroll',
+        query: { filter_path: pageFilter },
+        body: { scroll: keepAlive, scroll_id: scroll },
+      })
+    }
+  } finally {
+    // A failure to free it is no failure of the listing: it expires by itself.
+    if (scroll !== undefined)
+      await http.send({ method: 'DELETE', path: '/_search/scroll', body: { scroll_id: [scroll] } })
+  }
+}
+
+const pageFilter = '_scroll_id,timed_out,_shards.failed,hits.hits._id,error,status'
+
+function idsOf(page: Readonly<Record<string, unknown>>): string[] {
+  const hits = page.hits
+  if (typeof hits !== 'object' || hits === null || !('hits' in hits) || !Array.isArray(hits.hits)) return []
+  return hits.hits.map(({ _id }: { readonly _id: string }) => _id)
+}
+
+/** Throws when a shard did not take part. */
+function assertWhole(http: Http, answer: Readonly<Record<string, unknown>>, doing: string): void {
+  const shards = answer._shards
+  const failed =
+    typeof shards === 'object' && shards !== null && 'failed' in shards ? Number(shards.failed) : 0
+  if (failed === 0 && answer.timed_out !== true) return
+  throw new FailedError(`${failed === 0 ? 'timed out' : `${failed} shards failed`} while ${doing}`, {
+    where: `Elasticsearch at ${http.nodes}`,
+    remedy: 'look at the cluster’s health, and try again',
+  })
+}

@@ -1,0 +1,144 @@
+import { FailedError } from '../errors.ts'
+import { isAbsent, objectOf } from './failures.ts'
+import { type Http, pathOf } from './http.ts'
+import type { ServerInfo } from './types.ts'
+
+type JsonObject = Readonly<Record<string, unknown>>
+
+export interface NewIndex {
+  readonly name: string
+  /** Alias to point at it from its first moment. */
+  readonly alias?: string
+  readonly mappings: JsonObject
+  /** Nested, dotted, with or without the leading `index.`, as Elasticsearch takes them. */
+  readonly settings: JsonObject
+}
+
+/** What an alias' name stands for. */
+export interface AliasTargets {
+  /** Physical indices it points to; empty when there is no such alias. */
+  readonly indices: readonly string[]
+  /** True when the name is an index itself, so that no alias can have it. */
+  readonly concrete: boolean
+}
+
+/**
+ * Tombstones of deletes live for an hour, not for the default minute: after them an older index operation would be
+ * accepted again, and a request may hang in a proxy for longer than a minute.
+ */
+const ourSettings: JsonObject = { 'index.gc_deletes': '1h' }
+
+/**
+ * Creates a physical index, and its alias with it. Settings beat our defaults; shards, replicas and refresh are
+ * left to the server and the user. Throws ConfigError for mappings or settings the server refuses.
+ */
+export async function createIndex(
+  http: Http,
+  product: ServerInfo['product'],
+  { name, alias, mappings, settings }: NewIndex,
+): Promise<{ uuid: string }> {
+  const body = {
+    mappings,
+    settings: {
+      ...ourSettings,
+      // Undoes our template's guard (see templates.ts).
+      ...(product === 'opensearch' ? { 'index.sort.field': [] } : {}),
+      ...flatSettings(settings),
+    },
+    ...(alias === undefined ? {} : { aliases: { [alias]: {} } }),
+  }
+  const doing = `creating index ${name}`
+  const answer = objectOf(await http.send({ method: 'PUT', path: pathOf(name), body }), doing)
+  const uuid = answer.acknowledged === true ? await indexUuid(http, name) : null
+  if (uuid === null) {
+    throw new FailedError(`the cluster did not confirm ${doing} in time`, {
+      where: `Elasticsearch at ${http.nodes}`,
+      remedy: 'look at the cluster’s health, and try again',
+    })
+  }
+  return { uuid }
+}
+
+/** Settings in one form, `index.…` with dots, so that a user's way of writing one does not keep our default beside it. */
+export function flatSettings(settings: JsonObject): Record<string, unknown> {
+  const flat: Record<string, unknown> = {}
+  const walk = (value: unknown, path: string): void => {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      for (const [key, inner] of Object.entries(value)) walk(inner, path === '' ? key : `${path}.${key}`)
+    } else {
+      flat[path === 'index' || path.startsWith('index.') ? path : `index.${path}`] = value
+    }
+  }
+  walk(settings, '')
+  return flat
+}
+
+/** UUID of an index, or null when no index has this name (an alias of it does not count). */
+export async function indexUuid(http: Http, name: string): Promise<string | null> {
+  const settings = await settingsByIndex(http, name, 'index.uuid')
+  const uuid = settings?.[name]?.['index.uuid']
+  return typeof uuid === 'string' ? uuid : null
+}
+
+/** Settings of an index, flat: `index.gc_deletes` → `1h`. Throws FailedError when there is none. */
+export async function getSettings(http: Http, name: string): Promise<JsonObject> {
+  const settings = await settingsByIndex(http, name)
+  const [only] = Object.values(settings ?? {})
+  if (only === undefined) throw noSuchIndex(http, name)
+  return only
+}
+
+/** What the name of an alias stands for at present. */
+export async function aliasTargets(http: Http, alias: string): Promise<AliasTargets> {
+  const names = Object.keys((await settingsByIndex(http, alias, 'index.uuid')) ?? {})
+  return names.includes(alias) ? { indices: [], concrete: true } : { indices: names.sort(), concrete: false }
+}
+
+/** Settings, or one of them, by physical index; null when the name stands for nothing. */
+async function settingsByIndex(
+  http: Http,
+  name: string,
+  setting?: string,
+): Promise<Readonly<Record<string, JsonObject>> | null> {
+  const path = setting === undefined ? pathOf(name, '_settings') : pathOf(name, '_settings', setting)
+  const answer = await http.send({ method: 'GET', path, query: { flat_settings: 'true' } })
+  if (isAbsent(answer)) return null
+  const settings: Record<string, JsonObject> = {}
+  for (const [index, entry] of Object.entries(objectOf(answer, `reading settings of ${name}`))) {
+    if (isObject(entry) && isObject(entry.settings)) settings[index] = entry.settings
+  }
+  return settings
+}
+
+/** Drops an index; none is fine. */
+export async function deleteIndex(http: Http, name: string): Promise<void> {
+  const answer = await http.send({ method: 'DELETE', path: pathOf(name) })
+  if (!isAbsent(answer)) objectOf(answer, `deleting index ${name}`)
+}
+
+/** Mappings of an index, as the server holds them. Throws FailedError when there is none. */
+export async function getMappings(http: Http, name: string): Promise<JsonObject> {
+  const answer = await http.send({ method: 'GET', path: pathOf(name, '_mapping') })
+  if (isAbsent(answer)) throw noSuchIndex(http, name)
+  const [only] = Object.values(objectOf(answer, `reading mappings of ${name}`))
+  return isObject(only) && isObject(only.mappings) ? only.mappings : {}
+}
+
+/** Adds fields to an index' mappings. Throws ConfigError when a field exists with another type: that takes a reindex. */
+export async function putMappings(http: Http, name: string, mappings: JsonObject): Promise<void> {
+  objectOf(
+    await http.send({ method: 'PUT', path: pathOf(name, '_mapping'), body: mappings }),
+    `adding to the mappings of ${name}`,
+  )
+}
+
+function noSuchIndex(http: Http, name: string): FailedError {
+  return new FailedError(`there is no index ${name}`, {
+    where: `Elasticsearch at ${http.nodes}`,
+    remedy: 'run sluice install',
+  })
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,82 @@
+import { captureStatements } from '../../src/capture/statements.ts'
+import type { DocumentPlan, SourcePlan } from '../../src/documents/types.ts'
+import { migrate } from '../../src/postgres/migrate.ts'
+import { type TestDatabase, testDatabase } from '../support/context.ts'
+
+/** A database with our schema, and marks to look at. The schema has an awkward name, to see that it is quoted. */
+export interface CaptureWorld extends TestDatabase {
+  readonly schema: string
+  /** Creates what captures the changes of a table: a hand-written plan, so that only capture is tested. */
+  capture(document: string, source: SourceSketch): Promise<void>
+  /** Takes all marks out of the queue: `insert 1,2` or `lane 1 update 500 keys`. */
+  takeMarks(): Promise<string[]>
+}
+
+export interface SourceSketch {
+  readonly table: string
+  readonly key: readonly [name: string, type: string][]
+  /** Columns used; given, an UPDATE of others writes no mark. */
+  readonly used?: readonly string[]
+  readonly capture?: 'statement' | 'row'
+  readonly leaves?: readonly string[]
+}
+
+export async function captureWorld(schema = 'Sluice "odd"'.replaceAll('"', '')): Promise<CaptureWorld> {
+  const database = await testDatabase()
+  await migrate(database.url, schema)
+  return {
+    ...database,
+    schema,
+    capture: async (document, sketch) => {
+      const source = sourceOf(sketch)
+      const { functions, triggers } = captureStatements(planOf(document, source), source, schema)
+      for (const { sql } of [...functions, ...triggers]) await database.pool.query(sql)
+    },
+    takeMarks: async () => {
+      const { rows } = await database.pool.query<{ lane: number; op: string; keys: string[] | null }>(
+        `WITH taken AS (DELETE FROM "${schema}".sync_queue RETURNING *) SELECT lane, op, keys FROM taken ORDER BY id`,
+      )
+      return rows.map(({ lane, op, keys }) => {
+        const what =
+          keys === null ? 'everything' : keys.length > 10 ? `${keys.length} keys` : [...keys].sort().join(',')
+        return `${lane === 0 ? '' : `lane ${lane} `}${op} ${what}`
+      })
+    },
+  }
+}
+
+function sourceOf(sketch: SourceSketch): SourcePlan {
+  return {
+    source: '',
+    table: tableName(sketch.table),
+    key: sketch.key.map(([name, type]) => ({ name, type })),
+    usedColumns: sketch.used ?? [],
+    compare: sketch.used !== undefined,
+    capture: sketch.capture ?? 'statement',
+    leaves: (sketch.leaves ?? []).map(tableName),
+  }
+}
+
+function planOf(document: string, source: SourcePlan): DocumentPlan {
+  return {
+    document,
+    table: source.table,
+    key: source.key,
+    walkOrder: source.key.map((_, n) => n),
+    idParts: source.key.length,
+    view: `document_${document}`,
+    viewSql: '',
+    loadSql: '',
+    index: document,
+    mappings: {},
+    settings: {},
+    sources: [source],
+    columns: { used: source.usedColumns, omitted: [] },
+    warnings: [],
+  }
+}
+
+function tableName(text: string) {
+  const [schema = 'public', name = ''] = text.split('.')
+  return { schema, name }
+}

@@ -1,0 +1,404 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { encodeBulk } from '../../src/elasticsearch/bulk.ts'
+import { connectElasticsearch, type Elasticsearch } from '../../src/elasticsearch/client.ts'
+import { indexNameProblem, physicalName, templateName } from '../../src/elasticsearch/names.ts'
+import type { ItemVerdict, Operation } from '../../src/elasticsearch/types.ts'
+import { ConfigError, FailedError } from '../../src/errors.ts'
+import { type TestElasticsearch, testElasticsearch } from '../support/context.ts'
+
+const mappings = {
+  dynamic: 'strict',
+  properties: {
+    name: { type: 'keyword' },
+    population: { type: 'long' },
+    parts: { type: 'nested', properties: { n: { type: 'long' } } },
+  },
+}
+
+/** What sluice asks of a server, on whichever is given: one build works with them all. */
+export function describeClient(
+  title: string,
+  server: () => { readonly url: string; readonly product: string; readonly version: RegExp },
+): void {
+  describe(title, () => {
+    let test: TestElasticsearch
+    let client: Elasticsearch
+    let alias: string
+    let serial = 0
+
+    beforeAll(async () => {
+      test = testElasticsearch(server().url)
+      client = connectElasticsearch({ url: server().url }, { requestTimeoutMs: 30_000 })
+      alias = `${test.prefix}cities`
+      await client.putTemplate(alias)
+    })
+    afterAll(async () => {
+      await client?.deleteTemplate(alias)
+      await test?.drop()
+      await client?.close()
+    })
+
+    const newName = (): string => physicalName(alias, new Date(), `n${serial++}`)
+    const newIndex = async (settings = {}): Promise<string> => {
+      const name = newName()
+      await client.createIndex({ name, mappings, settings: { number_of_replicas: 0, ...settings } })
+      return name
+    }
+    const put = (index: string, id: string, body: object = { name: id }): Operation => ({
+      kind: 'index',
+      index,
+      id,
+      key: id,
+      body: JSON.stringify(body),
+    })
+    const remove = (index: string, id: string): Operation => ({ kind: 'delete', index, id, key: id })
+    const bulk = async (version: bigint, ...operations: Operation[]): Promise<readonly ItemVerdict[]> => {
+      const answer = await client.bulk(encodeBulk(operations, version), operations)
+      if (answer.outcome !== 'answered') throw new Error(JSON.stringify(answer))
+      return answer.items
+    }
+    const exists = async (index: string): Promise<boolean> => (await client.indexUuid(index)) !== null
+
+    it('says what it is', async () => {
+      const info = await client.info()
+      expect(info).toEqual({ product: server().product, version: expect.stringMatching(server().version) })
+      expect(await client.ping()).toMatchObject({ outcome: 'answered' })
+    })
+
+    describe('versions', () => {
+      const version = 1_800_000_000_000_000n
+
+      it('let an equal one win and an older one lose, which says what is stored', async () => {
+        const index = await newIndex()
+        expect(await bulk(version, put(index, 'a'))).toEqual([{ outcome: 'done', result: 'created' }])
+        expect(await bulk(version, put(index, 'a'))).toEqual([{ outcome: 'done', result: 'updated' }])
+        const lost = { outcome: 'superseded', stored: version }
+        expect(await bulk(version - 1n, put(index, 'a'), remove(index, 'a'))).toEqual([lost, lost])
+        expect(await client.get(index, 'a')).toMatchObject({ found: true, version: String(version) })
+      })
+
+      it('are kept to the last digit, beyond 2^53 too', async () => {
+        const index = await newIndex()
+        const large = 9_007_199_254_740_993n
+        await bulk(large, put(index, 'a', { name: 'x', population: 1 }))
+        expect(await client.get(index, 'a')).toMatchObject({ version: '9007199254740993' })
+        expect(await bulk(large - 1n, put(index, 'a'))).toEqual([{ outcome: 'superseded', stored: large }])
+        await bulk(2n ** 63n - 1n, put(index, 'a'))
+        expect(await client.get(index, 'a')).toMatchObject({ version: '9223372036854775807' })
+      })
+
+      it('outlive a delete, of a document that was there or not', async () => {
+        const index = await newIndex()
+        await bulk(version, put(index, 'a'))
+        expect(await bulk(version + 1n, remove(index, 'a'), remove(index, 'never'))).toEqual([
+          { outcome: 'done', result: 'deleted' },
+          { outcome: 'done', result: 'absent' },
+        ])
+        const lost = { outcome: 'superseded', stored: version + 1n }
+        expect(await bulk(version, put(index, 'a'), put(index, 'never'))).toEqual([lost, lost])
+        expect(await client.get(index, 'a')).toEqual({
+          index,
+          id: 'a',
+          found: false,
+          version: null,
+          source: null,
+        })
+      })
+    })
+
+    it('gives each of many operations on several indices its own verdict', async () => {
+      const [one, two] = [await newIndex(), await newIndex()]
+      const operations = Array.from({ length: 1_000 }, (_, n) =>
+        n % 10 === 9
+          ? remove(two, String(n))
+          : put(n % 2 ? one : two, String(n), n % 7 === 3 ? { population: 'SECRET' } : { name: 'x' }),
+      )
+      const verdicts = await bulk(5n, ...operations)
+      expect(verdicts).toHaveLength(1_000)
+      verdicts.forEach((verdict, n) => {
+        if (n % 10 === 9) expect(verdict).toEqual({ outcome: 'done', result: 'absent' })
+        else if (n % 7 === 3)
+          expect(verdict).toMatchObject({
+            outcome: 'dead',
+            reason: 'failed to parse field [population] of type [long]: not a number',
+          })
+        else expect(verdict).toEqual({ outcome: 'done', result: 'created' })
+      })
+    })
+
+    it('keeps ids and texts as they are', async () => {
+      const index = await newIndex()
+      const ids = ['a"b\\c', 'ünï/cødé ☃ 😀', 'a:b%3A', ' ', 'x'.repeat(512), '__proto__', 'tab\tnewline\n']
+      await bulk(5n, ...ids.map((id) => put(index, id, { name: id })))
+      for (const id of ids)
+        expect(await client.get(index, id)).toMatchObject({ found: true, source: { name: id } })
+      await client.refresh(index)
+      const listed: string[] = []
+      for await (const page of client.listIds(index)) listed.push(...page)
+      expect(listed.sort()).toEqual(ids.sort())
+    })
+
+    it('refuses a request for one id that is too long, as a whole', async () => {
+      const index = await newIndex()
+      const operations = [put(index, 'good'), put(index, 'x'.repeat(513))]
+      const answer = await client.bulk(encodeBulk(operations, 5n), operations)
+      expect(answer).toMatchObject({
+        outcome: 'refused',
+        reason: 'id is too long, must be no longer than 512 bytes',
+      })
+    })
+
+    describe('an index that cannot be written', () => {
+      it('is not created by an operation when it is missing', async () => {
+        const [one, two] = [newName(), newName()]
+        const verdicts = await bulk(5n, put(one, 'a'), remove(two, 'a'))
+        expect(verdicts.map(({ outcome }) => outcome)).toEqual(['blocked', 'blocked'])
+        expect([await exists(one), await exists(two)]).toEqual([false, false])
+      })
+
+      it.each([
+        ['read_only', true],
+        ['read_only_allow_delete', true],
+        ['write', true],
+      ])('with index.blocks.%s is blocked, while others are written', async (block, value) => {
+        const [blocked, other] = [await newIndex(), await newIndex()]
+        await test.request('PUT', `/${blocked}/_settings`, { [`index.blocks.${block}`]: value })
+        const [first, second] = await bulk(5n, put(blocked, 'a'), put(other, 'a'))
+        expect(first).toMatchObject({
+          outcome: 'blocked',
+          type: 'cluster_block_exception',
+          reason: expect.stringContaining(blocked),
+        })
+        expect(second).toMatchObject({ outcome: 'done' })
+        await test.request('PUT', `/${blocked}/_settings`, { [`index.blocks.${block}`]: null })
+        expect(await bulk(5n, put(blocked, 'a'))).toMatchObject([{ outcome: 'done' }])
+      })
+
+      it('is blocked while it is closed', async () => {
+        const index = await newIndex()
+        await test.request('POST', `/${index}/_close`)
+        expect(await bulk(5n, put(index, 'a'), remove(index, 'a'))).toMatchObject([
+          { outcome: 'blocked', type: 'index_closed_exception' },
+          { outcome: 'blocked', type: 'index_closed_exception' },
+        ])
+        expect(await exists(index)).toBe(true)
+      })
+
+      it('charges nobody while its shard is away', async () => {
+        const impatient = connectElasticsearch({ url: server().url }, { requestTimeoutMs: 2_000 })
+        const name = newName()
+        await test.request('PUT', `/${name}?wait_for_active_shards=0&timeout=1s`, {
+          settings: {
+            'index.routing.allocation.require.nowhere': 'x',
+            ...(server().product === 'opensearch' ? { 'index.sort.field': [] } : {}),
+          },
+        })
+        const operations = [put(name, 'a', { name: 'SECRET' })]
+        const answer = await impatient.bulk(encodeBulk(operations, 5n), operations)
+        expect(answer).toMatchObject({
+          outcome: 'answered',
+          items: [{ outcome: 'retry', charged: false, type: 'unavailable_shards_exception' }],
+        })
+        expect(JSON.stringify(answer)).not.toContain('SECRET')
+        await impatient.close()
+      })
+
+      it('is blocked when its mapping is full and every document wants a field', async () => {
+        const name = newName()
+        await client.createIndex({
+          name,
+          mappings: {},
+          settings: { 'index.mapping.total_fields.limit': 2, number_of_replicas: 0 },
+        })
+        const [verdict] = await bulk(5n, put(name, 'a', { a: 1, b: 2, c: 3, d: 4 }))
+        expect(verdict).toMatchObject({
+          outcome: 'blocked',
+          reason: 'Limit of total fields [2] has been exceeded',
+        })
+      })
+    })
+
+    describe('indices', () => {
+      it('are made with alias, mappings and settings, and known by their UUID', async () => {
+        const name = newName()
+        const ours = `${test.prefix}made`
+        expect(await client.aliasTargets(ours)).toEqual({ indices: [], concrete: false })
+        const settings = { number_of_replicas: 0, index: { max_result_window: 20_000 } }
+        const { uuid } = await client.createIndex({ name, alias: ours, mappings, settings })
+        expect(await client.indexUuid(name)).toBe(uuid)
+        expect(await client.indexUuid(ours)).toBeNull()
+        expect(await client.aliasTargets(ours)).toEqual({ indices: [name], concrete: false })
+        expect(await client.aliasTargets(name)).toEqual({ indices: [], concrete: true })
+        expect(await client.getMappings(name)).toEqual(mappings)
+        expect(await client.getSettings(name)).toMatchObject({
+          'index.gc_deletes': '1h',
+          'index.max_result_window': '20000',
+          'index.number_of_replicas': '0',
+          'index.uuid': uuid,
+        })
+      })
+
+      it('take a user’s setting over ours', async () => {
+        const index = await newIndex({ index: { gc_deletes: '2h' } })
+        expect(await client.getSettings(index)).toMatchObject({ 'index.gc_deletes': '2h' })
+      })
+
+      it('can be sorted by a field', async () => {
+        const name = newName()
+        const settings = { 'index.sort.field': 'name', number_of_replicas: 0 }
+        await client.createIndex({ name, mappings: { properties: { name: { type: 'keyword' } } }, settings })
+        expect(await bulk(5n, put(name, 'a'))).toMatchObject([{ outcome: 'done' }])
+      })
+
+      it('are refused with the configuration’s fault named', async () => {
+        const bad = { properties: { name: { type: 'no_such_type' } } }
+        await expect(client.createIndex({ name: newName(), mappings: bad, settings: {} })).rejects.toThrow(
+          /no_such_type/,
+        )
+        await expect(
+          client.createIndex({ name: newName(), mappings, settings: { no_such: 1 } }),
+        ).rejects.toThrow(ConfigError)
+        const existing = await newIndex()
+        await expect(client.createIndex({ name: existing, mappings, settings: {} })).rejects.toThrow(
+          /already exists/,
+        )
+      })
+
+      it('take more fields, but not other types', async () => {
+        const index = await newIndex()
+        await client.putMappings(index, { properties: { slug: { type: 'keyword' } } })
+        expect(await client.getMappings(index)).toMatchObject({
+          properties: { slug: { type: 'keyword' }, name: { type: 'keyword' } },
+        })
+        await expect(client.putMappings(index, { properties: { name: { type: 'long' } } })).rejects.toThrow(
+          ConfigError,
+        )
+      })
+
+      it('are dropped, also when they are not there', async () => {
+        const index = await newIndex()
+        await client.deleteIndex(index)
+        await client.deleteIndex(index)
+        expect(await exists(index)).toBe(false)
+      })
+
+      it('that are missing are errors that name them', async () => {
+        const missing = newName()
+        await expect(client.getSettings(missing)).rejects.toThrow(FailedError)
+        await expect(client.getMappings(missing)).rejects.toThrow(missing)
+        await expect(client.get(missing, 'a')).rejects.toThrow(missing)
+        await expect(client.count(missing)).rejects.toThrow(missing)
+        await expect(client.refresh(missing)).rejects.toThrow(missing)
+        await expect(client.listIds(missing).next()).rejects.toThrow(missing)
+      })
+
+      it('may have exactly the names that sluice lets pass', async () => {
+        const names = [
+          'a',
+          'a.b',
+          'a+b',
+          'é',
+          'Ab',
+          'a b',
+          'a/b',
+          'a\\b',
+          'a*',
+          'a?',
+          'a"',
+          'a<',
+          'a>',
+          'a|',
+          'a,b',
+          'a#',
+          'a:b',
+          'A',
+        ]
+        for (const suffix of names) {
+          const name = `${test.prefix}${suffix}`
+          const answer = await test.request('PUT', `/${encodeURIComponent(name)}`, {})
+          expect([name, indexNameProblem(name) === null]).toEqual([
+            name,
+            (answer as { acknowledged?: boolean }).acknowledged === true,
+          ])
+        }
+        for (const name of ['-a', '_a', '+a', '.', '..']) expect(indexNameProblem(name)).not.toBeNull()
+      })
+    })
+
+    describe('the template', () => {
+      it('stands beside that of a name that begins alike', async () => {
+        const longer = `${alias}-2d`
+        await client.putTemplate(longer)
+        await client.putTemplate(alias)
+        const [one, two] = [physicalName(longer, new Date(), 'x'), physicalName(alias, new Date(), 'x')]
+        expect(await bulk(5n, put(one, 'a'), put(two, 'a'))).toMatchObject([
+          { outcome: 'blocked' },
+          { outcome: 'blocked' },
+        ])
+        await client.createIndex({ name: one, alias: longer, mappings, settings: { number_of_replicas: 0 } })
+        expect(await bulk(5n, put(one, 'a'))).toMatchObject([{ outcome: 'done' }])
+        await client.deleteTemplate(longer)
+        await client.deleteTemplate(longer)
+      })
+
+      it('of a user is left alone', async () => {
+        const theirs = `${test.prefix}theirs`
+        const path = `/_index_template/${templateName(theirs)}`
+        await test.request('PUT', path, { index_patterns: [`${theirs}-nothing`] })
+        await expect(client.putTemplate(theirs)).rejects.toThrow(ConfigError)
+        await expect(client.deleteTemplate(theirs)).rejects.toThrow(ConfigError)
+        expect(await test.request('GET', path)).toMatchObject({
+          index_templates: [{ name: templateName(theirs) }],
+        })
+        await test.request('DELETE', path)
+      })
+
+      it('beats a wider one of the user’s', async () => {
+        const path = `/_index_template/${test.prefix}wide`
+        await test.request('PUT', path, { index_patterns: [`${alias}*`], priority: 500 })
+        const name = newName()
+        expect(await bulk(5n, put(name, 'a'))).toMatchObject([{ outcome: 'blocked' }])
+        expect(await exists(name)).toBe(false)
+        await test.request('DELETE', path)
+      })
+    })
+
+    describe('a listing', () => {
+      const openContexts = async (): Promise<number> => {
+        const stats = await test.request('GET', '/_nodes/stats/indices/search')
+        const nodes = (stats as { nodes: Record<string, { indices: { search: { open_contexts: number } } }> })
+          .nodes
+        return Object.values(nodes).reduce((sum, node) => sum + node.indices.search.open_contexts, 0)
+      }
+
+      it('has every id once, nested documents aside, and frees its context whether read to the end or not', async () => {
+        const index = await newIndex()
+        const operations = Array.from({ length: 25_000 }, (_, n) =>
+          put(index, String(n), { name: 'x', parts: [{ n }, { n }] }),
+        )
+        for (let n = 0; n < operations.length; n += 5_000) await bulk(5n, ...operations.slice(n, n + 5_000))
+        await client.refresh(index)
+        expect(await client.count(index)).toBe(25_000)
+
+        const before = await openContexts()
+        const pages: string[][] = []
+        for await (const page of client.listIds(index)) pages.push(page)
+        expect(pages.map((page) => page.length)).toEqual([10_000, 10_000, 5_000])
+        expect(new Set(pages.flat()).size).toBe(25_000)
+        expect(await openContexts()).toBe(before)
+
+        for await (const page of client.listIds(index)) {
+          expect(page).toHaveLength(10_000)
+          expect(await openContexts()).toBeGreaterThan(before)
+          break
+        }
+        expect(await openContexts()).toBe(before)
+      })
+
+      it('of an empty index is empty', async () => {
+        const index = await newIndex()
+        expect(await client.listIds(index).next()).toEqual({ done: true, value: undefined })
+      })
+    })
+  })
+}

@@ -1,0 +1,185 @@
+import type pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createPool, isConnectionError } from '../../src/postgres/connect.ts'
+import { assertClaimLives } from '../../src/queue/assert-claim-lives.ts'
+import { claimMarks } from '../../src/queue/claim-marks.ts'
+import { enqueueKeys } from '../../src/queue/enqueue-keys.ts'
+import { giveBack } from '../../src/queue/give-back.ts'
+import { pendingLanes } from '../../src/queue/pending-lanes.ts'
+import { eventually } from '../support/context.ts'
+import { claimOn, keysOf, type QueueDatabase, queueDatabase } from './queue-fixture.ts'
+
+let db: QueueDatabase
+let one: pg.PoolClient
+let two: pg.PoolClient
+beforeAll(async () => {
+  db = await queueDatabase()
+})
+afterAll(() => db.drop())
+beforeEach(async () => {
+  await db.pool.query(`TRUNCATE ${db.s}.sync_queue`)
+  one = await db.pool.connect()
+  two = await db.pool.connect()
+})
+afterEach(async () => {
+  await giveBack(one)
+  await giveBack(two)
+  one.release()
+  two.release()
+})
+
+const numbers = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, n) => String(from + n))
+const mark = (keys: readonly string[], document = 'city') =>
+  enqueueKeys(db.pool, db.schema, { document, lane: 0, op: 'update', keys })
+const marksLeft = async () =>
+  (await db.rows<{ n: number }>(`SELECT count(*)::integer AS n FROM ${db.s}.sync_queue`))[0]?.n
+
+test('takes the marks of one document and one lane, oldest first, with all they say', async () => {
+  await mark(['b'])
+  await mark(['a'])
+  await mark(['x'], 'country')
+  await enqueueKeys(db.pool, db.schema, {
+    document: 'city',
+    lane: 1,
+    op: 'backfill',
+    keys: ['z'],
+    runId: '7',
+    origin: '42',
+    target: 'cities-2',
+  })
+  expect(keysOf(await claimOn(one, db.schema, 'city'))).toEqual(['b', 'a'])
+  const bulk = await claimOn(two, db.schema, 'city', 1000, 1)
+  expect(bulk).toMatchObject({ document: 'city', lane: 1, timeline: expect.stringMatching(/^[0-9A-F]{8}$/) })
+  expect(bulk?.marks).toMatchObject([
+    { keys: ['z'], op: 'backfill', source: '', origin: '42', target: 'cities-2', runId: '7' },
+  ])
+  expect(bulk?.marks[0]?.ageMs).toBeGreaterThanOrEqual(0)
+})
+
+test('is null where nothing is pending, and leaves no transaction open', async () => {
+  expect(await claimOn(one, db.schema, 'city')).toBeNull()
+  const { rows } = await one.query('SELECT now() = statement_timestamp() AS alone')
+  expect(rows).toEqual([{ alone: true }])
+})
+
+test('is bounded by keys, not by marks', async () => {
+  await mark(numbers(1, 1200)) // marks of 500, 500 and 200 keys
+  for (const key of ['a', 'b', 'c']) await mark([key])
+  const first = await claimOn(one, db.schema, 'city', 1000)
+  expect(first?.marks.map(({ keys }) => keys?.length)).toEqual([500, 500])
+  // The mark that did not fit is nobody's: the next worker gets it.
+  expect(keysOf(await claimOn(two, db.schema, 'city', 202))).toEqual([...numbers(1001, 1200), 'a', 'b'])
+})
+
+test('takes one mark, however large', async () => {
+  await mark(numbers(1, 600))
+  expect((await claimOn(one, db.schema, 'city', 1))?.marks.map(({ keys }) => keys?.length)).toEqual([500])
+})
+
+test('counts an "everything" mark as one key', async () => {
+  await db.pool.query(`INSERT INTO ${db.s}.sync_queue (document, lane, op) VALUES ('city', 0, 'truncate')`)
+  await mark(['a'])
+  expect((await claimOn(one, db.schema, 'city', 1))?.marks).toMatchObject([{ keys: null, op: 'truncate' }])
+})
+
+test('two claimers take different marks, and together all of them', async () => {
+  for (const key of numbers(1, 30)) await mark([key])
+  const [a, b] = await Promise.all([claimOn(one, db.schema, 'city', 20), claimOn(two, db.schema, 'city', 20)])
+  const taken = [...keysOf(a), ...keysOf(b)]
+  expect(taken.length).toBe(30)
+  expect(new Set(taken)).toEqual(new Set(numbers(1, 30)))
+})
+
+test('goes on behind the marks that another worker holds, and fills up to its bound', async () => {
+  for (const key of numbers(1, 10)) await mark([key])
+  await claimOn(one, db.schema, 'city', 4)
+  expect(keysOf(await claimOn(two, db.schema, 'city', 5))).toEqual(['5', '6', '7', '8', '9'])
+})
+
+test('a claim that is given back leaves the queue as it was', async () => {
+  await mark(['a'])
+  await mark(['b'])
+  await claimOn(one, db.schema, 'city')
+  await giveBack(one)
+  expect(keysOf(await claimOn(two, db.schema, 'city'))).toEqual(['a', 'b'])
+})
+
+test('the marks of a terminated backend are there again, and its worker notices', async () => {
+  await mark(['a'])
+  const lost = await db.pool.connect()
+  await claimOn(lost, db.schema, 'city')
+  await assertClaimLives(lost)
+  const pid = (await lost.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid
+  expect(await claimOn(one, db.schema, 'city')).toBeNull()
+  await db.pool.query('SELECT pg_terminate_backend($1)', [pid])
+  await eventually(async () => expect(keysOf(await claimOn(one, db.schema, 'city'))).toEqual(['a']))
+  const error = await assertClaimLives(lost).catch((e: unknown) => e)
+  expect(isConnectionError(error)).toBe(true)
+  lost.release(true)
+})
+
+test('a claim that idles for too long is cut off', async () => {
+  await mark(['a'])
+  const stuck = await db.pool.connect()
+  await claimMarks(stuck, db.schema, { document: 'city', lane: 0, maxKeys: 10, idleTimeoutMs: 50 })
+  await eventually(async () => expect(keysOf(await claimOn(one, db.schema, 'city'))).toEqual(['a']))
+  await expect(assertClaimLives(stuck)).rejects.toThrow()
+  stuck.release(true)
+})
+
+test('a claim lives only as long as its transaction', async () => {
+  await mark(['a'])
+  await claimOn(one, db.schema, 'city')
+  await giveBack(one)
+  await expect(assertClaimLives(one)).rejects.toThrow('the claim is gone')
+})
+
+test('walks the primary key, whatever the statistics say', async () => {
+  await db.pool.query(`INSERT INTO ${db.s}.sync_queue (document, lane, op, keys)
+    SELECT 'city', 0, 'update', ARRAY[n::text] FROM generate_series(1, 20000) n`)
+  // As after an analysis that found the queue full of other documents.
+  await mark(numbers(1, 500), 'other')
+  await db.pool.query(`ANALYZE ${db.s}.sync_queue`)
+  // A backend of its own: it counts the scans of its open transaction and of nothing before.
+  const fresh = createPool(db.url, { max: 1, applicationName: 'sluice test' })
+  const client = await fresh.connect()
+  expect((await claimOn(client, db.schema, 'city', 1000))?.marks.length).toBe(1000)
+  const { rows } = await client.query(
+    `SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relid = '${db.s}.sync_queue'::regclass`,
+  )
+  expect(rows).toEqual([{ seq_scan: '0' }])
+  await giveBack(client)
+  client.release()
+  await fresh.end()
+})
+
+test('the poll names documents and lanes with marks, and no parked ones', async () => {
+  await mark(['a'])
+  await enqueueKeys(db.pool, db.schema, { document: 'country', lane: 1, op: 'backfill', keys: ['b'] })
+  await enqueueKeys(db.pool, db.schema, { document: 'parked', lane: 2, op: 'update', keys: ['c'] })
+  const pending = await pendingLanes(db.pool, db.schema, ['city', 'country', 'parked', 'idle'])
+  expect(pending).toEqual([
+    { document: 'city', lane: 0 },
+    { document: 'country', lane: 1 },
+  ])
+  expect(await pendingLanes(db.pool, db.schema, [])).toEqual([])
+})
+
+test('a temporary table named like ours swallows nothing and shows nothing', async () => {
+  await db.addDocument('city')
+  await mark(['real'])
+  await one.query(`CREATE TEMP TABLE sync_queue (LIKE ${db.s}.sync_queue INCLUDING DEFAULTS);
+    CREATE TEMP TABLE sync_document (LIKE ${db.s}.sync_document);
+    SET search_path = pg_temp, ${db.s}`)
+  try {
+    await one.query(`SELECT ${db.s}.enqueue('city', 'enqueued')`)
+    expect(keysOf(await claimOn(one, db.schema, 'city'))).toEqual(['real', 'enqueued'])
+    expect((await one.query('SELECT * FROM pg_temp.sync_queue')).rows).toEqual([])
+    await giveBack(one)
+    expect(await marksLeft()).toBe(2)
+  } finally {
+    await giveBack(one)
+    await one.query('DISCARD ALL')
+  }
+})

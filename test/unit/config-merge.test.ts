@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest'
+import { type Layers, mergeSettings } from '../../src/config/merge.ts'
+import { redactUrl } from '../../src/config/redact.ts'
+
+function merge(layers: Partial<Layers>) {
+  return mergeSettings({ flags: {}, environment: {}, fromDotenv: new Set(), config: {}, ...layers }, 'host-1')
+}
+
+describe('settings', () => {
+  it('have defaults', () => {
+    expect(merge({})).toEqual({
+      problems: [],
+      settings: {
+        postgres: null,
+        elasticsearch: null,
+        schema: 'sluice',
+        instance: 'host-1',
+        logLevel: 'info',
+        limits: {
+          batchSize: 1000,
+          batchBytes: 1_048_576,
+          concurrency: 2,
+          pollingInterval: 50,
+          maxRetries: 5,
+          requestTimeout: 30_000,
+          shutdownTimeout: 30_000,
+          syncLogRetentionDays: 7,
+        },
+      },
+    })
+  })
+
+  it('flags beat the environment, the environment beats the configuration', () => {
+    const config = {
+      connection: { postgres: 'postgres://c/c', elasticsearch: 'http://c:9200' },
+      schema: 'c',
+      logLevel: 'fatal' as const,
+      limits: { batchSize: 3, maxRetries: 3 },
+    }
+    const environment = { DATABASE_URL: 'postgres://e/e', SLUICE_SCHEMA: 'e', BATCH_SIZE: '2' }
+    const { settings, problems } = merge({ flags: { schema: 'f' }, environment, config })
+    expect(problems).toEqual([])
+    expect(settings).toMatchObject({
+      postgres: 'postgres://e/e',
+      elasticsearch: { url: 'http://c:9200' },
+      schema: 'f',
+      logLevel: 'fatal',
+      limits: { batchSize: 2, maxRetries: 3 },
+    })
+  })
+
+  it('a variable that is set to nothing, or that is overruled, does not count', () => {
+    expect(
+      merge({ environment: { BATCH_SIZE: ' ', SLUICE_SCHEMA: 'public' }, flags: { schema: 'x' } }),
+    ).toMatchObject({
+      problems: [],
+      settings: { schema: 'x', limits: { batchSize: 1000 } },
+    })
+  })
+})
+
+describe('a bad value', () => {
+  it.each<[Partial<Layers>, string]>([
+    [
+      { environment: { BATCH_SIZE: 'many' } },
+      'BATCH_SIZE: got "many", expected a whole number of keys from 1 to 100000 (default 1000)',
+    ],
+    [
+      { environment: { BATCH_SIZE: '1e3' } },
+      'BATCH_SIZE: got "1e3", expected a whole number of keys from 1 to 100000 (default 1000)',
+    ],
+    [
+      { environment: { BATCH_BYTES: '1MB' } },
+      'BATCH_BYTES: got "1MB", expected a whole number of bytes from 1024 to 100663296 (default 1048576)',
+    ],
+    [
+      { environment: { CONCURRENCY: '0' }, fromDotenv: new Set(['CONCURRENCY']) },
+      'CONCURRENCY: got "0" in .env, expected a whole number of batches in flight from 1 to 64 (default 2)',
+    ],
+    [
+      { environment: { POLLING_INTERVAL: '1' } },
+      'POLLING_INTERVAL: got "1", expected a whole number of milliseconds from 5 to 60000 (default 50)',
+    ],
+    [
+      { environment: { MAX_RETRIES: '-1' } },
+      'MAX_RETRIES: got "-1", expected a whole number of attempts from 1 to 1000 (default 5)',
+    ],
+    [
+      { environment: { REQUEST_TIMEOUT: '30s' } },
+      'REQUEST_TIMEOUT: got "30s", expected a whole number of milliseconds from 100 to 600000 (default 30000)',
+    ],
+    [
+      { environment: { SHUTDOWN_TIMEOUT: '0x10' } },
+      'SHUTDOWN_TIMEOUT: got "0x10", expected a whole number of milliseconds from 0 to 600000 (default 30000)',
+    ],
+    [
+      { environment: { SYNC_LOG_RETENTION_DAYS: '0' } },
+      'SYNC_LOG_RETENTION_DAYS: got "0", expected a whole number of days from 1 to 3650 (default 7)',
+    ],
+    [
+      { environment: { LOG_LEVEL: 'verbose' } },
+      'LOG_LEVEL: got "verbose", expected one of fatal, error, warn, info, debug, trace, silent (default info)',
+    ],
+    [
+      { environment: { DATABASE_URL: 'postgres://me:a#b@db/shop' } },
+      'DATABASE_URL: got postgres://me:***@db/shop, expected a URL such as postgres://user:password@host:5432/database',
+    ],
+    [
+      { environment: { DATABASE_URL: 'localhost:5432' } },
+      'DATABASE_URL: got localhost:5432, expected a URL such as postgres://user:password@host:5432/database',
+    ],
+    [
+      { flags: { databaseUrl: 'x' } },
+      '--database-url: got x, expected a URL such as postgres://user:password@host:5432/database',
+    ],
+    [
+      { environment: { ELASTICSEARCH_URL: 'https://a:9200,b:9200' } },
+      'ELASTICSEARCH_URL: got https://a:9200,b:9200, expected a URL such as https://host:9200, or several separated by commas',
+    ],
+    [
+      { environment: { SLUICE_INSTANCE: 'a\u0007' } },
+      'SLUICE_INSTANCE: got "a\\u0007", expected a name of 1 to 200 printable characters, different for each daemon',
+    ],
+    [
+      { environment: { ELASTICSEARCH_API_KEY: 'k', ELASTICSEARCH_USERNAME: 'u' } },
+      'ELASTICSEARCH_API_KEY: given together with ELASTICSEARCH_USERNAME or ELASTICSEARCH_PASSWORD, expected one of the two',
+    ],
+    [
+      { environment: { ELASTICSEARCH_USERNAME: 'u' } },
+      'ELASTICSEARCH_PASSWORD: is missing, expected with ELASTICSEARCH_USERNAME',
+    ],
+    [
+      { environment: { ELASTICSEARCH_URL: 'http://u:p@a:9200', ELASTICSEARCH_API_KEY: 'k' } },
+      'ELASTICSEARCH_URL: holds a user name, and there are ELASTICSEARCH_API_KEY or ELASTICSEARCH_USERNAME too',
+    ],
+  ])('%j', (layers, problem) => {
+    expect(merge(layers).problems.map(({ where, what }) => `${where}: ${what}`)).toEqual([problem])
+  })
+
+  it('several are reported together', () => {
+    const environment = { BATCH_SIZE: 'x', LOG_LEVEL: 'y', ELASTICSEARCH_PASSWORD: 'z' }
+    expect(merge({ environment }).problems.map(({ where }) => where)).toEqual([
+      'ELASTICSEARCH_USERNAME',
+      'LOG_LEVEL',
+      'BATCH_SIZE',
+    ])
+  })
+})
+
+describe('credentials of Elasticsearch', () => {
+  const connection = { elasticsearch: 'http://a:9200', elasticsearchApiKey: 'from config' }
+
+  it('in the environment replace those of the configuration as a whole', () => {
+    const environment = { ELASTICSEARCH_USERNAME: 'u', ELASTICSEARCH_PASSWORD: 'p' }
+    expect(merge({ environment, config: { connection } })).toMatchObject({
+      problems: [],
+      settings: { elasticsearch: { url: 'http://a:9200', username: 'u', password: 'p' } },
+    })
+  })
+
+  it('come from the configuration otherwise', () => {
+    expect(merge({ config: { connection } }).settings.elasticsearch).toEqual({
+      url: 'http://a:9200',
+      apiKey: 'from config',
+    })
+  })
+
+  it('are taken out of the URL, so that it can be printed', () => {
+    const environment = { ELASTICSEARCH_URL: 'https://el:p%40ss@a:9200/base, https://b:9200' }
+    expect(merge({ environment }).settings.elasticsearch).toEqual({
+      url: 'https://a:9200/base,https://b:9200',
+      username: 'el',
+      password: 'p@ss',
+    })
+  })
+})
+
+describe('redactUrl', () => {
+  it.each([
+    ['postgres://me:secret@db:5432/shop', 'postgres://me:***@db:5432/shop'],
+    ['postgres://me:se/cr#e?t@x@db/shop', 'postgres://me:***@db/shop'],
+    ['postgres://me@db/shop', 'postgres://me@db/shop'],
+    ['postgres:///shop?host=/run&user=me&password=secret', 'postgres:///shop?host=/run&user=me&password=***'],
+    ['https://a:b@one:9200,https://c:d@two:9200', 'https://a:***@one:9200,https://c:***@two:9200'],
+    ['http://localhost:9200', 'http://localhost:9200'],
+    ['nonsense', 'nonsense'],
+  ])('%s → %s', (url, redacted) => {
+    expect(redactUrl(url)).toBe(redacted)
+  })
+})

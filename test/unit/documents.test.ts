@@ -1,0 +1,163 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { DocumentDefinition } from '../../src/config/types.ts'
+import { cleanJson } from '../../src/documents/clean-json.ts'
+import { definitionHash } from '../../src/documents/hash.ts'
+import { flattenSettings, mergeMappings } from '../../src/documents/merge.ts'
+import { snippetsOf } from '../../src/documents/snippets.ts'
+
+describe('the hash of a definition', () => {
+  const definition: DocumentDefinition = {
+    table: 'geo.city',
+    index: 'cities',
+    id: ['country', 'code'],
+    fields: ['name', 'code'],
+    mappings: { properties: { name: { type: 'keyword' }, code: { type: 'text' } } },
+  }
+  const hash = definitionHash(definition)
+
+  it('is 64 hexadecimal digits', () => expect(hash).toMatch(/^[0-9a-f]{64}$/))
+
+  it('does not depend on the order of keys, at any depth', () => {
+    const reversed = (value: unknown): unknown =>
+      typeof value !== 'object' || value === null || Array.isArray(value)
+        ? value
+        : Object.fromEntries(
+            Object.entries(value)
+              .toReversed()
+              .map(([key, inner]) => [key, reversed(inner)]),
+          )
+    expect(definitionHash(reversed(definition) as DocumentDefinition)).toBe(hash)
+  })
+
+  it('does not depend on the order of listed fields, which are a set', () => {
+    expect(definitionHash({ ...definition, fields: ['code', 'name'] })).toBe(hash)
+    const omitting = { table: 't', index: 'i' }
+    expect(definitionHash({ ...omitting, omit: ['a', 'b'] })).toBe(
+      definitionHash({ ...omitting, omit: ['b', 'a'] }),
+    )
+  })
+
+  it('depends on the order of the id columns, which make the _id', () => {
+    expect(definitionHash({ ...definition, id: ['code', 'country'] })).not.toBe(hash)
+  })
+
+  it('takes undefined for absent', () => {
+    const undefinedWhere = { ...definition, where: undefined } as unknown
+    expect(definitionHash(undefinedWhere as DocumentDefinition)).toBe(hash)
+  })
+
+  it.each<[string, Partial<DocumentDefinition>]>([
+    ['table', { table: 'geo.town' }],
+    ['where', { where: 'active' }],
+    ['fields', { fields: { name: 'name', code: { sql: 'code' } } }],
+    ['settings', { settings: { number_of_replicas: 0 } }],
+    ['a mapping', { mappings: { properties: { name: { type: 'text' }, code: { type: 'text' } } } }],
+  ])('changes with %s', (_, change) => {
+    expect(definitionHash({ ...definition, ...change })).not.toBe(hash)
+  })
+})
+
+describe('clean JSON', () => {
+  it('has no line break, and means the same', () => {
+    const spaces = fc.constantFrom(undefined, 1, 2, '\t')
+    fc.assert(
+      fc.property(fc.json(), spaces, (json, indent) => {
+        const printed = JSON.stringify(JSON.parse(json), null, indent).replaceAll('\n', '\r\n')
+        expect(cleanJson(printed)).not.toMatch(/[\n\r]/)
+        expect(JSON.parse(cleanJson(printed))).toEqual(JSON.parse(json))
+      }),
+    )
+  })
+})
+
+describe('stated mappings over derived ones', () => {
+  const text = { type: 'text', fields: { keyword: { type: 'keyword', ignore_above: 1024 } } }
+  const derived = {
+    dynamic: 'strict',
+    properties: {
+      name: text,
+      data: { type: 'object', enabled: false },
+      place: { properties: { lat: { type: 'double' }, lon: { type: 'double' } } },
+    },
+  }
+  const merged = (properties: Record<string, unknown>) => mergeMappings(derived, { properties }).properties
+
+  it('a stated type replaces all that was derived for the field', () => {
+    expect(merged({ name: { type: 'keyword' } }).name).toEqual({ type: 'keyword' })
+    expect(merged({ data: { type: 'object', dynamic: true } }).data).toEqual({
+      type: 'object',
+      dynamic: true,
+    })
+    expect(merged({ data: { properties: { a: { type: 'long' } } } }).data).toEqual({
+      properties: { a: { type: 'long' } },
+    })
+    expect(merged({ place: { type: 'geo_point' } }).place).toEqual({ type: 'geo_point' })
+  })
+
+  it('other parameters are added to what was derived', () => {
+    expect(merged({ name: { analyzer: 'english', fields: { raw: { type: 'wildcard' } } } }).name).toEqual({
+      type: 'text',
+      analyzer: 'english',
+      fields: { ...text.fields, raw: { type: 'wildcard' } },
+    })
+  })
+
+  it('objects are merged property by property, also when they become nested', () => {
+    expect(merged({ place: { type: 'nested', properties: { lat: { type: 'float' } } } }).place).toEqual({
+      type: 'nested',
+      properties: { lat: { type: 'float' }, lon: { type: 'double' } },
+    })
+  })
+
+  it('dotted names are unfolded', () => {
+    expect(merged({ 'place.lat': { type: 'float' }, 'place.name.raw': { type: 'keyword' } }).place).toEqual({
+      properties: {
+        lat: { type: 'float' },
+        lon: { type: 'double' },
+        name: { properties: { raw: { type: 'keyword' } } },
+      },
+    })
+  })
+
+  it('fields that were not derived and settings of the root are taken as they are', () => {
+    expect(mergeMappings(derived, { dynamic: false, _source: { excludes: ['x'] } })).toEqual({
+      ...derived,
+      dynamic: false,
+      _source: { excludes: ['x'] },
+    })
+    expect(merged({ extra: { type: 'keyword' } }).extra).toEqual({ type: 'keyword' })
+  })
+})
+
+describe('index settings', () => {
+  it('come to one flat spelling', () => {
+    expect(
+      flattenSettings({
+        number_of_shards: 2,
+        index: { refresh_interval: '5s', 'mapping.total_fields.limit': 2000 },
+        'index.gc_deletes': '2h',
+        analysis: { analyzer: { mine: { type: 'custom', filter: ['lowercase'] } } },
+      }),
+    ).toEqual({
+      'index.number_of_shards': 2,
+      'index.refresh_interval': '5s',
+      'index.mapping.total_fields.limit': 2000,
+      'index.gc_deletes': '2h',
+      'index.analysis.analyzer.mine.type': 'custom',
+      'index.analysis.analyzer.mine.filter': ['lowercase'],
+    })
+  })
+})
+
+describe('the snippets of a definition', () => {
+  it('are its condition and its expressions, each with its path', () => {
+    const fields = { name: 'name', slug: { sql: 'lower(name)' }, 'geo.lat': { sql: 'place[1]' } }
+    expect(snippetsOf('city', { table: 'city', index: 'cities', where: 'active', fields })).toEqual([
+      { path: 'documents.city.where', sql: 'active' },
+      { path: 'documents.city.fields.slug', sql: 'lower(name)' },
+      { path: 'documents.city.fields["geo.lat"]', sql: 'place[1]' },
+    ])
+    expect(snippetsOf('city', { table: 'city', index: 'cities', fields: ['name'] })).toEqual([])
+  })
+})

@@ -1,0 +1,113 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { cutByBytes, encodeBulk, idProblem, operationBytes } from '../../src/elasticsearch/bulk.ts'
+import type { Operation } from '../../src/elasticsearch/types.ts'
+
+const operations: fc.Arbitrary<Operation> = fc
+  .record({
+    kind: fc.constantFrom('index' as const, 'delete' as const),
+    index: fc.constantFrom('cities-20260801030000-k3x9qa', 'städte-20260801030000-aaaaaa'),
+    id: fc.string({ unit: 'grapheme', minLength: 1 }),
+    routing: fc.option(fc.string({ unit: 'grapheme' }), { nil: undefined }),
+    value: fc.string({ unit: 'grapheme', maxLength: 200 }),
+  })
+  .map(({ kind, index, id, routing, value }) => ({
+    kind,
+    index,
+    id,
+    key: id,
+    ...(routing === undefined ? {} : { routing }),
+    ...(kind === 'index' ? { body: JSON.stringify({ value }) } : {}),
+  }))
+const versions = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n })
+
+describe('a bulk body', () => {
+  it('is an action line for each operation, and its document as it was', () => {
+    const body = encodeBulk(
+      [
+        { kind: 'index', index: 'cities-1', id: '7', key: '7', body: '{"n": 1.10}' },
+        { kind: 'delete', index: 'cities-1', id: 'a"b', key: 'a', routing: 'x' },
+      ],
+      9223372036854775807n,
+    )
+    expect(body).toBe(
+      '{"index":{"_index":"cities-1","version":9223372036854775807,"version_type":"external_gte","_id":"7"}}\n' +
+        '{"n": 1.10}\n' +
+        '{"delete":{"_index":"cities-1","version":9223372036854775807,"version_type":"external_gte","_id":"a\\"b","routing":"x"}}\n',
+    )
+  })
+
+  it('holds every operation, in order, on lines of its own', () => {
+    fc.assert(
+      fc.property(fc.array(operations), versions, (some, version) => {
+        const lines = encodeBulk(some, version).split('\n')
+        expect(lines.pop()).toBe('')
+        for (const { kind, index, id, routing, body } of some) {
+          const line = lines.shift() ?? ''
+          expect(line).toContain(`"version":${version},`)
+          const { version: _rounded, ...action } = JSON.parse(line)[kind]
+          expect(action).toEqual({
+            _index: index,
+            version_type: 'external_gte',
+            _id: id,
+            ...(routing === undefined ? {} : { routing }),
+          })
+          if (kind === 'index') expect(lines.shift()).toBe(body)
+        }
+        expect(lines).toEqual([])
+      }),
+    )
+  })
+})
+
+describe('cutting by bytes', () => {
+  it('keeps all operations, in order, and every piece within the limit unless it is one operation', () => {
+    fc.assert(
+      fc.property(
+        fc.array(operations),
+        fc.integer({ min: 1, max: 2_000 }),
+        versions,
+        (some, limit, version) => {
+          const pieces = cutByBytes(some, limit)
+          expect(pieces.flat()).toEqual(some)
+          for (const piece of pieces) {
+            expect(piece.length).toBeGreaterThan(0)
+            if (piece.length > 1)
+              expect(Buffer.byteLength(encodeBulk(piece, version))).toBeLessThanOrEqual(limit)
+          }
+        },
+      ),
+    )
+  })
+
+  it('counts no fewer bytes than an operation takes, and few more', () => {
+    fc.assert(
+      fc.property(operations, (operation) => {
+        const bytes = Buffer.byteLength(encodeBulk([operation], 9_223_372_036_854_775_807n))
+        expect(operationBytes(operation) - bytes).toBeGreaterThanOrEqual(0)
+        expect(operationBytes(operation) - bytes).toBeLessThan(4)
+      }),
+    )
+  })
+
+  it('fills a piece before it begins the next', () => {
+    const operation: Operation = { kind: 'delete', index: 'i', id: '1', key: '1' }
+    const bytes = operationBytes(operation)
+    const sizes = cutByBytes(Array<Operation>(7).fill(operation), bytes * 3).map((piece) => piece.length)
+    expect(sizes).toEqual([3, 3, 1])
+  })
+})
+
+describe('an id', () => {
+  it.each([
+    ['x', null],
+    ['x'.repeat(512), null],
+    ['é'.repeat(256), null],
+    ['x'.repeat(513), '513 bytes'],
+    ['é'.repeat(257), '514 bytes'],
+    ['', 'empty'],
+  ])('of text %#', (id, problem) => {
+    if (problem === null) expect(idProblem(id)).toBeNull()
+    else expect(idProblem(id)).toContain(problem)
+  })
+})

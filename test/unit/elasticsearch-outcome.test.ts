@@ -1,0 +1,258 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { classifyItem } from '../../src/elasticsearch/outcome.ts'
+import { classifyResponse, classifyTransportError } from '../../src/elasticsearch/outcome-request.ts'
+import type { Operation } from '../../src/elasticsearch/types.ts'
+
+const types = [
+  ...['version_conflict_engine_exception', 'document_parsing_exception', 'mapper_parsing_exception'],
+  ...['strict_dynamic_mapping_exception', 'illegal_argument_exception', 'cluster_block_exception'],
+  ...[
+    'index_not_found_exception',
+    'index_closed_exception',
+    'security_exception',
+    'circuit_breaking_exception',
+  ],
+  ...['es_rejected_execution_exception', 'rejected_execution_exception', 'unavailable_shards_exception', ''],
+]
+const statuses = [200, 201, 301, 400, 401, 403, 404, 405, 408, 409, 413, 429, 500, 501, 502, 503, 504, 507]
+const kinds = ['index', 'delete'] as const
+
+describe('an item', () => {
+  it.each([
+    ['index', 201, undefined, 'created', { outcome: 'done', result: 'created' }],
+    ['index', 200, undefined, 'updated', { outcome: 'done', result: 'updated' }],
+    ['index', 200, undefined, 'noop', { outcome: 'done', result: 'noop' }],
+    ['delete', 200, undefined, 'deleted', { outcome: 'done', result: 'deleted' }],
+    ['delete', 404, undefined, 'not_found', { outcome: 'done', result: 'absent' }],
+    ['index', 404, undefined, undefined, { outcome: 'retry', type: 'http_404', charged: true }],
+    [
+      'index',
+      429,
+      'es_rejected_execution_exception',
+      undefined,
+      { outcome: 'retry', type: 'rejected_execution_exception', charged: false },
+    ],
+    [
+      'index',
+      429,
+      'rejected_execution_exception',
+      undefined,
+      { outcome: 'retry', type: 'rejected_execution_exception', charged: false },
+    ],
+    ['index', 429, 'circuit_breaking_exception', undefined, { outcome: 'retry', charged: false }],
+    ['index', 429, 'cluster_block_exception', undefined, { outcome: 'blocked' }],
+    ['index', 503, 'cluster_block_exception', undefined, { outcome: 'retry', charged: false }],
+    ['index', 503, 'unavailable_shards_exception', undefined, { outcome: 'retry', charged: false }],
+    ['delete', 403, 'cluster_block_exception', undefined, { outcome: 'blocked' }],
+    ['index', 403, 'security_exception', undefined, { outcome: 'blocked' }],
+    ['delete', 404, 'index_not_found_exception', undefined, { outcome: 'blocked' }],
+    ['index', 400, 'index_closed_exception', undefined, { outcome: 'blocked' }],
+    ['index', 403, 'index_closed_exception', undefined, { outcome: 'blocked' }],
+    ['index', 500, 'ingest_processor_exception', undefined, { outcome: 'retry', charged: true }],
+    ['index', 400, 'mapper_parsing_exception', undefined, { outcome: 'dead' }],
+    ['index', 409, 'resource_already_exists_exception', undefined, { outcome: 'retry', charged: true }],
+    ['index', 418, 'teapot_exception', undefined, { outcome: 'retry', charged: true }],
+  ] as const)('%s %i %s %s', (kind, status, type, result, expected) => {
+    expect(classifyItem(kind, status, type && { type, reason: 'x' }, result)).toMatchObject(expected)
+  })
+
+  it('falls in exactly one verdict for every kind, status, type and result', () => {
+    const results = [undefined, 'created', 'updated', 'deleted', 'not_found', 'noop']
+    for (const kind of kinds) {
+      for (const status of statuses) {
+        for (const type of [undefined, ...types]) {
+          for (const result of results) {
+            const verdict = classifyItem(
+              kind,
+              status,
+              type === undefined ? null : { type, reason: 'x' },
+              result,
+            )
+            expect(['done', 'superseded', 'retry', 'dead', 'blocked']).toContain(verdict.outcome)
+            // An error is never taken for done, but for the one that says a newer version is there.
+            if (type !== undefined) expect(verdict.outcome).not.toBe('done')
+            if (verdict.outcome === 'done') {
+              expect([200, 201].includes(status) || (status === 404 && kind === 'delete')).toBe(true)
+            }
+            expect(verdict.outcome === 'superseded').toBe(
+              status === 409 && type === 'version_conflict_engine_exception',
+            )
+          }
+        }
+      }
+    }
+  })
+
+  it('says which version is stored, in full, whatever the id before it looks like', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }), (id, stored) => {
+        const reason = `[${id}]: version conflict, current version [${stored}] is higher than the one provided [7]`
+        const verdict = classifyItem('index', 409, { type: 'version_conflict_engine_exception', reason })
+        expect(verdict).toEqual({ outcome: 'superseded', stored })
+      }),
+    )
+  })
+
+  it('does not guess the stored version', () => {
+    const reason = '[a]: version conflict, required seqNo [1], primary term [1]. but no document was found'
+    const verdict = classifyItem('index', 409, { type: 'version_conflict_engine_exception', reason })
+    expect(verdict).toEqual({ outcome: 'superseded', stored: null })
+  })
+})
+
+const operation = (n: number, kind: Operation['kind'] = 'index', index = 'cities'): Operation => ({
+  kind,
+  index,
+  id: String(n),
+  key: String(n),
+  body: '{}',
+})
+const three = [operation(1), operation(2, 'delete'), operation(3)]
+const goodItems = [
+  { index: { status: 201, result: 'created' } },
+  { delete: { status: 404, result: 'not_found' } },
+  { index: { status: 400, error: { type: 'mapper_parsing_exception', reason: 'failed to parse' } } },
+]
+
+describe('the answer to a request', () => {
+  it('gives each operation its verdict, in order', () => {
+    const answer = classifyResponse(200, JSON.stringify({ took: 3, errors: true, items: goodItems }), three)
+    expect(answer).toMatchObject({
+      outcome: 'answered',
+      tookMs: 3,
+      items: [{ result: 'created' }, { result: 'absent' }, { outcome: 'dead' }],
+    })
+  })
+
+  it.each([
+    ['fewer items than operations', { took: 1, items: goodItems.slice(1) }, 'items_mismatch'],
+    ['more items than operations', { took: 1, items: [...goodItems, goodItems[0]] }, 'items_mismatch'],
+    [
+      'items in another order',
+      { took: 1, items: goodItems.toReversed().slice(0, 1).concat(goodItems.slice(0, 2)) },
+      'items_mismatch',
+    ],
+    [
+      'an item without a status',
+      { took: 1, items: [{ index: {} }, ...goodItems.slice(1)] },
+      'items_mismatch',
+    ],
+    ['no items', { took: 1 }, 'items_mismatch'],
+  ])('with %s is unknown: nothing is acknowledged', (_, body, type) => {
+    expect(classifyResponse(200, JSON.stringify(body), three)).toMatchObject({ outcome: 'unknown', type })
+  })
+
+  it.each([
+    ['cut off', JSON.stringify({ took: 1, items: goodItems }).slice(0, 80), 'cut off'],
+    ['empty', '', 'empty'],
+    ['a web page', '<!doctype html><html><body>Sign in</body></html>', 'web page'],
+    ['plain text', 'OK', 'not JSON'],
+  ])('that is %s is unknown', (_, body, words) => {
+    expect(classifyResponse(200, body, three)).toMatchObject({
+      outcome: 'unknown',
+      type: 'unreadable_answer',
+      reason: expect.stringContaining(words),
+    })
+  })
+
+  const error = (type: string, reason = 'x') => JSON.stringify({ error: { type, reason }, status: 0 })
+  it.each([
+    [400, error('illegal_argument_exception'), 'refused'],
+    [400, error('action_request_validation_exception'), 'refused'],
+    [400, error('x_content_parse_exception'), 'refused'],
+    // Halving would make every document dead for what is not theirs.
+    [400, '<html>400 The plain HTTP request was sent to HTTPS port</html>', 'blocked'],
+    [400, '', 'blocked'],
+    [400, error('media_type_header_exception'), 'blocked'],
+    [
+      400,
+      error('illegal_argument_exception', 'request [/_bulk] contains unrecognized parameter: [x]'),
+      'blocked',
+    ],
+    [401, error('security_exception'), 'blocked'],
+    [401, 'Unauthorized', 'blocked'],
+    [403, error('security_exception'), 'blocked'],
+    [403, error('cluster_block_exception'), 'blocked'],
+    [429, error('cluster_block_exception'), 'blocked'],
+    [503, error('cluster_block_exception'), 'unknown'],
+    [404, '<html>not found</html>', 'blocked'],
+    [405, error('x'), 'blocked'],
+    [
+      406,
+      JSON.stringify({ error: 'Content-Type header [text/plain] is not supported', status: 406 }),
+      'blocked',
+    ],
+    [301, '', 'blocked'],
+    [413, '<html>413 Request Entity Too Large</html>', 'too-large'],
+    [413, '', 'too-large'],
+    [408, '', 'unknown'],
+    [429, error('es_rejected_execution_exception'), 'unknown'],
+    [429, error('circuit_breaking_exception'), 'unknown'],
+    [500, error('x'), 'unknown'],
+    [502, '<html>Bad Gateway</html>', 'unknown'],
+    [503, '', 'unknown'],
+    [504, '', 'unknown'],
+    [204, '', 'unknown'],
+  ] as const)('%i %s → %s', (status, body, outcome) => {
+    expect(classifyResponse(status, body, three).outcome).toBe(outcome)
+  })
+
+  it('is one of five for any status and text, and answered only with all its items', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 100, max: 599 }), fc.oneof(fc.string(), fc.json()), (status, body) => {
+        const { outcome } = classifyResponse(status, body, three)
+        expect(['unknown', 'blocked', 'too-large', 'refused']).toContain(outcome)
+      }),
+    )
+  })
+
+  it('repeats nothing of an answer it cannot read', () => {
+    for (const status of [200, 400, 401, 500]) {
+      expect(JSON.stringify(classifyResponse(status, '<html>CANARY</html>', three))).not.toContain('CANARY')
+    }
+  })
+})
+
+describe('a mapping at its limit of fields', () => {
+  const full = {
+    index: {
+      status: 400,
+      error: { type: 'illegal_argument_exception', reason: 'Limit of total fields [1000] has been exceeded' },
+    },
+  }
+  const good = { index: { status: 201, result: 'created' } }
+  const outcomes = (items: readonly unknown[], operations = items.map((_, n) => operation(n))) => {
+    const answer = classifyResponse(200, JSON.stringify({ took: 1, errors: true, items }), operations)
+    return answer.outcome === 'answered' ? answer.items.map((item) => item.outcome) : []
+  }
+
+  it('blocks the index when most documents meet it', () => {
+    expect(outcomes([full, full, good])).toEqual(['blocked', 'blocked', 'done'])
+    expect(outcomes([full])).toEqual(['blocked'])
+  })
+
+  it('is the fault of a document that meets it among others that do not', () => {
+    expect(outcomes([full, good, good])).toEqual(['dead', 'done', 'done'])
+    expect(outcomes([full, good])).toEqual(['dead', 'done'])
+  })
+
+  it('is judged for each index apart', () => {
+    const operations = [operation(1), operation(2), operation(3, 'index', 'lakes')]
+    expect(outcomes([full, good, full], operations)).toEqual(['dead', 'done', 'blocked'])
+  })
+})
+
+describe('no answer', () => {
+  it.each(['timeout', 'connect_error', 'connection_error'] as const)('%s is unknown', (kind) => {
+    expect(classifyTransportError({ kind, message: 'x', node: 'n' })).toEqual({
+      outcome: 'unknown',
+      type: kind,
+      reason: 'x',
+    })
+  })
+
+  it('for a wrong certificate is blocked: waiting does not mend it', () => {
+    expect(classifyTransportError({ kind: 'tls_error', message: 'x', node: 'n' }).outcome).toBe('blocked')
+  })
+})

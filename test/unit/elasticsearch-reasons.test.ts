@@ -1,0 +1,96 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { classifyItem } from '../../src/elasticsearch/outcome.ts'
+import { type ErrorBody, redactReason } from '../../src/elasticsearch/redact.ts'
+import reasons from './elasticsearch-reasons.json' with { type: 'json' }
+
+// What real servers answered to documents and ids that hold the word CANARY, long runs of one letter shortened.
+// The same is provoked again on the run's server in test/integration/elasticsearch-reasons.test.ts.
+const answers = reasons.map(({ servers, what, kind, status, error, verdict }) => ({
+  title: `${servers.join(', ')}: ${what}`,
+  kind: kind === 'delete' ? ('delete' as const) : ('index' as const),
+  status,
+  error: error as ErrorBody,
+  verdict,
+}))
+
+describe('answers of real servers', () => {
+  it.each(answers)('$title', ({ kind, status, error, verdict }) => {
+    const { stored, ...expected } = verdict
+    const actual = classifyItem(kind, status, error)
+    expect(actual).toEqual(stored === undefined ? expected : { ...expected, stored: BigInt(stored) })
+  })
+
+  it('hold document values, which the stored reasons do not', () => {
+    expect(answers.filter(({ error }) => JSON.stringify(error).includes('CANARY')).length).toBeGreaterThan(50)
+    for (const { error } of answers)
+      expect(redactReason(error)).not.toMatch(/CANARY|67, 52|-61, -87|987|98765/)
+  })
+})
+
+describe('a value that looks like a reason', () => {
+  /** Puts a value everywhere the servers quoted one, ids and byte arrays aside. */
+  const withValue = (error: ErrorBody, value: string): ErrorBody => ({
+    ...error,
+    reason: error.reason?.replaceAll('CANARY', () => value),
+    caused_by: error.caused_by && withValue(error.caused_by, value),
+  })
+
+  const pieces = fc.constantFrom(
+    ...[
+      "'",
+      '"',
+      '[',
+      ']',
+      '(',
+      ')',
+      '{',
+      '}',
+      ':',
+      '\n',
+      ' ',
+      '$1',
+      '] of type [',
+      "'. Preview of field's value: '",
+    ],
+    ...[
+      '] with format [x]',
+      'For input string: ',
+      'Limit of total fields [1] has been exceeded',
+      'failed to parse: ',
+      '7',
+    ],
+  )
+  const value = fc
+    .tuple(fc.array(pieces, { maxLength: 6 }), fc.array(pieces, { maxLength: 6 }))
+    .map(([before, after]) => `${before.join('')}Zq7xSecret${after.join('')}`)
+
+  it('is redacted whatever it holds', () => {
+    const quoting = answers.filter(
+      ({ error, status }) => status === 400 && JSON.stringify(error).includes('CANARY'),
+    )
+    fc.assert(
+      fc.property(fc.constantFrom(...quoting), value, ({ kind, status, error, verdict }, secret) => {
+        const actual = classifyItem(kind, status, withValue(error, secret))
+        expect(JSON.stringify(actual)).not.toContain('Zq7xSecret')
+        // Nor does it change the verdict: a value cannot block an index.
+        expect(actual.outcome).toBe(verdict.outcome)
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  it('is redacted in a form nobody has seen', () => {
+    const redacted = (reason: string) => redactReason({ type: 'some_exception', reason })
+    expect(redacted('cannot frobnicate [Zq7x] now')).toBe('cannot frobnicate')
+    expect(redacted('value: Zq7x')).toBe('value')
+    expect(redacted('Zq7x is not a colour')).toBe('no reason given')
+    expect(redacted("'Zq7x' is not a colour")).toBe('no reason given')
+    expect(redacted('')).toBe('no reason given')
+  })
+
+  it('keeps a reason short, however long the names in it', () => {
+    const reason = `mapping set to strict, dynamic introduction of [${'n'.repeat(40_000)}] within [_doc] is not allowed`
+    expect(redactReason({ type: 'strict_dynamic_mapping_exception', reason }).length).toBeLessThan(401)
+  })
+})

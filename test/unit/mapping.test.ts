@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest'
+import type { BaseType } from '../../src/catalog/types.ts'
+import { fieldTypeOf, knownTypes } from '../../src/documents/field-types.ts'
+import { deriveMapping, planValue } from '../../src/documents/mapping.ts'
+import { derivedRows } from './documents-page.ts'
+
+/** What the page calls by its SQL name. */
+const sqlNames: Readonly<Record<string, string>> = {
+  bool: 'boolean',
+  int2: 'smallint',
+  int4: 'integer',
+  int8: 'bigint',
+  float4: 'real',
+  float8: 'double precision',
+  varchar: 'character varying(40)',
+  bpchar: 'character(4)',
+  char: '"char"',
+  bit: 'bit(3)',
+  varbit: 'bit varying',
+  timestamp: 'timestamp without time zone',
+  timestamptz: 'timestamp with time zone',
+  time: 'time without time zone',
+  timetz: 'time with time zone',
+}
+/** Named in a sentence below the table: the test server has no such extension. */
+const ofExtensions = ['citext', 'ltree', 'hstore', 'geometry', 'geography']
+
+const base = (name: string, more: Partial<BaseType> = {}): BaseType => ({
+  name,
+  schema: 'pg_catalog',
+  kind: 'base',
+  array: false,
+  ...more,
+})
+
+describe('docs/mappings.md', () => {
+  it('has a row for every type that the code knows', () => {
+    const onPage = new Set(derivedRows.map(({ type }) => type))
+    const missing = knownTypes.filter(
+      (name) => !ofExtensions.includes(name) && !onPage.has(sqlNames[name] ?? name),
+    )
+    expect(missing).toEqual([])
+  })
+
+  it('shows the mapping that is derived', () => {
+    const byName = new Map(derivedRows.map(({ type, field }) => [type, field]))
+    for (const name of knownTypes) {
+      const type = sqlNames[name] ?? name
+      if (byName.has(type))
+        expect(JSON.stringify(fieldTypeOf(base(name)).mapping), type).toBe(byName.get(type))
+    }
+  })
+})
+
+describe('the derived mapping', () => {
+  it.each([
+    ['numeric', 'double'],
+    ['numeric(9,0)', 'long'],
+    ['numeric(18,0)', 'long'],
+    ['numeric(19,0)', 'double'],
+    ['numeric(12,2)', 'double'],
+    ['numeric(5,-2)', 'double'],
+    ['numeric(9,0)[]', 'long'],
+  ])('of %s is %s', (type, field) => {
+    expect(deriveMapping({ type, baseType: base('numeric') })).toEqual({ type: field })
+  })
+
+  it('of an array is that of its elements', () => {
+    expect(deriveMapping({ type: 'bigint[]', baseType: base('int8', { array: true }) })).toEqual({
+      type: 'long',
+    })
+  })
+
+  it('of a type that bears the name of a known one, and is none, keeps the value only', () => {
+    const notSearchable = { type: 'keyword', index: false, doc_values: false }
+    const baseType = base('date', { schema: 'mine', kind: 'range' })
+    expect(deriveMapping({ type: 'mine.date', baseType })).toEqual(notSearchable)
+    expect(deriveMapping({ type: 'box', baseType: base('box') })).toEqual(notSearchable)
+  })
+
+  it.each(['citext', 'ltree', 'hstore', 'geometry', 'geography'])('knows %s in any schema', (name) => {
+    expect(
+      deriveMapping({ type: name, baseType: base(name, { schema: 'extensions' }) }).doc_values,
+    ).toBeUndefined()
+  })
+})
+
+describe('the encoding of a value', () => {
+  it('follows a stated type', () => {
+    const point = { type: 'point', baseType: base('point') }
+    expect(planValue(point, deriveMapping(point))).toEqual({ encoding: 'point', hazard: 'point' })
+    expect(planValue(point, { type: 'geo_point' })).toEqual({ encoding: 'location', hazard: 'point' })
+    expect(planValue(point, { type: 'xy_point' })).toEqual({ encoding: 'point', hazard: 'point' })
+  })
+
+  it('keeps a hazard where the field stays a number or a date', () => {
+    const at = { type: 'date', baseType: base('date') }
+    expect(planValue(at, { type: 'date', format: 'yyyy' }).hazard).toBe('date')
+    expect(planValue(at, { type: 'date_nanos' }).hazard).toBe('date')
+    expect(planValue(at, { type: 'keyword' }).hazard).toBeNull()
+    expect(planValue({ type: 'real', baseType: base('float4') }, { type: 'half_float' }).hazard).toBe(
+      'not a number',
+    )
+  })
+
+  it('makes numbers of a vector that is mapped as one', () => {
+    const vector = { type: 'vector(3)', baseType: base('vector', { schema: 'public' }) }
+    expect(planValue(vector, { type: 'dense_vector', dims: 3 }).encoding).toBe('json text')
+    expect(planValue(vector, deriveMapping(vector)).encoding).toBe('plain')
+  })
+})

@@ -1,0 +1,270 @@
+import { describe, expect, it } from 'vitest'
+import { catalogOf } from '../../src/catalog/read-catalog.ts'
+import type { BaseType, Column, ParsedSnippet, Table } from '../../src/catalog/types.ts'
+import type { DocumentDefinition } from '../../src/config/types.ts'
+import { planDocument } from '../../src/documents/plan.ts'
+import { ConfigError, describeError } from '../../src/errors.ts'
+
+const base = (name: string, more: Partial<BaseType> = {}): BaseType => ({
+  name,
+  schema: 'pg_catalog',
+  kind: 'base',
+  array: false,
+  ...more,
+})
+
+const column = (name: string, type: string, more: Partial<Column> = {}): Column => ({
+  name,
+  type,
+  baseType: base(type),
+  notNull: false,
+  generated: 'no',
+  generatedFrom: [],
+  ...more,
+})
+
+const city: Table = {
+  oid: 1,
+  schema: 'geo',
+  name: 'city',
+  kind: 'r',
+  columns: [
+    column('id', 'int8', { notNull: true }),
+    column('name', 'text', { notNull: true }),
+    column('country', 'text', { notNull: true }),
+    column('code', 'text', { notNull: true }),
+    column('population', 'int4'),
+    column('slug', 'text', { generated: 'stored', generatedFrom: ['name'] }),
+    column('size', 'text', { generated: 'virtual', generatedFrom: ['population'] }),
+    column('score', 'float8', { notNull: true }),
+  ],
+  primaryKey: ['id'],
+  uniqueKeys: [['id'], ['country', 'code'], ['score']],
+  leaves: [],
+  inherits: false,
+  partitionOf: null,
+  unlogged: false,
+  rowSecurity: false,
+  estimatedRows: null,
+  comment: null,
+}
+
+const active: ParsedSnippet = {
+  sql: 'population > 0',
+  columns: ['population'],
+  type: 'boolean',
+  baseType: base('bool'),
+  dependsOnTime: false,
+  warnings: [],
+}
+const age: ParsedSnippet = {
+  ...active,
+  sql: 'age()',
+  columns: [],
+  type: 'interval',
+  baseType: base('interval'),
+  dependsOnTime: true,
+}
+const snippets = new Map([active, age].map((snippet) => [snippet.sql, snippet]))
+
+function plan(
+  definition: Partial<DocumentDefinition> = {},
+  table: Partial<Table> = {},
+  more: readonly Table[] = [],
+) {
+  const catalog = catalogOf([{ ...city, ...table }, ...more], 180000)
+  const complete = { table: 'geo.city', index: 'cities', ...definition }
+  return planDocument({ name: 'city', definition: complete, catalog, snippets, schema: 'sluice' })
+}
+
+/** Message and remedy of the ConfigError. */
+function refusal(...input: Parameters<typeof plan>): string {
+  try {
+    plan(...input)
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError)
+    return describeError(error)
+  }
+  throw new Error('it was not refused')
+}
+
+describe('a plan', () => {
+  it('is plain JSON', () => {
+    const made = plan({ where: 'population > 0', settings: { number_of_replicas: 0 } })
+    expect(JSON.parse(JSON.stringify(made))).toEqual(made)
+  })
+
+  it('takes all columns by default, and watches them without comparing', () => {
+    const { columns, sources, key } = plan()
+    expect(key).toEqual([{ name: 'id', type: 'pg_catalog.int8' }])
+    expect(columns).toEqual({ used: city.columns.map(({ name }) => name), omitted: [] })
+    expect(sources).toEqual([
+      {
+        source: '',
+        table: { schema: 'geo', name: 'city' },
+        key,
+        usedColumns: ['id', 'name', 'country', 'code', 'population', 'slug', 'score'],
+        compare: false,
+        capture: 'statement',
+        leaves: [],
+      },
+    ])
+  })
+
+  it('compares where an UPDATE can leave the document as it is', () => {
+    const { columns, sources } = plan({ fields: ['name'] })
+    expect(columns).toEqual({
+      used: ['id', 'name'],
+      omitted: ['country', 'code', 'population', 'slug', 'size', 'score'],
+    })
+    expect(sources[0]).toMatchObject({ usedColumns: ['id', 'name'], compare: true })
+    // A generated column cannot change alone.
+    expect(plan({ omit: ['slug', 'size'] }).sources[0]?.compare).toBe(false)
+  })
+
+  it('watches what a virtual column is computed from, and what the condition reads', () => {
+    expect(plan({ fields: ['size'] }).sources[0]?.usedColumns).toEqual(['id', 'population'])
+    expect(plan({ fields: ['name'], where: 'population > 0' }).sources[0]?.usedColumns).toEqual([
+      'id',
+      'name',
+      'population',
+    ])
+  })
+
+  it('walks a key in the order of its index', () => {
+    const { key, walkOrder } = plan({ id: ['code', 'country'] })
+    expect(key.map(({ name }) => name)).toEqual(['code', 'country'])
+    expect(walkOrder).toEqual([1, 0])
+    expect(plan({ id: ['name', 'id'] }).walkOrder).toEqual([1, 0])
+  })
+
+  it('captures partitioned tables row by row', () => {
+    const leaves = [{ schema: 'geo', name: 'city_1' }]
+    expect(plan({}, { kind: 'p', leaves }).sources[0]).toMatchObject({ capture: 'row', leaves })
+  })
+
+  it('nests dotted names, and maps them so', () => {
+    const { mappings, viewSql } = plan({ fields: { 'a.id': 'id', 'a.b.name': 'name' } })
+    expect(mappings).toMatchObject({
+      dynamic: 'strict',
+      properties: {
+        a: { properties: { id: { type: 'long' }, b: { properties: { name: { type: 'text' } } } } },
+      },
+    })
+    expect(viewSql).toContain('AS "b"')
+  })
+
+  it('keeps tombstones for an hour, unless the settings say otherwise', () => {
+    expect(plan().settings).toEqual({ 'index.gc_deletes': '1h' })
+    expect(plan({ settings: { index: { gc_deletes: '2h' } } }).settings).toEqual({ 'index.gc_deletes': '2h' })
+  })
+
+  it('names its view so that it fits', () => {
+    const catalog = catalogOf([city], 180000)
+    const definition = { table: 'geo.city', index: 'cities' }
+    const names = ['a', 'b'].map((end) => {
+      const name = `${'long_'.repeat(12)}${end}`
+      return planDocument({ name, definition, catalog, snippets, schema: 'sluice' }).view
+    })
+    expect(names.every((name) => name.length === 63)).toBe(true)
+    expect(new Set(names).size).toBe(2)
+  })
+
+  it('warns of what no mark will tell', () => {
+    const { warnings } = plan({ fields: { age: { sql: 'age()' } } }, { rowSecurity: true, unlogged: true })
+    expect(warnings).toHaveLength(3)
+    expect(warnings.join()).toContain('documents.city.fields.age: "age()" depends on the time')
+    const mappings = { properties: { nmae: { type: 'keyword' } } }
+    expect(plan({ mappings }).warnings).toEqual([
+      'documents.city.mappings.properties.nmae: the document has no field "nmae" (did you mean "name"?)',
+    ])
+  })
+})
+
+describe('a definition is refused', () => {
+  const parent = { ...city, schema: 'public', name: 'place', kind: 'p' as const }
+  const foreign = { ...city, name: 'city_far', kind: 'f' as const }
+
+  it.each<[string, Parameters<typeof plan>, RegExp]>([
+    [
+      'unknown table',
+      [{ table: 'geo.ctiy' }],
+      /documents\.city\.table: there is no table "geo\.ctiy" \(did you mean "geo\.city"\?\)/,
+    ],
+    ['table of another schema', [{ table: 'city' }], /no table "city" \(did you mean "geo\.city"\?\)/],
+    ['no table name', [{ table: 'a.b.c' }], /"a\.b\.c" is not a table name/],
+    ['view', [{}, { kind: 'v' }], /geo\.city is a view.*\n.*Name the table/],
+    ['materialized view', [{}, { kind: 'm' }], /is a materialized view/],
+    ['foreign table', [{}, { kind: 'f' }], /is a foreign table/],
+    [
+      'partition',
+      [{}, { partitionOf: { schema: 'public', name: 'place' } }, [parent]],
+      /is a partition of place.*\n.*Name place/,
+    ],
+    ['inheritance', [{}, { inherits: true }], /inheritance tree/],
+    [
+      'foreign partition',
+      [{}, { kind: 'p', leaves: [{ schema: 'geo', name: 'city_far' }] }, [foreign]],
+      /foreign partition geo\.city_far/,
+    ],
+    [
+      'table without a key',
+      [{}, { primaryKey: [] }],
+      /has no primary key\n.*State the key.*id: \['id'\] or id: \['country', 'code'\]/,
+    ],
+    [
+      'table without any key',
+      [{}, { primaryKey: [], uniqueKeys: [] }],
+      /has no primary key\n.*unique index over columns that are NOT NULL/,
+    ],
+    [
+      'unknown id column',
+      [{ id: ['idd'] }],
+      /documents\.city\.id: geo\.city has no column "idd" \(did you mean "id"\?\)/,
+    ],
+    ['nullable id', [{ id: ['population'] }], /population can be null.*\n.*SET NOT NULL/],
+    [
+      'id that is not unique',
+      [{ id: ['country'] }],
+      /country is not unique in geo\.city\n.*Unique there: id: \['id'\] or/,
+    ],
+    ['id twice', [{ id: ['id', 'id'] }], /different columns/],
+    ['no id at all', [{ id: [] }], /one or more/],
+    [
+      'float id',
+      [{ id: ['score'] }],
+      /score is float8, which cannot be a key: its text depends on extra_float_digits/,
+    ],
+    [
+      'unknown field',
+      [{ fields: ['id', 'nmae'] }],
+      /documents\.city\.fields\[1\]: geo\.city has no column "nmae" \(did you mean "name"\?\)/,
+    ],
+    [
+      'unknown source',
+      [{ fields: { title: 'nmae' } }],
+      /documents\.city\.fields\.title: geo\.city has no column "nmae"/,
+    ],
+    ['unknown omit', [{ omit: ['secret'] }], /documents\.city\.omit\[0\]: .*no column "secret"/],
+    ['fields and omit', [{ fields: ['id'], omit: ['name'] }], /omit: goes without "fields"/],
+    ['no field left', [{ fields: [] }], /documents\.city\.fields: no field is left/],
+    ['a field twice', [{ fields: ['id', 'id'] }], /"id" is there twice/],
+    ['value and object', [{ fields: { 'a.b': 'id', a: 'name' } }], /"a" cannot be a value and hold "a\.b"/],
+    ['empty part', [{ fields: { 'a..b': 'id' } }], /a part of it is empty/],
+    ['reserved name', [{ fields: { _id: 'id' } }], /"_id" is a name that Elasticsearch keeps/],
+    ['long name', [{ fields: { ['é'.repeat(32)]: 'id' } }], /63 bytes/],
+    [
+      'condition that is none',
+      [{ where: 'age()' }],
+      /documents\.city\.where: "age\(\)" is interval, and a condition is needed/,
+    ],
+  ])('%s', (_, input, expected) => expect(refusal(...input)).toMatch(expected))
+
+  it('our own table', () => {
+    const definition = { table: 'geo.city', index: 'cities' }
+    const catalog = catalogOf([city], 180000)
+    expect(() => planDocument({ name: 'city', definition, catalog, snippets, schema: 'geo' })).toThrow(
+      /own tables/,
+    )
+  })
+})

@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest'
+import type { ItemVerdict, Operation } from '../../src/elasticsearch/types.ts'
+import type { BatchKey, Mark } from '../../src/queue/types.ts'
+import { Outcomes } from '../../src/sync/outcomes.ts'
+
+const key = (name: string, runId: string | null = null): BatchKey => ({
+  key: name,
+  origin: '7',
+  target: null,
+  runId,
+  ageMs: 10,
+})
+const operation = (name: string): Operation => ({ kind: 'index', index: 'i', id: name, key: name, body: '{"a":1}' })
+const mark = (runId: string, ...keys: string[]): Mark => ({
+  id: '1',
+  source: '',
+  keys,
+  op: 'backfill',
+  origin: '7',
+  target: null,
+  runId,
+  ageMs: 10,
+})
+
+function judged(verdict: ItemVerdict, runId: string | null = null): Outcomes {
+  const outcomes = new Outcomes([key('k', runId)])
+  outcomes.answered([operation('k')], [verdict], { elapsedMs: 5, tookMs: 3 })
+  return outcomes
+}
+
+describe('what becomes of a key', () => {
+  test('done: erases its failures', () => {
+    expect([...judged({ outcome: 'done', result: 'created' }).succeeded]).toEqual([['i', ['k']]])
+  })
+
+  test('superseded: as good as done, to be examined', () => {
+    const outcomes = judged({ outcome: 'superseded', stored: 9n })
+    expect([...outcomes.succeeded]).toEqual([['i', ['k']]])
+    expect(outcomes.superseded).toMatchObject([{ stored: 9n }])
+  })
+
+  test('superseded by nobody knows what: tried again, for it might be an identity fault', () => {
+    const outcomes = judged({ outcome: 'superseded', stored: null })
+    expect(outcomes.succeeded.size).toBe(0)
+    expect(outcomes.failures).toMatchObject([{ key: 'k', target: 'i', origin: '7', dead: false }])
+  })
+
+  test('put off by a busy server: marked again, nobody is charged, the document waits', () => {
+    const outcomes = judged({ outcome: 'retry', type: 'busy', reason: 'later', charged: false })
+    expect(outcomes.failures).toEqual([])
+    expect(outcomes.givenBack).toMatchObject([{ key: 'k' }])
+    expect(outcomes.overload).toEqual({ type: 'busy', reason: 'later' })
+  })
+
+  test.each([
+    ['retry', false],
+    ['dead', true],
+  ] as const)('%s: a failure', (outcome, dead) => {
+    const verdict = { outcome, type: 't', reason: 'r', charged: true } as ItemVerdict
+    expect(judged(verdict).failures).toMatchObject([{ key: 'k', id: 'k', target: 'i', type: 't', reason: 'r', dead }])
+  })
+
+  test('unreadable: dead, for no index in particular', () => {
+    const outcomes = new Outcomes([key('k')])
+    outcomes.impossible([{ key: 'k', id: 'k', type: 't', reason: 'r' }])
+    expect(outcomes.failures).toMatchObject([{ key: 'k', target: '', dead: true }])
+  })
+})
+
+describe('what a run is told', () => {
+  test('counts operations, and keys as often as they were marked', () => {
+    const outcomes = new Outcomes([key('a', '1'), key('b', '1'), key('c', '1')])
+    outcomes.answered(
+      [operation('a'), operation('b')],
+      [
+        { outcome: 'done', result: 'created' },
+        { outcome: 'dead', type: 't', reason: 'r' },
+      ],
+      { elapsedMs: 0, tookMs: 0 },
+    )
+    outcomes.giveBack([key('c', '1')])
+    expect(outcomes.runCounts([mark('1', 'a', 'b', 'c'), mark('1', 'a')])).toEqual([
+      { runId: '1', processed: 3, created: 1, updated: 0, deleted: 0, failed: 1 },
+    ])
+  })
+})
+
+test('the log adds up operations, bytes and lag', () => {
+  const outcomes = new Outcomes([key('a'), key('b')])
+  outcomes.answered(
+    [operation('a'), operation('b')],
+    [
+      { outcome: 'done', result: 'created' },
+      { outcome: 'done', result: 'updated' },
+    ],
+    { elapsedMs: 5, tookMs: 3 },
+  )
+  expect(outcomes.tally.entries).toEqual([
+    { index: 'i', operation: 'index', outcome: 'done', count: 2, bytes: 14, lagSumMs: 30, tookMs: 3 },
+  ])
+})
