@@ -8,6 +8,7 @@ import { claimMarks } from '../queue/claim-marks.ts'
 import { giveBack } from '../queue/give-back.ts'
 import { readTargets } from '../queue/read-targets.ts'
 import type { BatchKey, Claim, Lane, Target } from '../queue/types.ts'
+import { type Confidence, isSuspicious } from './confidence.ts'
 import { draw } from './draw.ts'
 import { encodeOperations } from './encode.ts'
 import { expandMarks } from './expand.ts'
@@ -35,6 +36,8 @@ export interface BatchRequest {
   readonly plan: DocumentPlan
   readonly lane: Lane
   readonly sizer: SliceSizer
+  /** How many keys may go together, after requests that got no answer. */
+  readonly confidence: Confidence
   /** Outcomes of earlier batches that are due in the log with this batch's settlement; null: not yet. */
   readonly dueLog: Tally | null
 }
@@ -53,7 +56,7 @@ const CLAIM_LIFE_MS = 60_000
  */
 export async function runBatch(context: BatchContext, request: BatchRequest): Promise<BatchResult> {
   const { schema, limits, pool } = context
-  const { plan, lane, sizer } = request
+  const { plan, lane, sizer, confidence } = request
   let claims: pg.PoolClient | undefined
   let work: pg.PoolClient | undefined
   let healthy = false
@@ -83,9 +86,12 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     assertTargets(targets, plan)
 
     // 3. expand
-    const { keys, everything } = expandMarks(claim.marks)
+    const { keys: marked, everything } = expandMarks(claim.marks)
+    const keys = marked.slice(0, confidence.mostKeys)
+    const { alone } = confidence
 
-    const outcomes = new Outcomes(keys)
+    const outcomes = new Outcomes(marked)
+    outcomes.giveBack(marked.slice(keys.length))
     for (let start = 0; start < keys.length; ) {
       const slice = keys.slice(start, start + sizer.keys(limits.batchBytes))
       start += slice.length
@@ -114,7 +120,12 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
         const sent = await sendOperations(context.elasticsearch, operations, version.version, () =>
           assertClaimLives(connection),
         )
-        if (sent.outcome === 'obstacle') throw new Obstructed(sent.obstacle)
+        if (sent.outcome === 'obstacle') {
+          if (isSuspicious(sent.obstacle)) confidence.unanswered(keys.length)
+          if (alone === null || !isSuspicious(sent.obstacle)) throw new Obstructed(sent.obstacle)
+          outcomes.unanswered(operations, sent.obstacle, alone)
+          continue
+        }
         const blocked = sent.verdicts.find((verdict) => verdict.outcome === 'blocked')
         if (blocked !== undefined) throw new Obstructed({ scope: 'document', ...blocked })
         const elapsedMs = performance.now() - claimedAt
@@ -133,6 +144,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       dueLog: request.dueLog,
     })
     healthy = true
+    if (result.obstacle?.scope !== 'elasticsearch') confidence.answered(limits.batchSize)
     return { ...result, full: claimedKeys(claim) >= limits.batchSize }
   } catch (error) {
     return { outcome: 'given-back', obstacle: obstacleOf(error) }

@@ -7,6 +7,7 @@ import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { pendingLanes } from '../queue/pending-lanes.ts'
 import { setAlarm } from '../queue/set-alarm.ts'
 import { Chores } from './chores.ts'
+import { isSuspicious } from './confidence.ts'
 import { beat, type ChoresContext, daemonChores, writeOutstanding } from './daemon-chores.ts'
 import type { Assignment } from './dispatcher.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -108,6 +109,7 @@ export class Daemon {
       dispatcher: this.#dispatcher,
       plans: this.#plans,
       unwritten: this.#unwritten,
+      confidences: new Map(),
       timeline: () => this.#timeline,
       onBatch: (assignment: Assignment, result: BatchResult) => this.#batchEnded(assignment, result),
     }
@@ -192,8 +194,8 @@ export class Daemon {
     const { document } = assignment
     switch (result.outcome) {
       case 'settled':
-        if (result.overload === null) this.#recovered(document)
-        else this.#obstructed(document, { scope: 'document', ...result.overload })
+        if (result.obstacle === null) this.#recovered(document)
+        else this.#obstructed(document, result.obstacle)
         this.#poller.hurry()
         break
       case 'given-back':
@@ -222,6 +224,8 @@ export class Daemon {
       if (alarm !== null) this.#setAlarm(document, alarm)
       return
     }
+    // The document waits as well: a server that answers probes and not this document's batches must not be hammered.
+    if (isSuspicious(obstacle)) this.#dispatcher.pause(document, obstacle)
     this.#goneAway(obstacle.scope, reason)
   }
 

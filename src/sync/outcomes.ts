@@ -1,7 +1,7 @@
 import type { ItemVerdict, Operation } from '../elasticsearch/types.ts'
 import type { BatchKey, Failure, Mark, RunCounts } from '../queue/types.ts'
 import { Tally } from './tally.ts'
-import type { KeyFailure } from './types.ts'
+import type { KeyFailure, Obstacle } from './types.ts'
 
 type RunResult = 'created' | 'updated' | 'deleted' | 'failed'
 
@@ -16,7 +16,7 @@ export class Outcomes {
   readonly #failures: Failure[] = []
   readonly #givenBack = new Map<string, BatchKey>()
   readonly #runs = new Map<string, Record<RunResult, number>>()
-  #overload: { readonly type: string; readonly reason: string } | null = null
+  #obstacle: Obstacle | null = null
   readonly #superseded: { readonly key: BatchKey; readonly stored: bigint }[] = []
 
   constructor(keys: readonly BatchKey[]) {
@@ -41,9 +41,9 @@ export class Outcomes {
     return this.#superseded
   }
 
-  /** Why Elasticsearch put some operations off, if it did: their keys are given back, and the document has to wait. */
-  get overload(): { readonly type: string; readonly reason: string } | null {
-    return this.#overload
+  /** Why some keys got no verdict, if so: they are given back or charged, and the document has to wait. */
+  get obstacle(): Obstacle | null {
+    return this.#obstacle
   }
 
   /** Records the verdicts of one request. `elapsedMs`: from the claim to the answer. */
@@ -62,6 +62,17 @@ export class Outcomes {
       this.tally.add(what, body?.length ?? 0, key.ageMs + times.elapsedMs, tookMs)
       this.#judge(operation, verdict, key)
     })
+  }
+
+  /** Records that a key got no answer even alone (see Confidence). */
+  unanswered(operations: readonly Operation[], obstacle: Obstacle, then: 'mark-again' | 'charge'): void {
+    this.#obstacle = obstacle
+    for (const operation of operations) {
+      const key = this.#keys.get(operation.key)
+      if (key === undefined) continue
+      if (then === 'charge') this.#fail(operation, key, obstacle.type, obstacle.reason, false)
+      else this.giveBack([key])
+    }
   }
 
   /** Records keys that could not be read or encoded. They are dead: another attempt would read the same row. */
@@ -116,7 +127,7 @@ export class Outcomes {
           this.#fail(operation, key, verdict.type, verdict.reason, false)
           return
         }
-        this.#overload = { type: verdict.type, reason: verdict.reason }
+        this.#obstacle = { scope: 'document', type: verdict.type, reason: verdict.reason }
         this.giveBack([key])
         return
       case 'dead':

@@ -81,8 +81,8 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
     },
     { worker: instance, maxRetries: limits.maxRetries },
   )
-  const { tally, overload } = outcomes
-  return { outcome: 'settled', tally, givenBack: outcomes.givenBack.length, overload }
+  const { tally, obstacle } = outcomes
+  return { outcome: 'settled', tally, givenBack: outcomes.givenBack.length, obstacle }
 }
 
 /**

@@ -36,8 +36,8 @@ export type BatchResult =
       readonly tally: Tally
       /** Keys marked again, uncharged. */
       readonly givenBack: number
-      /** Why Elasticsearch put some of them off (too busy, a shard without its primary); the document has to wait. */
-      readonly overload: { readonly type: string; readonly reason: string } | null
+      /** Why some got no verdict (Elasticsearch is too busy, or silent about one of them); the document has to wait. */
+      readonly obstacle: Obstacle | null
       /** True when the claim was full: there is probably more. */
       readonly full: boolean
     }

@@ -1,5 +1,6 @@
 import type { DocumentPlan } from '../documents/types.ts'
 import { type BatchContext, runBatch } from './batch.ts'
+import { Confidence } from './confidence.ts'
 import type { Assignment, Dispatcher } from './dispatcher.ts'
 import { SliceSizer } from './slice-sizer.ts'
 import { Tally } from './tally.ts'
@@ -11,6 +12,8 @@ export interface WorkerContext extends BatchContext {
   readonly plans: ReadonlyMap<string, DocumentPlan>
   /** Outcomes not written yet, by document; shared by the daemon's workers. */
   readonly unwritten: Map<string, Unwritten>
+  /** How far the documents' batches are trusted; shared by the daemon's workers. */
+  readonly confidences: Map<string, Confidence>
   /** Told of every batch that was more than an empty claim. */
   readonly onBatch: (assignment: Assignment, result: BatchResult) => void
 }
@@ -38,8 +41,10 @@ export async function runWorker(context: WorkerContext): Promise<void> {
     }
     const sizer = sizers.get(plan.document) ?? new SliceSizer()
     sizers.set(plan.document, sizer)
+    const confidence = context.confidences.get(plan.document) ?? new Confidence(() => performance.now())
+    context.confidences.set(plan.document, confidence)
     const due = takeDueLog(context, plan.document)
-    const result = await runBatch(context, { plan, lane: assignment.lane, sizer, dueLog: due })
+    const result = await runBatch(context, { plan, lane: assignment.lane, sizer, confidence, dueLog: due })
     const settled = result.outcome === 'settled'
     remember(context, plan.document, {
       returned: settled ? null : due,

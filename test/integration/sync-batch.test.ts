@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
-import { runBatch } from '../../src/sync/batch.ts'
+import { type BatchContext, runBatch } from '../../src/sync/batch.ts'
+import { Confidence } from '../../src/sync/confidence.ts'
 import { createSyncWorld, SCHEMA, type SyncWorld } from './sync-world.ts'
 
 let world: SyncWorld
@@ -153,5 +154,30 @@ describe('a version that Elasticsearch has and this database never drew', () => 
     await runBatch(world.context, world.request)
     expect(await world.indexed(1)).toBe('one')
     expect(await world.pendingKeys()).toBe(0)
+  })
+})
+
+describe('a document whose requests never get an answer', () => {
+  test('is found by halving, charged in the end, and stops no other', async () => {
+    for (let id = 1; id <= 100; id++) await world.change(id, `v${id}`)
+    // Silence about one document is nothing that a real server can be made to give; all other answers are its own.
+    const elasticsearch: BatchContext['elasticsearch'] = {
+      ...world.elasticsearch,
+      bulk: async (body, operations) =>
+        operations.some(({ id }) => id === '37')
+          ? { outcome: 'unknown', type: 'timeout', reason: 'no answer' }
+          : world.elasticsearch.bulk(body, operations),
+    }
+    const context = { ...world.context, elasticsearch }
+    const request = { ...world.request, confidence: new Confidence(() => performance.now()) }
+    let batches = 0
+    while ((await world.pendingKeys()) > 0) {
+      await runBatch(context, request)
+      batches += 1
+      if (batches > 100) throw new Error(`no end after ${batches} batches`)
+    }
+    expect(await failures()).toEqual([{ key: '37', targeted: true, state: 'retrying', type: 'timeout' }])
+    const indexed = await Promise.all(Array.from({ length: 100 }, (_, n) => world.indexed(n + 1)))
+    expect(indexed.flatMap((name, n) => (name === `v${n + 1}` ? [] : [n + 1]))).toEqual([37])
   })
 })

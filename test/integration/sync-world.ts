@@ -7,6 +7,7 @@ import { physicalName } from '../../src/elasticsearch/names.ts'
 import { createPool } from '../../src/postgres/connect.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
 import type { BatchContext, BatchRequest } from '../../src/sync/batch.ts'
+import { Confidence } from '../../src/sync/confidence.ts'
 import { SliceSizer } from '../../src/sync/slice-sizer.ts'
 import {
   type TestDatabase,
@@ -88,7 +89,13 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
     plan,
     index,
     context,
-    request: { plan, lane: 0, sizer: new SliceSizer(), dueLog: null },
+    request: {
+      plan,
+      lane: 0,
+      sizer: new SliceSizer(),
+      confidence: new Confidence(() => performance.now()),
+      dueLog: null,
+    },
     change: (id, name) => change(pool, id, name),
     pendingKeys: async () => {
       const { rows } = await pool.query<{ keys: number }>(

@@ -10,7 +10,13 @@ const key = (name: string, runId: string | null = null): BatchKey => ({
   runId,
   ageMs: 10,
 })
-const operation = (name: string): Operation => ({ kind: 'index', index: 'i', id: name, key: name, body: '{"a":1}' })
+const operation = (name: string): Operation => ({
+  kind: 'index',
+  index: 'i',
+  id: name,
+  key: name,
+  body: '{"a":1}',
+})
 const mark = (runId: string, ...keys: string[]): Mark => ({
   id: '1',
   source: '',
@@ -49,7 +55,7 @@ describe('what becomes of a key', () => {
     const outcomes = judged({ outcome: 'retry', type: 'busy', reason: 'later', charged: false })
     expect(outcomes.failures).toEqual([])
     expect(outcomes.givenBack).toMatchObject([{ key: 'k' }])
-    expect(outcomes.overload).toEqual({ type: 'busy', reason: 'later' })
+    expect(outcomes.obstacle).toEqual({ scope: 'document', type: 'busy', reason: 'later' })
   })
 
   test.each([
@@ -57,7 +63,9 @@ describe('what becomes of a key', () => {
     ['dead', true],
   ] as const)('%s: a failure', (outcome, dead) => {
     const verdict = { outcome, type: 't', reason: 'r', charged: true } as ItemVerdict
-    expect(judged(verdict).failures).toMatchObject([{ key: 'k', id: 'k', target: 'i', type: 't', reason: 'r', dead }])
+    expect(judged(verdict).failures).toMatchObject([
+      { key: 'k', id: 'k', target: 'i', type: 't', reason: 'r', dead },
+    ])
   })
 
   test('unreadable: dead, for no index in particular', () => {
