@@ -10,10 +10,10 @@ const CONFIG = join(import.meta.dirname, 'sluice.config.ts')
 export interface Stage {
   /** Runs a sluice command before the reader's eyes; returns its exit code. */
   command(...args: readonly string[]): Promise<number>
-  /** Runs one with --json and returns what it printed. */
-  ask(...args: readonly string[]): Promise<unknown>
   /** Starts the daemon, and starts it again whenever it is killed. */
   startDaemon(): void
+  /** Process id of the daemon that runs now. */
+  daemonPid(): number | undefined
   stopDaemon(): Promise<void>
 }
 
@@ -28,16 +28,16 @@ export function openStage(servers: {
     ELASTICSEARCH_URL: servers.elasticsearchUrl,
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
   }
-  const start = (args: readonly string[], stdout: 'inherit' | 'pipe') =>
+  const start = (args: readonly string[]) =>
     spawn(process.execPath, [MAIN, ...args, '--config', CONFIG], {
       env,
-      stdio: ['ignore', stdout, 'inherit'],
+      stdio: ['ignore', 'inherit', 'inherit'],
     })
   let daemon: ChildProcess | undefined
   let wanted = false
 
   const keepDaemon = () => {
-    daemon = start(['run'], 'inherit')
+    daemon = start(['run'])
     say(
       `the daemon runs as process ${daemon.pid} (kill -9 it, if you like: it is started again, and nothing is lost)`,
     )
@@ -51,21 +51,15 @@ export function openStage(servers: {
   return {
     command: async (...args) => {
       process.stdout.write(`\n${styleText('bold', `$ sluice ${args.join(' ')}`)}\n`)
-      const [code] = await once(start(args, 'inherit'), 'exit')
+      const [code] = await once(start(args), 'exit')
       return typeof code === 'number' ? code : 1
-    },
-    ask: async (...args) => {
-      const child = start([...args, '--json'], 'pipe')
-      const chunks: Buffer[] = []
-      child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk))
-      await once(child, 'close')
-      return JSON.parse(Buffer.concat(chunks).toString('utf8'))
     },
     startDaemon: () => {
       process.stdout.write(`\n${styleText('bold', '$ sluice run &')}\n`)
       wanted = true
       keepDaemon()
     },
+    daemonPid: () => daemon?.pid,
     stopDaemon: async () => {
       wanted = false
       if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return

@@ -6,7 +6,7 @@ import { createPool } from '../postgres/connect.ts'
 import { Daemon, type DaemonOptions } from '../sync/daemon.ts'
 import { RunLoop } from './run-loop.ts'
 
-export interface InstanceOptions {
+interface InstanceOptions {
   readonly settings: Settings
   readonly log: Logger
   readonly onBatch?: DaemonOptions['onBatch']

@@ -71,7 +71,7 @@ function missingSql(plan: DocumentPlan, schema: string): string {
     SELECT c.key
       FROM unnest(${arrays}, $${parts.length + 1}::text[]) AS c (${names}, key)
      WHERE NOT EXISTS (
-       SELECT FROM ${quoteTable({ schema, name: plan.view })} w WHERE ${same})`
+       SELECT FROM ${quoteTable({ schema, name: plan.view })} w WHERE ${same} AND w.key = c.key)`
 }
 
 async function missing(

@@ -59,13 +59,13 @@ async function installedDocument(pool: Pool, schema: string, name: string): Prom
     case 'active':
       return found
     case 'paused':
-      throw new FailedError(`is paused${because}: its marks would not be worked off`, {
+      throw new FailedError(`it is paused${because}: its marks would not be worked off`, {
         where: name,
         remedy: `Put the cause right, then: sluice resume ${name}`,
       })
     case 'detached':
       throw new FailedError(
-        `is detached${because}: its triggers are off, so a backfill would soon be out of date`,
+        `it is detached${because}: its triggers are off, so a backfill would soon be out of date`,
         {
           where: name,
           remedy: 'sluice install puts the triggers back and requests a backfill.',

@@ -9,7 +9,7 @@ export interface Assignment {
 }
 
 /** A document that waits after an obstacle of its own. */
-export interface Pause {
+interface Pause {
   readonly document: string
   readonly type: string
   readonly reason: string
@@ -21,7 +21,7 @@ export interface Pause {
 /** One assignment in this many goes to the bulk lane first: its guaranteed share beside endless single edits. */
 const BULK_SHARE = 4
 
-export interface DispatcherOptions {
+interface DispatcherOptions {
   /** Monotonic clock, milliseconds. */
   readonly now: () => number
   readonly random: () => number

@@ -5,7 +5,7 @@ import { Wakeable } from './wakeable.ts'
 /** Shortest pause between two polls while batches are being settled: what came in meanwhile is found soon. */
 const BUSY_POLL_MS = 10
 
-export interface PollerOptions {
+interface PollerOptions {
   readonly pollingInterval: number
   readonly poll: () => Promise<readonly Assignment[]>
   readonly found: (pending: readonly Assignment[]) => void
