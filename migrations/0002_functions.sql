@@ -96,6 +96,44 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION enqueue IS 'Marks keys of a document to be indexed anew. A key of one column is its text; of several, encode_key(…). Many at once: enqueue(document, VARIADIC array).';
 
+CREATE FUNCTION shed(document text) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+#variable_conflict use_column
+DECLARE
+  replaced bigint;
+BEGIN
+  IF NOT EXISTS (SELECT FROM sync_document d WHERE d.name = shed.document) THEN
+    RAISE EXCEPTION 'sluice has no document "%"', shed.document
+      USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM sync_document lists them.';
+  END IF;
+  -- Why nothing is lost. A mark is taken out only when it is committed and nobody holds it, and in the same
+  -- transaction an "everything" mark takes its place, so there is no moment at which neither is there. The change that
+  -- a mark stood for was committed with it, hence before ours; the verify that comes of the "everything" mark is
+  -- requested after ours, waits for the claims that are older than itself, and reads every row after that: it sees
+  -- that change or a later one. Rows that went away are found by listing the index.
+  -- - Marks that a claim holds are skipped, not waited for. They are settled with it, or back when it is given up.
+  -- - Marks written meanwhile are not seen, and stay.
+  -- - Marks without keys stay: they are few, and what they explain (a TRUNCATE) would be lost.
+  -- - Marks of a run stay: the run keeps their number bounded, and waits for them by its id.
+  -- - Parked marks (lane 2) stay: they wait for somebody's decision, or for an index.
+  -- The oldest origin and moment are kept, so that whoever waits for one of these changes is not told yes too early.
+  WITH free AS (
+    SELECT q.ctid AS tid FROM sync_queue q
+     WHERE q.document = shed.document AND q.lane IN (0, 1) AND q.keys IS NOT NULL AND q.run_id IS NULL
+       FOR UPDATE SKIP LOCKED
+  ), taken AS (
+    DELETE FROM sync_queue q USING free f WHERE q.ctid = f.tid RETURNING q.origin, q.created_at
+  ), written AS (
+    INSERT INTO sync_queue (document, lane, keys, op, origin, created_at)
+    SELECT shed.document, 1, NULL, 'shed', min(t.origin), min(t.created_at) FROM taken t HAVING count(*) > 0
+  )
+  SELECT count(*) INTO replaced FROM taken;
+  RETURN replaced;
+END $$;
+COMMENT ON FUNCTION shed IS
+  'Replaces the backlog of a document by one "everything" mark and returns how many marks it stood for. A verify with repair looks at every row and every indexed document then: worth it where the backlog is several times the table.';
+
 CREATE FUNCTION retry_delay(attempts integer) RETURNS interval
 LANGUAGE sql VOLATILE PARALLEL SAFE
 BEGIN ATOMIC
@@ -103,6 +141,128 @@ BEGIN ATOMIC
   SELECT make_interval(secs => least(600, power(2, least(greatest(attempts, 1), 20) - 1)) * (1 - random() / 4));
 END;
 COMMENT ON FUNCTION retry_delay IS 'Pause after that many failed attempts.';
+
+-- Failures ------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION lock_failures(document text) RETURNS void
+LANGUAGE sql
+BEGIN ATOMIC
+  SELECT pg_advisory_xact_lock(731058393, hashtext(to_jsonb(ARRAY['sync_failed'::regclass::oid::text, document])::text));
+END;
+COMMENT ON FUNCTION lock_failures IS 'Until the transaction ends, it alone changes the failures of that document.';
+
+CREATE FUNCTION lock_chosen_failures(document text, keys text[]) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+#variable_conflict use_column
+DECLARE
+  name text;
+BEGIN
+  IF lock_chosen_failures.document IS NOT NULL AND NOT EXISTS (
+       SELECT FROM sync_document d WHERE d.name = lock_chosen_failures.document) THEN
+    RAISE EXCEPTION 'sluice has no document "%"', lock_chosen_failures.document
+      USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM sync_document lists them.';
+  END IF;
+  IF array_position(keys, NULL) IS NOT NULL THEN
+    RAISE EXCEPTION 'a key cannot be null'
+      USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the other arguments: type => ''…''.';
+  END IF;
+  -- A settlement holds the lock of one document and waits for no other, so any fixed order will do.
+  FOR name IN
+    SELECT DISTINCT f.document FROM sync_failed f
+     WHERE lock_chosen_failures.document IS NULL OR f.document = lock_chosen_failures.document
+     ORDER BY 1
+  LOOP
+    PERFORM lock_failures(name);
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION lock_chosen_failures IS 'For retry_failed and discard_failed: checks their arguments, and keeps settlements from changing the same rows.';
+
+CREATE FUNCTION retry_failed(document text DEFAULT NULL, keys text[] DEFAULT NULL, type text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+#variable_conflict use_column
+DECLARE
+  marked bigint;
+BEGIN
+  -- A statement of its own: the next one has to see what the last settlement wrote.
+  PERFORM lock_chosen_failures(retry_failed.document, retry_failed.keys);
+  WITH chosen AS (
+    SELECT f.document, f.key, f.target, f.origin,
+           -- An index that is written to no more gives no outcome, and the row would be retried for ever: it goes,
+           -- and its key is tried for the indices of today.
+           f.target <> '' AND NOT EXISTS (
+             SELECT FROM sync_index x WHERE x.name = f.target AND x.document = f.document AND x.role <> 'retired') AS gone
+      FROM sync_failed f
+     WHERE (retry_failed.document IS NULL OR f.document = retry_failed.document)
+       AND (retry_failed.keys IS NULL OR f.key = ANY (retry_failed.keys))
+       AND (retry_failed.type IS NULL OR f.type = retry_failed.type)
+  ), kept AS (
+    -- The row stays until the outcome is known. Due in ten minutes, as those that a daemon marks again: no second mark.
+    UPDATE sync_failed f
+       SET state = 'retrying', attempts = 0, due_at = clock_timestamp() + interval '10 minutes'
+      FROM chosen c
+     WHERE NOT c.gone AND (f.document, f.key, f.target) = (c.document, c.key, c.target)
+  ), removed AS (
+    DELETE FROM sync_failed f USING chosen c
+     WHERE c.gone AND (f.document, f.key, f.target) = (c.document, c.key, c.target)
+  ), wanted AS (
+    SELECT c.document, c.key, CASE WHEN c.gone THEN '' ELSE c.target END AS target, min(c.origin) AS origin
+      FROM chosen c GROUP BY 1, 2, 3
+  ), grouped AS (
+    SELECT w.*, count(*) OVER (PARTITION BY w.document) AS of_document,
+           (row_number() OVER (PARTITION BY w.document, w.target, w.origin ORDER BY w.key) - 1) / 500 AS chunk
+      FROM wanted w
+  ), written AS (
+    INSERT INTO sync_queue (document, lane, keys, op, origin, target)
+    SELECT g.document, CASE WHEN g.of_document > 100 THEN 1 ELSE 0 END, array_agg(g.key ORDER BY g.key), 'retry',
+           g.origin, nullif(g.target, '')
+      FROM grouped g
+     GROUP BY g.document, g.of_document, g.target, g.origin, g.chunk
+  )
+  SELECT count(DISTINCT (c.document, c.key)) INTO marked FROM chosen c;
+  RETURN marked;
+END $$;
+COMMENT ON FUNCTION retry_failed(text, text[], text) IS
+  'Marks failed documents again, dead ones too, with fresh attempts, and returns how many. retry_failed() takes all; retry_failed(''city'', type => ''mapper_parsing_exception'') those of a document and type; keys => ARRAY(SELECT …) those that a query finds (none, when it finds none).';
+
+CREATE FUNCTION retry_failed(document text, VARIADIC ids text[]) RETURNS bigint
+LANGUAGE sql
+BEGIN ATOMIC
+  SELECT retry_failed(document, ids, NULL::text);
+END;
+COMMENT ON FUNCTION retry_failed(text, text[]) IS
+  'Marks some failed documents again: retry_failed(''city'', ''42'', ''43''). A key of one column is its text; of several, encode_key(…).';
+
+CREATE FUNCTION discard_failed(document text, keys text[] DEFAULT NULL, type text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+#variable_conflict use_column
+DECLARE
+  forgotten bigint;
+BEGIN
+  PERFORM lock_chosen_failures(discard_failed.document, discard_failed.keys);
+  -- Dead ones only: what is still being retried may yet succeed, and forgetting it would lose a change.
+  WITH gone AS (
+    DELETE FROM sync_failed f
+     WHERE f.state = 'dead'
+       AND (discard_failed.document IS NULL OR f.document = discard_failed.document)
+       AND (discard_failed.keys IS NULL OR f.key = ANY (discard_failed.keys))
+       AND (discard_failed.type IS NULL OR f.type = discard_failed.type)
+    RETURNING f.document, f.key
+  )
+  SELECT count(DISTINCT (g.document, g.key)) INTO forgotten FROM gone g;
+  RETURN forgotten;
+END $$;
+COMMENT ON FUNCTION discard_failed(text, text[], text) IS
+  'Forgets dead letters and returns how many; discard_failed(NULL) forgets all. The index keeps what it has of them (an older copy, or nothing) until the row changes again. Those still being retried stay.';
+
+CREATE FUNCTION discard_failed(document text, VARIADIC ids text[]) RETURNS bigint
+LANGUAGE sql
+BEGIN ATOMIC
+  SELECT discard_failed(document, ids, NULL::text);
+END;
+COMMENT ON FUNCTION discard_failed(text, text[]) IS 'Forgets some dead letters: discard_failed(''city'', ''42'', ''43'').';
 
 -- Documents -----------------------------------------------------------------------------------------------------
 
@@ -308,9 +468,11 @@ CREATE FUNCTION cleanup_old_sync_records(days integer DEFAULT 7) RETURNS TABLE (
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
-  records := 'sync_log partitions';
-  removed := drop_old_log_partitions(days);
-  RETURN NEXT;
+  IF days IS NULL OR days < 0 THEN
+    RAISE EXCEPTION 'days must be 0 or more' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  -- One at a time: two that delete the same rows in different orders would deadlock.
+  PERFORM pg_advisory_xact_lock(731058394, hashtext('sync_run'::regclass::oid::text));
 
   -- Eight days at least: sync_stats shows the last week.
   records := 'sync_rollup';
@@ -331,6 +493,11 @@ BEGIN
   records := 'sync_worker';
   DELETE FROM sync_worker WHERE seen_at < clock_timestamp() - interval '1 day';
   GET DIAGNOSTICS removed = ROW_COUNT;
+  RETURN NEXT;
+
+  -- Last: from here to the commit the writers of sync_log wait.
+  records := 'sync_log partitions';
+  removed := drop_old_log_partitions(days);
   RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION cleanup_old_sync_records IS 'Removes log, rollups, finished runs and vanished workers older than that many days. Daemons do it daily.';

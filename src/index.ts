@@ -1,3 +1,16 @@
+// What each command prints with --json.
+export { detachJson } from './cli/json/detach.ts'
+export { documentStateJson } from './cli/json/document-state.ts'
+export { enqueueJson } from './cli/json/enqueue.ts'
+export { errorJson } from './cli/json/error.ts'
+export { initJson } from './cli/json/init.ts'
+export { inspectJson } from './cli/json/inspect.ts'
+export { installJson } from './cli/json/install.ts'
+export { migrateJson } from './cli/json/migrate.ts'
+export { previewJson } from './cli/json/preview.ts'
+export { backfillJson, runsJson } from './cli/json/run.ts'
+export { statusJson } from './cli/json/status.ts'
+export { uninstallJson } from './cli/json/uninstall.ts'
 export { defineConfig, sql } from './config/define.ts'
 export type {
   Connection,

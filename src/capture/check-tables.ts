@@ -1,3 +1,4 @@
+import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
 import { tableText } from '../catalog/table-name.ts'
 import type { Catalog, TableName } from '../catalog/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
@@ -32,20 +33,19 @@ export async function checkTables(
 }
 
 async function checkPrivileges(db: Queryable, table: TableName, oid: number, where: string): Promise<void> {
-  const { rows } = await db.query<{ read: boolean; trigger: boolean; role: string }>(
-    `SELECT has_any_column_privilege($1::oid, 'SELECT') AS read, has_table_privilege($1::oid, 'TRIGGER') AS trigger,
-            quote_ident(current_user) AS role`,
-    [oid],
+  const { rows } = await db.query<{ usage: boolean; read: boolean; trigger: boolean; role: string }>(
+    `SELECT has_schema_privilege($2, 'USAGE') AS usage, has_any_column_privilege($1::oid, 'SELECT') AS read,
+            has_table_privilege($1::oid, 'TRIGGER') AS trigger, quote_ident(current_user) AS role`,
+    [oid, table.schema],
   )
   const [row] = rows
-  if (row === undefined || (row.read && row.trigger)) return
-  throw new ConfigError(
-    `${row.role} may not ${row.read ? 'create triggers on' : 'read'} ${tableText(table)}`,
-    {
-      where,
-      remedy: `GRANT SELECT, TRIGGER ON ${tableText(table)} TO ${row.role}`,
-    },
-  )
+  if (row === undefined || (row.usage && row.read && row.trigger)) return
+  const what = row.usage && row.read ? 'create triggers on' : 'read'
+  const usage = row.usage ? '' : `GRANT USAGE ON SCHEMA ${quoteIdentifier(table.schema)} TO ${row.role}; `
+  throw new ConfigError(`${row.role} may not ${what} ${tableText(table)}`, {
+    where,
+    remedy: `Let its owner run: ${usage}GRANT SELECT, TRIGGER ON ${quoteTable(table)} TO ${row.role}`,
+  })
 }
 
 async function checkNames(

@@ -18,7 +18,8 @@ export interface MarkTarget {
 export type RowEvent = 'insert' | 'update' | 'delete'
 
 /**
- * Body of a statement-level trigger function. `keys` is a query for the keys concerned, one column.
+ * Body of a statement-level trigger function. `keys` is a query for the keys concerned, one column; where `likely`
+ * gives the same keys in the same order before and after the statement, those are all of them.
  *
  * The keys are collected in a block of its own that only reads: whatever raises in there (a column dropped with
  * CASCADE took our function along) becomes an "everything" mark and not the application's error (invariant 15),
@@ -29,12 +30,25 @@ export type RowEvent = 'insert' | 'update' | 'delete'
  * quadratic in the end. Above, the query is run twice in bounded memory: once in the block, for what raises has to
  * raise there, once to insert. Measured on 200,000 updated rows of 0.45 s: +0.03 s for counting, +0.06 s for inserting.
  */
-export function statementBody(target: MarkTarget, event: RowEvent, keys: string): string {
+export function statementBody(
+  target: MarkTarget,
+  event: RowEvent,
+  keys: string,
+  likely?: { readonly before: string; readonly after: string },
+): string {
+  const held = (query: string) => `ARRAY(SELECT q.key FROM (${query}) AS q (key) LIMIT ${HELD_KEYS + 1})`
+  const collect =
+    likely === undefined
+      ? `    marked := ${held(keys)};`
+      : `    marked := ${held(likely.after)};
+    IF marked <> ${held(likely.before)} THEN
+      marked := ${held(keys)};
+    END IF;`
   return `DECLARE
   marked text[];
 BEGIN
   BEGIN
-    marked := ARRAY(SELECT q.key FROM (${keys}) AS q (key) LIMIT ${HELD_KEYS + 1});
+${collect}
     IF cardinality(marked) > ${HELD_KEYS} THEN
       PERFORM count(q.key) FROM (${keys}) AS q (key);
     END IF;

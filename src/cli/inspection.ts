@@ -9,14 +9,16 @@ import { FailedError, SluiceError, UnreachableError } from '../errors.ts'
 import type { InstalledDocument } from '../queue/read-documents.ts'
 import { readTargets } from '../queue/read-targets.ts'
 import type { Target } from '../queue/types.ts'
+import { readRuns } from '../runs/read-runs.ts'
 import { attendedDocuments } from '../runs/request-backfill.ts'
+import type { Run } from '../runs/types.ts'
 import { loadDocuments } from '../sync/load.ts'
 import type { Database } from './context.ts'
 import { differences } from './differences.ts'
 import { duration } from './format.ts'
 import type { inspectJson } from './json/inspect.ts'
 import { readFailures, readMarks } from './read-marks.ts'
-import { readRow } from './read-row.ts'
+import { absence, readRow } from './read-row.ts'
 
 export type Inspection = z.infer<typeof inspectJson>
 type Copy = Inspection['copies'][number]
@@ -54,7 +56,6 @@ async function look(
   const failures = await readFailures(pool, schema, document, key.key)
   const copies = stored.map((copy) => compared(copy, wanted))
   const differs = targets.length === 0 || copies.some(({ state }) => state !== 'same')
-  const attended = (await attendedDocuments(pool, schema)).has(document)
   const inspection = {
     document,
     id: key.id,
@@ -67,7 +68,11 @@ async function look(
     copies,
     differs,
   }
-  return { ...inspection, why: differs ? reasons(inspection, installed, attended) : [] }
+  if (!differs) return { ...inspection, why: [] }
+  const attended = (await attendedDocuments(pool, schema)).has(document)
+  const [run] = await readRuns(pool, schema, { document, active: true })
+  const refused = wanted.problem?.refused === true && failures.length === 0 ? wanted.problem.text : null
+  return { ...inspection, why: reasons(inspection, { installed, attended, run, refused }) }
 }
 
 /** A copy before it is compared. `found` is null where it could not be read. */
@@ -149,45 +154,62 @@ async function readExpected(
       failures[0]?.reason ?? (loaded === undefined ? null : (loaded.problem ?? idProblem(key.id)))
     if (refused !== null) return { row, expected: null, problem: { text: refused, refused: true } }
     if (loaded !== undefined) return { row, expected: parseExact(cleanJson(loaded.json)), problem: null }
-    const because =
-      text === undefined
-        ? 'no row has this key, or the condition ("where") leaves it out'
-        : text === null
-          ? 'no row has this key'
-          : 'the condition ("where") leaves its row out'
-    return { row, expected: null, problem: { text: because, refused: false } }
+    return { row, expected: null, problem: { text: absence(text), refused: false } }
   } finally {
     client.release()
   }
 }
 
+interface Circumstances {
+  readonly installed: InstalledDocument
+  /** Whether a daemon works on it. */
+  readonly attended: boolean
+  /** Run of the document that is under way. */
+  readonly run: Run | undefined
+  /** Why the document cannot be indexed, where no failure is on record yet. */
+  readonly refused: string | null
+}
+
+/** All that explains a difference; what to do where nothing does. */
 function reasons(
-  inspection: Omit<Inspection, 'why'>,
-  installed: InstalledDocument,
-  attended: boolean,
+  { document, id, marks, failures, copies }: Omit<Inspection, 'why'>,
+  { installed, attended, run, refused }: Circumstances,
 ): string[] {
-  const { document, id, problem, marks, failures, copies, expected } = inspection
-  const found = [
+  const causes = [
     ...(marks.length > 0 ? [waiting(marks)] : []),
-    ...failures.map(
-      ({ target, state, attempts, type, reason, dueAt }) =>
-        `${target === '' ? 'it' : target} ${state === 'dead' ? `is dead after ${attempts} attempts` : `failed ${attempts} times and is tried again at ${dueAt}`}: ${type}: ${reason}`,
-    ),
-    ...(expected === null && problem !== null && copies.length > 0 && failures.length === 0 ? [problem] : []),
+    ...(run === undefined ? [] : [`run ${run.id}, a ${run.kind}, is ${run.state}`]),
+    ...failures.map(failureText),
+    ...(refused === null ? [] : [refused]),
+    ...(copies.length === 0 ? [`${document} has no index: sluice install makes one`] : []),
+    ...copies.flatMap(({ index, note }) => (note === null ? [] : [`${index}: ${note}`])),
+  ]
+  const unexplained = [
+    'no mark waits and none has failed: it was changed past the triggers (session_replication_role, a restore, a write to the index by others)',
+    `sluice enqueue ${document} ${id} puts this one right, sluice backfill ${document} all that have a row`,
+  ]
+  return [
+    ...(causes.length > 0 ? causes : unexplained),
     ...(installed.state === 'paused'
       ? [`${document} is paused: ${installed.reason ?? 'no reason was given'}`]
       : []),
     ...(installed.alarm === null ? [] : [`${document} has an alarm: ${installed.alarm}`]),
-    ...(copies.length === 0 ? [`${document} has no index: sluice install makes one`] : []),
-    ...copies.flatMap(({ index, note }) => (note === null ? [] : [`${index}: ${note}`])),
     ...(attended ? [] : [`no daemon works on ${document}: sluice run`]),
   ]
-  return found.length > 0
-    ? found
-    : [
-        'no mark waits and none has failed: it was changed past the triggers (session_replication_role, a restore, a write to the index by others)',
-        `sluice enqueue ${document} ${id} puts this one right; sluice backfill ${document} all of them`,
-      ]
+}
+
+function failureText({
+  target,
+  state,
+  attempts,
+  type,
+  reason,
+  dueAt,
+}: Inspection['failures'][number]): string {
+  const what =
+    state === 'dead'
+      ? `is dead after ${attempts} attempts`
+      : `failed ${attempts} times and is due at ${dueAt}`
+  return `${target === '' ? 'it' : target} ${what}: ${type}: ${reason}`
 }
 
 function waiting(marks: Inspection['marks']): string {

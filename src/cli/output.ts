@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { describeError, SluiceError } from '../errors.ts'
 import { paint } from './format.ts'
+import type { errorJson } from './json/error.ts'
 import { createProgress, type Progress } from './progress.ts'
 
 /**
@@ -47,16 +48,7 @@ export function createOutput({ json, quiet, stdout, stderr }: OutputOptions): Ou
 }
 
 /** The only JSON document of a command that failed. */
-export interface ErrorDocument {
-  readonly error: {
-    readonly code: SluiceError['code']
-    readonly message: string
-    readonly where: string | null
-    readonly remedy: string | null
-  }
-}
-
-export function errorDocument(error: unknown): ErrorDocument {
+export function errorDocument(error: unknown): z.infer<typeof errorJson> {
   const ours = error instanceof SluiceError ? error : null
   return {
     error: {

@@ -57,17 +57,14 @@ function proposeOne(
   const text = quotedTableText(table)
   if (bookkeeping.test(table.name)) return { table: text, reason: "a migration tool's own table" }
   const omit = table.columns.map((column) => column.name).filter((column) => secret.test(column))
+  const secretKey = table.primaryKey.find((column) => secret.test(column))
+  if (secretKey !== undefined) {
+    return { table: text, reason: `its key, ${secretKey}, looks like a secret, and would be the _id` }
+  }
   const definition = { table: text, index: name, ...(omit.length === 0 ? {} : { omit }) }
   try {
     const plan = planDocument({ name, definition, catalog, snippets: new Map(), schema })
-    const inKey = plan.key.filter((column) => omit.includes(column.name))
-    if (inKey.length > 0) {
-      return { table: text, reason: `its key, ${inKey[0]?.name}, looks like a secret, and would be the _id` }
-    }
-    const left =
-      omit.length === 0
-        ? []
-        : [`left out because of ${omit.length === 1 ? 'its name' : 'their names'}: ${omit.join(', ')}`]
+    const left = omit.map((column) => `${column} is left out: its name looks like a secret`)
     return { name, definition, notes: [...left, ...plan.warnings] }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
@@ -79,7 +76,7 @@ function proposeOne(
 function reasonOf({ message, where, remedy }: ConfigError): string {
   const what =
     where !== undefined && message.startsWith(`${where}: `) ? message.slice(where.length + 2) : message
-  return remedy === undefined ? what : `${what}. ${remedy}`
+  return remedy === undefined ? what : `${what}. ${remedy.replace(/\.$/, '')}`
 }
 
 /** The table's name as a document name; the schema before it, or a number after it, where it is taken. */

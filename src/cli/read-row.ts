@@ -33,3 +33,9 @@ export async function readRow(
     await rollback(client)
   }
 }
+
+/** Why a key has no document, by its row. */
+export function absence(row: string | null | undefined): string {
+  if (row === undefined) return 'no row has this key, or the condition ("where") leaves it out'
+  return row === null ? 'no row has this key' : 'the condition ("where") leaves its row out'
+}

@@ -33,7 +33,7 @@ export async function drawVersion(client: Queryable, schema: string): Promise<Ve
 
 /**
  * Moves the sequence up to the clock in microseconds, and to `atLeast` where that is more; never down. To be called for
- * each new connection to a server, and when the timeline changes. Returns the sequence's value. One round trip, 0.4 ms.
+ * each new connection to a server, and when the timeline changes. Returns the sequence's value. One round trip, 0.3 ms.
  *
  * Without the minute's grace of the first design: draws that an asynchronous replica had not received before it was
  * promoted may lie within that minute, and would be handed out again. The clock is above all of them (one batch draws

@@ -36,13 +36,16 @@ interface MarkRow extends QueryResultRow {
  * `synchronous_commit = off`: the commit of a settled batch need not wait for the disk. If a crash undoes it, the marks
  * are there again with all it wrote undone, and the documents are indexed once more. Versions are drawn elsewhere.
  *
- * Rides the primary key (document, lane, id). Measured at one million marks of ten documents, Postgres 18 on two shared
- * cores, begin and rollback included, median of 30:
+ * Rides the primary key (document, lane, id). Measured at one million marks of ten documents, Postgres 18, two shared
+ * cores, rollback included, median:
  *
- *     1,000 marks of one key                    3.0 ms   (bounded by marks instead of keys, the floor: 2.7 ms)
- *     2 of 20,000 marks of 500 keys             0.4 ms
- *     the same, window function over a LIMIT    5.4 ms   (and it locks 1,000 marks to take 2)
- *     cursor that locks one mark at a time      5.9 ms   for 1,000 marks (and keeps one mark too many locked)
+ *     1,000 marks of one key                     5.0 ms   (a plain LIMIT on marks, interleaved with it: 4.2 ms)
+ *     the same behind 1,000 of another worker   10.3 ms   both claims together
+ *     2 marks of 500 keys                        0.7 ms
+ *     nothing there                              0.3 ms
+ *
+ * Bounding keys by a window function over a LIMIT took 5.4 ms for the two marks of 500 keys, and locked 1,000 marks
+ * to take two. A cursor that locks mark after mark was as fast, but keeps one mark too many locked.
  */
 export async function claimMarks(
   client: PoolClient,

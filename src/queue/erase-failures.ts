@@ -10,7 +10,8 @@ interface SucceededBatch {
 
 /**
  * A key that an index took has not failed there, and could be read. Rows of newer versions stay: that outcome is later
- * (invariant 8). Rides the primary key, or joins the whole table where it is small; 3 ms for 1,000 keys.
+ * (invariant 8). Rides the primary key: OFFSET 0 keeps it one probe a key. 1,000 keys beside
+ * 100,000 dead rows: 2.7 ms for the settlement; as a join, which read them all, 18 ms.
  */
 export async function eraseFailures(
   db: Queryable,
@@ -26,10 +27,17 @@ export async function eraseFailures(
     }
   }
   if (keys.length === 0) return
+  const s = escapeIdentifier(schema)
   await db.query(
-    `DELETE FROM ${escapeIdentifier(schema)}.sync_failed f
-      USING unnest($3::text[], $4::text[]) AS done (key, target)
-      WHERE f.document = $1 AND f.version <= $2::bigint AND f.key = done.key AND f.target IN (done.target, '')`,
+    `DELETE FROM ${s}.sync_failed
+      WHERE ctid = ANY (ARRAY(
+              SELECT old.ctid
+                FROM unnest($3::text[], $4::text[]) AS done (key, target)
+               CROSS JOIN LATERAL (
+                     SELECT f.ctid FROM ${s}.sync_failed f
+                      WHERE f.document = $1 AND f.key = done.key AND f.target IN (done.target, '')
+                        AND f.version <= $2::bigint
+                     OFFSET 0) AS old))`,
     [document, version.toString(), keys, targets],
   )
 }

@@ -9,7 +9,7 @@ export interface PendingLane {
 /**
  * The poll: which documents have marks, in which lane. Marks that another worker holds count, too, until it commits.
  * LIMIT 1 in a LATERAL keeps it to one probe of the primary key per document and lane (an EXISTS may be planned as a
- * hash join over the whole queue). Ten documents, one million marks: 0.2 ms.
+ * hash join over the whole queue). Ten documents, one million marks: 0.4 ms.
  */
 export async function pendingLanes(
   db: Queryable,

@@ -8,7 +8,8 @@ const maxKeys = 5_000
  * Marks the keys whose retry is due, and returns how many. Up to a hundred of a document go into the interactive lane:
  * single failures are near to their change; more are a backlog, and bulk. They are due again in ten minutes (as long
  * as the longest backoff), so that a mark that still waits in the queue is not written twice; its outcome sets the time
- * anew or erases the row. SKIP LOCKED: every daemon may call this at once. Rides sync_failed_due; 0.1 ms when none is due.
+ * anew or erases the row. SKIP LOCKED: every daemon may call this at once. Rides sync_failed_due; 0.4 ms when none of
+ * 100,000 is due, 40 ms for 5,000.
  */
 export async function requeueDueFailures(
   db: Queryable,

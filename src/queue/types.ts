@@ -3,7 +3,16 @@
 /** 0 interactive, 1 bulk, 2 parked. */
 export type Lane = 0 | 1 | 2
 
-export type MarkOp = 'insert' | 'update' | 'delete' | 'truncate' | 'backfill' | 'retry' | 'enqueue' | 'alarm'
+export type MarkOp =
+  | 'insert'
+  | 'update'
+  | 'delete'
+  | 'truncate'
+  | 'backfill'
+  | 'retry'
+  | 'enqueue'
+  | 'shed'
+  | 'alarm'
 
 export interface Mark {
   /** bigint as text. */

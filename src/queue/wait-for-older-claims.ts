@@ -7,7 +7,7 @@ import { claimLockClass } from './claim-lock.ts'
  * Returns when every claim that is open now has ended, however many begin meanwhile: what their batches read may be
  * older than this moment. Holders of the claim lock are told apart by backend and virtual transaction, so that the
  * next claim on the same connection is not taken for the old one. A claim's life is capped, so a time-out (FailedError)
- * means a stuck one. One look at pg_locks costs 0.3 ms; waits grow from 10 to 200 ms.
+ * means a stuck one. One look at pg_locks costs 0.2 ms; waits grow from 10 to 200 ms.
  */
 export async function waitForOlderClaims(
   db: Queryable,

@@ -1,4 +1,4 @@
-import { escapeIdentifier } from 'pg'
+import { escapeIdentifier, escapeLiteral } from 'pg'
 import type { Queryable } from '../postgres/types.ts'
 import { readRun } from './read-runs.ts'
 import { type RunRow, runColumns, runOf } from './run-row.ts'
@@ -188,7 +188,8 @@ export async function cancelRun(db: Queryable, schema: string, id: string): Prom
 /**
  * The one way into a final state. One statement: changes run $1; if that ended it, requests the verify that was asked
  * for meanwhile (the INSERT reads the UPDATE's output, so the unique index sees the old run ended); and if it is a run
- * that sluice itself asked for and it failed, leaves an alarm, because nobody watches it.
+ * that sluice itself asked for and it failed, leaves an alarm, because nobody watches it. The next one that is done
+ * takes the alarm away.
  */
 async function changeState(
   db: Queryable,
@@ -207,8 +208,13 @@ async function changeState(
          FROM changed c WHERE c.finished_at IS NOT NULL AND c.verify_after IS NOT NULL
      ), alarm AS (
        UPDATE ${s}.sync_document d
-          SET alarm = format('%s run %s (%s) failed: %s', c.kind, c.id, c.reason, c.error)
-         FROM changed c WHERE d.name = c.document AND c.state = 'failed' AND c.reason IS NOT NULL
+          SET alarm = CASE WHEN c.state = 'failed' THEN
+                format(E'%s run %s (%s) failed: %s\\n  → When the cause is gone: %s', c.kind, c.id, c.reason, c.error,
+                  CASE c.kind WHEN 'backfill' THEN format('sluice backfill %s', c.document)
+                  ELSE format('INSERT INTO %I.sync_run (kind, document) VALUES (%L, %L)', ${escapeLiteral(schema)}, c.kind, c.document) END) END
+         FROM changed c
+        WHERE d.name = c.document
+          AND (c.state = 'failed' AND c.reason IS NOT NULL OR c.state = 'done' AND d.alarm LIKE c.kind || ' run %')
      )
      SELECT ${runColumns('c')} FROM changed c`,
     values,

@@ -11,7 +11,7 @@ import type { Run } from './types.ts'
  */
 export const MAX_PENDING_KEYS = 20_000
 
-/** Keys marked in one transaction: ten array marks, some 10 ms. */
+/** Keys marked in one transaction: ten array marks, 6 ms. */
 export const CHUNK_KEYS = 5_000
 
 /** An array mark holds up to 500 keys (FACTS: a row per key costs the queue four times as much). */

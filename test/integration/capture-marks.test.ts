@@ -150,3 +150,50 @@ describe('a table whose document uses some of its columns', () => {
     expect(rows).toEqual([{ same: true }])
   })
 })
+
+describe('a table whose document uses every column', () => {
+  beforeAll(async () => {
+    await pool.query('CREATE TABLE country (code text PRIMARY KEY, name text)')
+    await world.capture('country', { table: 'public.country', key: [['code', 'pg_catalog.text']] })
+  })
+  beforeEach(async () => {
+    await pool.query(`
+      DELETE FROM country; INSERT INTO country SELECT chr(96 + i), i::text FROM generate_series(1, 5) AS i`)
+    await world.takeMarks()
+  })
+
+  it.each<[name: string, sql: string, marks: string[]]>([
+    ['an update', "UPDATE country SET name = 'x' WHERE code < 'c'", ['update a,b']],
+    ['an update of no row', 'UPDATE country SET name = name WHERE false', []],
+    ['a changed key', "UPDATE country SET code = 'z' WHERE code = 'a'", ['update a,z']],
+    [
+      'one changed key of several rows',
+      "UPDATE country SET code = replace(code, 'b', 'y') WHERE code < 'd'",
+      ['update a,b,c,y'],
+    ],
+    [
+      'two rows that swap their keys',
+      "ALTER TABLE country DROP CONSTRAINT country_pkey; UPDATE country SET code = translate(code, 'ab', 'ba'); ALTER TABLE country ADD PRIMARY KEY (code)",
+      ['update a,b,c,d,e'],
+    ],
+    ['an insert', "INSERT INTO country VALUES ('x', 'y')", ['insert x']],
+    ['a delete', "DELETE FROM country WHERE code = 'a'", ['delete a']],
+  ])('%s', async (_, sql, marks) => {
+    await pool.query(sql)
+    expect(await world.takeMarks()).toEqual(marks)
+  })
+
+  it('a statement over 12,000 rows whose last key changes marks all of them, old and new', async () => {
+    await pool.query("INSERT INTO country SELECT i, 'x' FROM generate_series(1, 12000) i")
+    await world.takeMarks()
+    await pool.query(
+      "UPDATE country SET code = CASE code WHEN '12000' THEN 'last' ELSE code END WHERE name = 'x'",
+    )
+    const { rows } = await pool.query<{ keys: string[] }>(
+      `DELETE FROM "${world.schema}".sync_queue RETURNING keys`,
+    )
+    const keys = new Set(rows.flatMap((row) => row.keys))
+    expect(keys.size).toBe(12_001)
+    expect([keys.has('12000'), keys.has('last')]).toEqual([true, true])
+  })
+})

@@ -150,17 +150,25 @@ describe('detach', () => {
 
   test('waits for a busy table in short attempts, so that nobody queues behind it for long', async () => {
     const application = await db.pool.connect()
-    await application.query(`BEGIN; INSERT INTO "App Geo"."City ""x""" VALUES (1)`)
-    const detached = call("detach('city')")
-    await eventually(async () =>
-      expect(
-        await db.rows("SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"),
-      ).not.toEqual([]),
-    )
-    // Queues behind the waiting DROP, and gets through when that gives way.
-    await db.pool.query(`INSERT INTO "App Geo"."City ""x""" VALUES (2)`)
-    await application.query('COMMIT')
-    application.release()
+    const impatient = await db.pool.connect()
+    let detached: ReturnType<typeof call>
+    try {
+      await application.query(`BEGIN; INSERT INTO "App Geo"."City ""x""" VALUES (1)`)
+      detached = call("detach('city')")
+      await eventually(async () =>
+        expect(
+          await db.rows(
+            "SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+          ),
+        ).not.toEqual([]),
+      )
+      // Queues behind the waiting DROP, and gets through when that gives way.
+      await impatient.query(`SET lock_timeout = '10s'; INSERT INTO "App Geo"."City ""x""" VALUES (2)`)
+    } finally {
+      await application.query('COMMIT')
+      application.release()
+      impatient.release(true)
+    }
     expect(await detached).toEqual([{ result: 1 }])
     expect(await remains()).toEqual([])
   })

@@ -3,6 +3,7 @@ import { requestRun } from '../../src/queue/request-run.ts'
 import {
   advanceRun,
   cancelRun,
+  type Ending,
   finishRun,
   heartbeatRuns,
   releaseRun,
@@ -243,15 +244,25 @@ describe('a verify asked for while a run is under way', () => {
   })
 })
 
-test('a run that sluice asked for leaves an alarm when it fails; one that a user watches does not', async () => {
+test('a run that sluice asked for leaves an alarm when it fails, until one is done; one that a user watches does not', async () => {
   const alarm = async () =>
     (await db.pool.query(`SELECT alarm FROM "${SCHEMA}".sync_document WHERE name = 'city'`)).rows[0].alarm
+  const end = async (ending: Ending) => finishRun(db.pool, SCHEMA, await taken('a'), ending)
   await request('city')
-  await finishRun(db.pool, SCHEMA, await taken('a'), { state: 'failed', error: 'no such column' })
+  await end({ state: 'failed', error: 'no such column' })
   expect(await alarm()).toBeNull()
   const id = await request('city', { kind: 'verify', reason: 'truncated' })
-  await finishRun(db.pool, SCHEMA, await taken('a'), { state: 'failed', error: 'no such column' })
-  expect(await alarm()).toBe(`verify run ${id} (truncated) failed: no such column`)
+  await end({ state: 'failed', error: 'no such column' })
+  expect(await alarm()).toBe(
+    `verify run ${id} (truncated) failed: no such column\n  → When the cause is gone: ` +
+      `INSERT INTO "${SCHEMA}".sync_run (kind, document) VALUES ('verify', 'city')`,
+  )
+  await request('city')
+  await end({ state: 'done', error: null })
+  expect(await alarm()).not.toBeNull()
+  await request('city', { kind: 'verify' })
+  await end({ state: 'done', error: null })
+  expect(await alarm()).toBeNull()
 })
 
 test('runs are listed newest first, by document and by activity', async () => {

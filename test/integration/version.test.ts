@@ -69,17 +69,21 @@ describe('versions', () => {
 
   test('raise their floor one after the other: reading the sequence and setting it are two steps', async () => {
     const first = await db.pool.connect()
-    await first.query('BEGIN')
-    await raiseVersionFloor(first, db.schema)
-    const second = raiseVersionFloor(db.pool, db.schema)
-    await eventually(async () =>
-      expect(
-        await db.rows(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-                          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`),
-      ).toHaveLength(1),
-    )
-    await first.query('COMMIT')
-    first.release()
+    let second: Promise<bigint>
+    try {
+      await first.query('BEGIN')
+      await raiseVersionFloor(first, db.schema)
+      second = raiseVersionFloor(db.pool, db.schema)
+      await eventually(async () =>
+        expect(
+          await db.rows(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`),
+        ).toHaveLength(1),
+      )
+    } finally {
+      await first.query('COMMIT')
+      first.release()
+    }
     expect((await second) > 0n).toBe(true)
   })
 

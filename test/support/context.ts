@@ -62,7 +62,7 @@ export function testElasticsearch(url: string = inject('elasticsearchUrl')): Tes
     request,
     drop: async () => {
       await request('DELETE', `/${prefix}*?expand_wildcards=all&ignore_unavailable=true`)
-      await request('DELETE', `/_index_template/${prefix}*`)
+      await request('DELETE', `/_index_template/${prefix}*,sluice-${prefix}*`)
     },
   }
 }

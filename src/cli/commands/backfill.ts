@@ -66,6 +66,7 @@ async function backfill(
   const own = wait && unattended.length > 0 ? await ownSettings(context, database, unattended) : null
   const requested = await requestAll(context, database, documents, options)
 
+  if (own !== null) output.note(`no daemon works on ${unattended.join(', ')}: it is done here`)
   const runs = wait ? await toTheEnd(context, database, requested, own) : requested.map(({ run }) => run)
   if (!wait && unattended.length > 0) {
     output.warn(`no daemon works on ${unattended.join(', ')} at present: start one with sluice run`)
@@ -164,7 +165,11 @@ async function toTheEnd(
   try {
     const followed = followAll(AbortSignal.any([context.interrupted, gaveUp.signal]))
     await Promise.race([followed, failed])
-    return await followed
+    await instance.stop()
+    // Once more: a run that is not at its end was released in this moment.
+    return await Promise.all(
+      (await followed).map(async (run) => (await readRun(database.pool, database.schema, run.id)) ?? run),
+    )
   } finally {
     await instance.stop()
   }
@@ -197,7 +202,6 @@ async function ownSettings(
       },
     )
   }
-  context.output.note(`no daemon works on ${unattended.join(', ')}: it is done here, until the run has ended`)
   return settings
 }
 

@@ -13,6 +13,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { paint } from '../format.ts'
 import { previewJson } from '../json/preview.ts'
 import { keysOfIds } from '../keys-of-ids.ts'
+import { absence, readRow } from '../read-row.ts'
 
 export function registerPreview(program: Command): void {
   program
@@ -35,9 +36,13 @@ async function preview(context: CommandContext, name: string, id: string): Promi
   const { plan, from } = await choosePlan(context, name)
   const [key] = await keysOfIds(pool, plan, [id])
   if (key === undefined) return exitCodes.failed
-  const loaded = await withClient(pool, (client) =>
-    from === 'installed' ? loadInstalled(client, plan, key) : loadUninstalled(context, client, name, key),
-  )
+  const loaded = await withClient(pool, async (client) => {
+    const row = await (from === 'installed'
+      ? loadInstalled(client, plan, key)
+      : loadUninstalled(context, client, name, key))
+    if (row !== nothing) return row
+    return { json: null, problem: `there is no document: ${absence(await readRow(client, plan, key))}` }
+  })
   const problem = idProblem(key.id) ?? loaded.problem
   const document = loaded.json === null ? null : exactJson(cleanJson(loaded.json))
   const value = {
@@ -79,8 +84,7 @@ interface LoadedRow {
   readonly problem: string | null
 }
 
-const absent =
-  'there is no document: no row has this key, or "where" leaves it out; it would be deleted from the index'
+const nothing: LoadedRow = { json: null, problem: null }
 
 /** As the daemon does it. */
 async function loadInstalled(
@@ -91,7 +95,7 @@ async function loadInstalled(
   const { documents, failures } = await loadDocuments(client, plan, [key.key], previewTimeoutMs)
   const [failure] = failures
   if (failure !== undefined) return { json: null, problem: failure.reason }
-  return documents.get(key.key) ?? { json: null, problem: absent }
+  return documents.get(key.key) ?? nothing
 }
 
 /** A view in pg_temp computes the same as the one that install would create, and is rolled back. */
@@ -102,7 +106,7 @@ async function loadUninstalled(
   key: DocumentKey,
 ): Promise<LoadedRow> {
   const definition = (await context.definitions()).get(name)
-  if (definition === undefined) return { json: null, problem: absent }
+  if (definition === undefined) return nothing
   const plan = await planIn(context, 'pg_temp', name, definition)
   try {
     await client.query(`BEGIN;${loadConditions} SET LOCAL statement_timeout = ${previewTimeoutMs}`)
@@ -113,7 +117,7 @@ async function loadUninstalled(
     )
     // Exact text decides, as in a batch: a case-insensitive collation finds other rows as well.
     const row = rows.find((found) => found.key === key.key)
-    return row === undefined ? { json: null, problem: absent } : { json: row.document, problem: row.problem }
+    return row === undefined ? nothing : { json: row.document, problem: row.problem }
   } finally {
     await rollback(client)
   }

@@ -112,14 +112,18 @@ function warnOf({ id, state, error, failed, document }: Run, output: Output): vo
   }
 }
 
-/** How to go on after Ctrl-C. */
+/** What becomes of a run after Ctrl-C, and what can be done about it. */
 export function stillRunning(runs: readonly Run[]): string {
   return runs
     .filter((run) => !isFinished(run))
-    .map(
-      ({ id, document }) =>
-        `run ${id} of ${document} goes on; sluice runs watch ${id} follows it, sluice runs cancel ${id} stops it`,
-    )
+    .map((run) => {
+      const { id, document } = run
+      const what =
+        standing(run) === 'waiting'
+          ? `waits for a daemon (sluice run) and goes on where it stood; sluice backfill ${document} goes on here`
+          : `goes on; sluice runs watch ${id} follows it`
+      return `run ${id} of ${document} ${what}; sluice runs cancel ${id} stops it`
+    })
     .join('\n')
 }
 
@@ -133,7 +137,10 @@ export function outcomeText(run: Run): string {
   const { id, kind, document, state, error, elapsedMs } = run
   const what = `run ${id}: ${kind} of ${document}`
   if (state === 'failed') return `${what} failed: ${error ?? 'no reason was given'}`
-  if (!isFinished(run)) return `${what} is ${standing(run)}: ${progressText(runProgress(run))}`
+  if (!isFinished(run)) {
+    const progress = runProgress(run)
+    return `${what} is ${standing(run)}${progress.total === null ? '' : `: ${progressText(progress)}`}`
+  }
   const { done, perSecond } = runProgress(run)
   const pace = perSecond === null ? '' : ` (${count(Math.round(perSecond))}/s)`
   const time = elapsedMs === null ? '' : ` in ${duration(elapsedMs)}${pace}`

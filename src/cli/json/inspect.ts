@@ -46,7 +46,14 @@ export const inspectJson = z.strictObject({
       state: z.enum(['same', 'missing', 'extra', 'different', 'unknown']),
       version: z.string().nullable(),
       source: z.unknown(),
-      differences: z.array(z.strictObject({ path: z.string(), expected: z.unknown(), indexed: z.unknown() })),
+      /** Left out where nothing is there: `expected` or `indexed`. */
+      differences: z.array(
+        z.strictObject({
+          path: z.string(),
+          expected: z.unknown().optional(),
+          indexed: z.unknown().optional(),
+        }),
+      ),
       /** Why it could not be read, or what is odd about the index. */
       note: z.string().nullable(),
     }),

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os'
+import { version } from '../../src/version.ts'
+import type { World } from './world.ts'
+
+/** On what the figures were measured: printed with them, for they mean nothing without. */
+export interface Setting {
+  readonly versions: Readonly<Record<string, string>>
+  readonly machine: Readonly<Record<string, string | number>>
+}
+
+export async function describeSetting({ pool, search }: Pick<World, 'pool' | 'search'>): Promise<Setting> {
+  const { rows } = await pool.query<{ server_version: string }>('SHOW server_version')
+  const { nodes } = (await search('GET', '/_nodes?filter_path=nodes.*.version,nodes.*.jvm.version')) as {
+    readonly nodes: Readonly<Record<string, { version: string; jvm: { version: string } }>>
+  }
+  const [node] = Object.values(nodes)
+  return {
+    versions: {
+      sluice: version,
+      node: process.versions.node,
+      postgres: rows[0]?.server_version ?? 'unknown',
+      elasticsearch: node?.version ?? 'unknown',
+      java: node?.jvm.version ?? 'unknown',
+    },
+    machine: {
+      cpu: cpus()[0]?.model.trim() ?? 'unknown',
+      cores: cpus().length,
+      memory_gb: Math.round(totalmem() / 2 ** 30),
+      system: `${platform()} ${release()} ${arch()}`,
+      load: loadavg()[0]?.toFixed(2) ?? 'unknown',
+      pressure: cpuPressure(),
+    },
+  }
+}
+
+/** Share of the last minute in which somebody waited for a processor: tells whether the machine was ours alone. */
+function cpuPressure(): string {
+  try {
+    return /avg60=([\d.]+)/.exec(readFileSync('/proc/pressure/cpu', 'utf8'))?.[1] ?? 'unknown'
+  } catch {
+    return 'unknown'
+  }
+}

@@ -1,0 +1,330 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { enqueueJson } from '../../src/cli/json/enqueue.ts'
+import { inspectJson } from '../../src/cli/json/inspect.ts'
+import { previewJson } from '../../src/cli/json/preview.ts'
+import { statusJson } from '../../src/cli/json/status.ts'
+import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
+import { type Workspace, workspace } from './cli-support.ts'
+
+// No daemon runs in most of these tests: what they look at stays as it is. They follow each other within a describe.
+
+const elasticsearch = testElasticsearch()
+let database: TestDatabase
+let place: Workspace
+
+const config = (city: string) => `export default { documents: {
+  city: { table: 'geo.city', index: '${elasticsearch.prefix}city', ${city} },
+  pair: { table: 'pair', index: '${elasticsearch.prefix}pair' },
+} }`
+const installed = `omit: ['secret'], where: 'active'`
+
+beforeAll(async () => {
+  database = await testDatabase()
+  place = await workspace({ DATABASE_URL: database.url, ELASTICSEARCH_URL: elasticsearch.url })
+})
+afterAll(async () => {
+  await place.remove()
+  await elasticsearch.drop()
+  await database.drop()
+})
+
+/** The tables anew, nothing of ours in the database, the configuration that the tests begin with. */
+async function begin(): Promise<void> {
+  await elasticsearch.drop()
+  await database.pool.query(`
+    DROP SCHEMA IF EXISTS sluice, geo CASCADE;
+    DROP TABLE IF EXISTS pair;
+    CREATE SCHEMA geo;
+    CREATE TABLE geo.city (id bigint PRIMARY KEY, name text, big numeric, day date, active boolean, secret text);
+    INSERT INTO geo.city SELECT n, 'Zürich', 12.50, '2026-01-01', n <> 2, 'xyz' FROM generate_series(1, 9) AS n;
+    CREATE TABLE pair (a text, b int, PRIMARY KEY (a, b));
+    INSERT INTO pair VALUES ('x:y%', 1)`)
+  await place.write('sluice.config.mjs', config(installed))
+}
+
+async function install(): Promise<void> {
+  expect((await place.sluice(['install', '--no-backfill'])).code).toBe(0)
+}
+
+async function preview(name: string, id: string) {
+  const { code, value } = await place.json(['preview', name, id])
+  expect(code).toBe(0)
+  return previewJson.parse(value)
+}
+
+async function inspect(name: string, id: string) {
+  const { code, value } = await place.json(['inspect', name, id])
+  return { code, ...inspectJson.parse(value) }
+}
+
+async function status() {
+  return statusJson.parse((await place.json(['status'])).value)
+}
+
+/** Writes a document to the live index, as the daemon would. */
+async function index(id: string, document: unknown): Promise<void> {
+  await elasticsearch.request('PUT', `/${elasticsearch.prefix}city/_doc/${id}?require_alias=true`, document)
+}
+
+describe('before install', () => {
+  beforeAll(begin)
+
+  it('preview computes a document, and leaves nothing behind', async () => {
+    const { from, address, document, problem, sql } = await preview('city', '1')
+    expect({ from, address, document, problem }).toEqual({
+      from: 'configuration',
+      address: { index: `${elasticsearch.prefix}city`, id: '1' },
+      document: { id: 1, name: 'Zürich', big: 12.5, day: '2026-01-01', active: true },
+      problem: null,
+    })
+    expect(sql.view).toContain('CREATE VIEW "sluice"."document_city"')
+    const { rows } = await database.pool.query(
+      `SELECT count(*)::int AS n FROM pg_class WHERE relname LIKE 'document_%'`,
+    )
+    expect(rows).toEqual([{ n: 0 }])
+  })
+
+  it('preview takes ids as they are in Elasticsearch', async () => {
+    const { key, document } = await preview('pair', 'x%3Ay%25:1')
+    expect({ key, document }).toEqual({ key: '["x:y%", "1"]', document: { a: 'x:y%', b: 1 } })
+    expect((await preview('city', '01')).address.id).toBe('1')
+  })
+
+  it('preview says why there is no document', async () => {
+    const { problem } = await preview('city', '2')
+    expect(problem).toBe('there is no document: the condition ("where") leaves its row out')
+  })
+
+  it('migrate creates the schema, and then has nothing to do', async () => {
+    expect(await place.json(['migrate'])).toMatchObject({ code: 0, value: { schema: 'sluice' } })
+    expect((await place.sluice(['migrate'])).stdout).toBe('Schema sluice is up to date.\n')
+  })
+
+  it('status says what is not installed', async () => {
+    expect(await status()).toMatchObject({ documents: [], notInstalled: ['city', 'pair'], indices: [] })
+  })
+})
+
+describe('preview', () => {
+  beforeAll(async () => {
+    await begin()
+    await install()
+  })
+
+  it('keeps numbers as Postgres has them', async () => {
+    await database.pool.query('UPDATE geo.city SET big = 9007199254740993.10 WHERE id = 4')
+    expect((await place.sluice(['preview', 'city', '4', '--json'])).stdout).toContain(
+      '"big": 9007199254740993.10',
+    )
+    expect((await place.sluice(['preview', 'city', '4'])).stdout).toContain('"big": 9007199254740993.10')
+  })
+
+  it('says why there is no document', async () => {
+    const left = await preview('city', '2')
+    expect(left).toMatchObject({ from: 'installed', document: null })
+    expect(left.problem).toBe('there is no document: the condition ("where") leaves its row out')
+    expect((await preview('city', '99')).problem).toBe('there is no document: no row has this key')
+  })
+
+  it('says why a document would be refused', async () => {
+    await database.pool.query(`UPDATE geo.city SET day = 'infinity' WHERE id = 3`)
+    expect((await preview('city', '3')).problem).toContain('day')
+  })
+
+  it('shows what the configuration would make of it, where that is not what is installed', async () => {
+    await place.write('sluice.config.mjs', config(`fields: { title: { sql: 'upper(name)' } }`))
+    expect(await preview('city', '1')).toMatchObject({ from: 'configuration', document: { title: 'ZÜRICH' } })
+  })
+})
+
+describe('operating', () => {
+  beforeAll(async () => {
+    await begin()
+    await install()
+  })
+
+  it('enqueue marks keys, each once and in the form they have in the database', async () => {
+    const { value } = await place.json(['enqueue', 'city', '1', '01', '99'])
+    expect(enqueueJson.parse(value)).toEqual({ document: 'city', keys: ['1', '99'] })
+    await place.sluice(['enqueue', 'pair', 'x%3Ay%25:1'])
+    const { rows } = await database.pool.query(
+      'SELECT document, lane, op, keys FROM sluice.sync_queue ORDER BY document',
+    )
+    expect(rows).toEqual([
+      { document: 'city', lane: 0, op: 'enqueue', keys: ['1', '99'] },
+      { document: 'pair', lane: 0, op: 'enqueue', keys: ['["x:y%", "1"]'] },
+    ])
+  })
+
+  it('pause and resume change the state, and status shows it', async () => {
+    expect((await place.sluice(['pause', 'city', '--reason', 'lunch'])).code).toBe(0)
+    expect((await status()).documents[0]).toMatchObject({ name: 'city', state: 'paused', reason: 'lunch' })
+    expect((await place.json(['resume', 'city'])).value).toEqual({ document: 'city', state: 'active' })
+    expect((await status()).documents[0]).toMatchObject({ name: 'city', state: 'active', reason: null })
+  })
+
+  it('a detached document cannot be resumed: exit code 1, and what to do', async () => {
+    await database.pool.query(`SELECT sluice.detach('pair')`)
+    const { code, stderr } = await place.sluice(['resume', 'pair'])
+    expect(stderr).toContain('error: document "pair" is detached')
+    expect(stderr).toContain('→ Its triggers are gone: run sluice install')
+    expect(code).toBe(1)
+  })
+})
+
+describe('inspect', () => {
+  beforeAll(async () => {
+    await begin()
+    await install()
+  })
+
+  it('agrees: exit code 0', async () => {
+    await index('1', (await preview('city', '1')).document)
+    expect(await inspect('city', '1')).toMatchObject({
+      code: 0,
+      differs: false,
+      why: [],
+      copies: [{ state: 'same' }],
+    })
+    expect((await place.sluice(['inspect', 'city', '1'])).stdout).toContain('They agree.')
+  })
+
+  it('agrees that there is nothing: exit code 0', async () => {
+    const { code, copies, problem } = await inspect('city', '2')
+    expect({ code, state: copies[0]?.state, problem }).toEqual({
+      code: 0,
+      state: 'same',
+      problem: 'the condition ("where") leaves its row out',
+    })
+  })
+
+  it('a copy is missing: exit code 3', async () => {
+    const { code, copies, why } = await inspect('city', '3')
+    expect(code).toBe(3)
+    expect(copies).toMatchObject([{ state: 'missing', version: null }])
+    expect(why).toEqual([
+      expect.stringContaining('it was changed past the triggers'),
+      expect.stringContaining('sluice enqueue city 3 puts this one right'),
+      'no daemon works on city: sluice run',
+    ])
+  })
+
+  it('a copy differs: exit code 3, and where', async () => {
+    await index('4', { id: 4, name: 'Zurich', day: '2026-01-01', active: true })
+    const { code, copies } = await inspect('city', '4')
+    expect(code).toBe(3)
+    expect(copies).toMatchObject([{ state: 'different' }])
+    expect(copies[0]?.differences).toEqual([
+      { path: 'name', expected: 'Zürich', indexed: 'Zurich' },
+      { path: 'big', expected: 12.5 },
+    ])
+  })
+
+  it('a copy is one too many: exit code 3', async () => {
+    await index('77', { id: 77 })
+    expect(await inspect('city', '77')).toMatchObject({ code: 3, copies: [{ state: 'extra' }] })
+  })
+
+  it('says what waits, what failed and what is paused', async () => {
+    await database.pool.query(`
+      UPDATE geo.city SET name = 'Genf' WHERE id = 5;
+      INSERT INTO sluice.sync_failed (document, key, target, id, version, state, attempts, type, reason, origin)
+      VALUES ('city', '5', '', '5', 7, 'dead', 5, 'mapper_parsing_exception', 'no good', pg_current_xact_id());
+      SELECT sluice.pause('city', 'lunch')`)
+    const { why, marks, failures } = await inspect('city', '5')
+    await database.pool.query(`SELECT sluice.resume('city')`)
+    expect(marks).toMatchObject([{ op: 'update', lane: 0, everything: false }])
+    expect(failures).toMatchObject([{ state: 'dead', version: '7' }])
+    expect(why).toEqual([
+      expect.stringMatching(/^a mark waits \(update; the oldest for /),
+      'it is dead after 5 attempts: mapper_parsing_exception: no good',
+      'city is paused: lunch',
+      'no daemon works on city: sluice run',
+    ])
+  })
+
+  it('does not show what the document leaves out', async () => {
+    expect((await place.sluice(['inspect', 'city', '1', '--json'])).stdout).not.toContain('xyz')
+    expect((await place.sluice(['inspect', 'city', '1'])).stdout).not.toContain('xyz')
+  })
+
+  it('goes on after a column was renamed', async () => {
+    await database.pool.query('ALTER TABLE geo.city RENAME COLUMN name TO title')
+    expect(await inspect('city', '1')).toMatchObject({ code: 0, row: null, expected: { name: 'Zürich' } })
+  })
+
+  it('says that an index is gone', async () => {
+    await elasticsearch.drop()
+    const { code, copies } = await inspect('city', '1')
+    expect(code).toBe(3)
+    expect(copies).toMatchObject([{ state: 'unknown', note: 'the index is gone' }])
+  })
+})
+
+describe('status', () => {
+  beforeAll(async () => {
+    await begin()
+    expect((await place.sluice(['install'])).code).toBe(0)
+  })
+
+  it('shows documents, pending keys, runs and indices', async () => {
+    await database.pool.query(`UPDATE geo.city SET name = upper(name) WHERE id < 3`)
+    const { documents, notInstalled, workers, runs, indices } = await status()
+    expect(documents).toMatchObject([
+      { name: 'city', state: 'active', pendingKeys: 2, attended: false, definition: 'installed' },
+      { name: 'pair', pendingKeys: 0 },
+    ])
+    expect({ notInstalled, workers }).toEqual({ notInstalled: [], workers: [] })
+    expect(runs).toMatchObject([
+      { kind: 'backfill', document: 'city', state: 'requested' },
+      { kind: 'backfill', document: 'pair', state: 'requested' },
+    ])
+    expect(indices).toMatchObject([
+      { alias: `${elasticsearch.prefix}city`, role: 'live' },
+      { alias: `${elasticsearch.prefix}pair`, role: 'live' },
+    ])
+    const text = (await place.sluice(['status'])).stdout
+    expect(text).toMatch(/^document +state +pending/)
+    expect(text).toContain('city: no daemon works on it: sluice run')
+  })
+
+  it('--watch goes on until it is interrupted, and then ends well', async () => {
+    const watching = place.start(['status', '--watch'])
+    await eventually(() => watching.output().split('every second').length > 2)
+    watching.process.kill('SIGINT')
+    expect((await watching.ended).code).toBe(0)
+  })
+
+  it('shows what a daemon has done, and that it ended', async () => {
+    const daemon = place.start(['run'])
+    await eventually(
+      async () => {
+        const { documents, workers, runs } = await status()
+        expect(documents[0]).toMatchObject({ name: 'city', attended: true, pendingKeys: 0, dead: 0 })
+        expect(workers).toMatchObject([{ alive: true, state: 'running' }])
+        expect(runs).toEqual([])
+      },
+      { timeoutMs: 30_000, describe: () => daemon.output() },
+    )
+    expect(await inspect('city', '1')).toMatchObject({ code: 0, copies: [{ state: 'same' }] })
+    daemon.process.kill('SIGTERM')
+    expect((await daemon.ended).code).toBe(0)
+    expect((await status()).workers).toMatchObject([{ alive: false, state: 'stopped' }])
+  })
+
+  it('says when the configuration is not what is installed', async () => {
+    await place.write(
+      'sluice.config.mjs',
+      `export default { documents: { pair: { table: 'pair', index: 'x' } } }`,
+    )
+    expect((await status()).documents).toMatchObject([{ definition: 'missing' }, { definition: 'changed' }])
+  })
+
+  it('is not hidden by a configuration that is broken', async () => {
+    await place.write('sluice.config.mjs', `export default { documents: { City: 1 } }`)
+    const { code, stdout, stderr } = await place.sluice(['status'])
+    expect(stderr).toContain('warning: ')
+    expect(stdout).toContain('city')
+    expect(code).toBe(0)
+  })
+})

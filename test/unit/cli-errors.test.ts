@@ -1,0 +1,76 @@
+import pg from 'pg'
+import { describe, expect, it } from 'vitest'
+import { exitCodeOf } from '../../src/cli/exit-codes.ts'
+import { explain } from '../../src/cli/explain.ts'
+import { errorJson } from '../../src/cli/json/error.ts'
+import { errorDocument } from '../../src/cli/output.ts'
+import {
+  ConfigError,
+  DocumentQueryError,
+  FailedError,
+  SchemaError,
+  UnreachableError,
+  UsageError,
+} from '../../src/errors.ts'
+
+const url = 'postgres://me:secret@db:5432/shop'
+
+function databaseError(fields: Partial<pg.DatabaseError>): pg.DatabaseError {
+  return Object.assign(new pg.DatabaseError('it is so', 0, 'error'), fields)
+}
+
+describe('exit codes', () => {
+  it.each([
+    [new FailedError('x'), 1],
+    [new DocumentQueryError('x'), 1],
+    [new Error('x'), 1],
+    ['x', 1],
+    [new ConfigError('x'), 2],
+    [new UsageError('x'), 2],
+    [new SchemaError('x'), 2],
+    [new UnreachableError('x'), 4],
+  ])('%s: %d', (error, code) => {
+    expect(exitCodeOf(error)).toBe(code)
+  })
+})
+
+describe('what Postgres says', () => {
+  it('is wrong usage where one of our functions says so, with its hint', () => {
+    const error = explain(databaseError({ code: '42704', routine: 'exec_stmt_raise', hint: 'do that' }), url)
+    expect(error).toBeInstanceOf(UsageError)
+    expect(error).toMatchObject({ message: 'it is so', remedy: 'do that' })
+  })
+
+  it('is a failure where one of our functions could not', () => {
+    expect(explain(databaseError({ code: '55P03', routine: 'exec_stmt_raise' }), url)).toBeInstanceOf(
+      FailedError,
+    )
+  })
+
+  it('is a failure with its SQLSTATE otherwise', () => {
+    expect(explain(databaseError({ code: '42501', detail: 'because' }), url)).toMatchObject({
+      code: 'failed',
+      message: 'Postgres 42501: it is so (because)',
+    })
+  })
+
+  it('is unreachable where the connection broke, without the password', () => {
+    const error = explain(databaseError({ code: '57P01' }), url)
+    expect(error).toBeInstanceOf(UnreachableError)
+    expect(JSON.stringify(errorDocument(error))).not.toContain('secret')
+  })
+
+  it('leaves other errors alone: they are ours to mend', () => {
+    const error = new TypeError('x')
+    expect(explain(error, url)).toBe(error)
+  })
+})
+
+it('the JSON document of an error is as it is promised', () => {
+  for (const error of [new ConfigError('x', { where: 'a', remedy: 'b' }), new Error('x'), 'x']) {
+    expect(errorJson.parse(errorDocument(error))).toEqual(errorDocument(error))
+  }
+  expect(errorDocument(new ConfigError('is bad', { where: 'a', remedy: 'b' }))).toEqual({
+    error: { code: 'config', message: 'a: is bad', where: 'a', remedy: 'b' },
+  })
+})
