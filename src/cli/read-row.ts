@@ -3,8 +3,8 @@ import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
 import { keyExpression } from '../documents/key-sql.ts'
 import type { DocumentKey, DocumentPlan } from '../documents/types.ts'
 import { sqlState } from '../postgres/connect.ts'
+import { readConditions } from '../postgres/read-settings.ts'
 import { rollback } from '../postgres/transaction.ts'
-import { loadConditions } from '../sync/load.ts'
 
 /**
  * The root row of a key as JSON text, null when there is none. Only the columns that the document is made of: what it
@@ -18,7 +18,7 @@ export async function readRow(
   const shown = columns.used.map((name) => `t.${quoteIdentifier(name)}`).join(', ')
   const matches = key.map(({ name, type }, n) => `t.${quoteIdentifier(name)} = $${n + 1}::${type}`)
   try {
-    await client.query(`BEGIN READ ONLY;${loadConditions}`)
+    await client.query(`BEGIN READ ONLY; ${readConditions}`)
     const { rows } = await client.query<{ row: string }>(
       `SELECT (SELECT row_to_json(r) FROM (SELECT ${shown}) AS r)::text AS row
          FROM ${quoteTable(table)} AS t

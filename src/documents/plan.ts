@@ -105,7 +105,7 @@ function snippetWarnings(
 ): string[] {
   return snippetsOf(name, definition).flatMap(({ path, sql }) => {
     const parsed = snippets.get(sql)
-    const time = `${path}: ${JSON.stringify(sql)} depends on the time, which passes without a mark: run a backfill for what time changes (sluice backfill ${name}), on a schedule`
+    const time = `${path}: ${JSON.stringify(sql)} depends on the time, which passes without a mark: run a backfill of the rows that time changes, on a schedule (sluice backfill ${name} --where '…')`
     return [
       ...(parsed?.dependsOnTime ? [time] : []),
       ...(parsed?.warnings ?? []).map((text) => `${path}: ${text}`),

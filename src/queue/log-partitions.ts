@@ -8,16 +8,3 @@ export async function ensureLogPartitions(db: Queryable, schema: string): Promis
   )
   return rows[0]?.created ?? 0
 }
-
-/** Drops partitions older than that many days; returns how many. One that is in use stays until the next time. */
-export async function dropOldLogPartitions(
-  db: Queryable,
-  schema: string,
-  retentionDays: number,
-): Promise<number> {
-  const { rows } = await db.query<{ dropped: number }>(
-    `SELECT ${escapeIdentifier(schema)}.drop_old_log_partitions($1) AS dropped`,
-    [retentionDays],
-  )
-  return rows[0]?.dropped ?? 0
-}

@@ -3,8 +3,8 @@ import { quoteTable } from '../catalog/quote.ts'
 import { encodeKey, partsOfId } from '../documents/keys.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { sqlState } from '../postgres/connect.ts'
+import { READ_SETTINGS } from '../postgres/read-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
-import { READ_SETTINGS } from './read-settings.ts'
 
 /** What a page of ids from an index comes down to. */
 export interface Orphans {

@@ -1,8 +1,8 @@
+import { READ_SETTINGS } from '../postgres/read-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { advance } from './advance.ts'
 import type { RunWork } from './context.ts'
 import { CHUNK_KEYS, hasRoom, KEYS_PER_MARK, waitFor } from './pacing.ts'
-import { READ_SETTINGS } from './read-settings.ts'
 import type { Run, RunCursor } from './types.ts'
 import { markChunkSql, type WalkSource } from './walk-source.ts'
 

@@ -5,8 +5,9 @@ import type { Settings } from '../config/types.ts'
 import { definitionHash } from '../documents/hash.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
+import { cleanupRecords } from '../queue/cleanup-records.ts'
 import { heartbeat } from '../queue/heartbeat.ts'
-import { dropOldLogPartitions, ensureLogPartitions } from '../queue/log-partitions.ts'
+import { ensureLogPartitions } from '../queue/log-partitions.ts'
 import { readDocuments } from '../queue/read-documents.ts'
 import { requeueDueFailures } from '../queue/requeue-due-failures.ts'
 import { writeLog } from '../queue/write-log.ts'
@@ -34,12 +35,14 @@ export interface ChoresContext {
 /** What a daemon does beside its batches, in the order of the first round. */
 export function daemonChores(context: ChoresContext): readonly Chore[] {
   const { settings, pool, log, plans } = context
-  const { schema, limits } = settings
+  const { schema } = settings
   return [
     {
       name: 'log partitions',
       everyMs: 3_600_000,
-      run: () => maintainLog(pool, schema, limits.syncLogRetentionDays),
+      run: async () => {
+        await ensureLogPartitions(pool, schema)
+      },
     },
     { name: 'documents', everyMs: 2_000, run: () => refreshDocuments(context) },
     { name: 'heartbeat', everyMs: 5_000, run: () => beat(context) },
@@ -57,12 +60,14 @@ export function daemonChores(context: ChoresContext): readonly Chore[] {
       },
     },
     { name: 'log', everyMs: 1_000, run: () => writeOutstanding(context) },
+    // At the start too, for a daemon that is restarted every day; last, for nothing waits for it.
+    { name: 'cleanup', everyMs: 86_400_000, run: () => cleanup(context) },
   ]
 }
 
-async function maintainLog(pool: pg.Pool, schema: string, retentionDays: number): Promise<void> {
-  await ensureLogPartitions(pool, schema)
-  await dropOldLogPartitions(pool, schema, retentionDays)
+async function cleanup({ settings, pool, log }: ChoresContext): Promise<void> {
+  const removed = await cleanupRecords(pool, settings.schema, settings.limits.syncLogRetentionDays)
+  for (const entry of removed) if (entry.removed > 0) log.info(entry, 'old records removed')
 }
 
 async function refreshDocuments({ settings, pool, log, plans, waiting }: ChoresContext): Promise<void> {

@@ -5,7 +5,7 @@ import type { Settings } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { pendingLanes } from '../queue/pending-lanes.ts'
-import { setAlarm } from '../queue/set-alarm.ts'
+import { clearAlarm, setAlarm } from '../queue/set-alarm.ts'
 import { Chores } from './chores.ts'
 import { isSuspicious } from './confidence.ts'
 import { beat, type ChoresContext, daemonChores, writeOutstanding } from './daemon-chores.ts'
@@ -209,19 +209,21 @@ export class Daemon {
   #recovered(document: string): void {
     const ended = this.#dispatcher.recovered(document)
     if (ended === undefined) return
-    this.#options.log.info({ document }, 'goes on')
-    if (alarmOf({ scope: 'document', ...ended }) !== null) this.#setAlarm(document, null)
+    const { pool, settings, log } = this.#options
+    log.info({ document }, 'goes on')
+    const alarm = alarmOf({ scope: 'document', ...ended })
+    if (alarm !== null) this.#tell(clearAlarm(pool, settings.schema, document, alarm))
   }
 
   #obstructed(document: string, obstacle: Obstacle): void {
-    const { log } = this.#options
+    const { pool, settings, log } = this.#options
     const { type, reason } = obstacle
     if (obstacle.scope === 'document') {
       const pause = this.#dispatcher.pause(document, obstacle)
       const alarm = alarmOf(obstacle)
       const what = { document, type, reason, attempt: pause.attempt }
       log[alarm === null ? 'warn' : 'error'](what, 'document paused, its marks are given back')
-      if (alarm !== null) this.#setAlarm(document, alarm)
+      if (alarm !== null) this.#tell(setAlarm(pool, settings.schema, document, alarm))
       return
     }
     // The document waits as well: a server that answers probes and not this document's batches must not be hammered.
@@ -229,9 +231,8 @@ export class Daemon {
     this.#goneAway(obstacle.scope, reason)
   }
 
-  #setAlarm(document: string, alarm: string | null): void {
-    const { pool, settings } = this.#options
-    setAlarm(pool, settings.schema, document, alarm).catch((error: unknown) => this.#failed(error, 'alarm'))
+  #tell(told: Promise<void>): void {
+    told.catch((error: unknown) => this.#failed(error, 'alarm'))
   }
 
   /** A chore or the poll failed. */

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { decodeKey } from '../documents/keys.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { sqlState } from '../postgres/connect.ts'
+import { readConditions } from '../postgres/read-settings.ts'
 import { lastResult, rollback } from '../postgres/transaction.ts'
 import type { KeyFailure, LoadedDocument } from './types.ts'
 
@@ -12,23 +13,9 @@ export interface Loaded {
   readonly timeline: string
 }
 
-/**
- * What every load runs under, for one transaction only: session settings do not survive a pooler.
- * row_security = off raises instead of hiding rows, for hidden rows would become deletes (invariant 12);
- * the formats make dates and floats the same whatever the role's defaults.
- */
-export const loadConditions = `
-  SET LOCAL row_security = off;
-  SET LOCAL timezone = 'UTC';
-  SET LOCAL datestyle = 'ISO, YMD';
-  SET LOCAL intervalstyle = 'iso_8601';
-  SET LOCAL extra_float_digits = 1;
-  SET LOCAL bytea_output = 'hex';
-  SET LOCAL jit = off;`
-
-/** pg_current_wal_lsn() raises on a replica. */
+/** pg_current_wal_lsn() raises on a replica: what is absent there need not be absent (invariant 12). */
 const beginLoad = (timeoutMs: number) => `
-  BEGIN READ ONLY;${loadConditions}
+  BEGIN READ ONLY; ${readConditions};
   SET LOCAL statement_timeout = ${timeoutMs};
   SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline`
 

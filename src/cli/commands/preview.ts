@@ -3,8 +3,9 @@ import type pg from 'pg'
 import { cleanJson } from '../../documents/clean-json.ts'
 import type { DocumentKey, DocumentPlan } from '../../documents/types.ts'
 import { idProblem } from '../../elasticsearch/bulk.ts'
+import { readConditions } from '../../postgres/read-settings.ts'
 import { rollback } from '../../postgres/transaction.ts'
-import { loadConditions, loadDocuments } from '../../sync/load.ts'
+import { loadDocuments } from '../../sync/load.ts'
 import { choosePlan, planIn } from '../chosen-plan.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
@@ -109,7 +110,7 @@ async function loadUninstalled(
   if (definition === undefined) return nothing
   const plan = await planIn(context, 'pg_temp', name, definition)
   try {
-    await client.query(`BEGIN;${loadConditions} SET LOCAL statement_timeout = ${previewTimeoutMs}`)
+    await client.query(`BEGIN; ${readConditions}; SET LOCAL statement_timeout = ${previewTimeoutMs}`)
     await client.query(plan.viewSql)
     const { rows } = await client.query<{ key: string; document: string; problem: string | null }>(
       plan.loadSql,
