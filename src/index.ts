@@ -1,8 +1,11 @@
 // What each command prints with --json.
+export { checkJson } from './cli/json/check.ts'
+export { cleanupJson } from './cli/json/cleanup.ts'
 export { detachJson } from './cli/json/detach.ts'
 export { documentStateJson } from './cli/json/document-state.ts'
 export { enqueueJson } from './cli/json/enqueue.ts'
 export { errorJson } from './cli/json/error.ts'
+export { failedChangeJson, failedListJson, failedShowJson } from './cli/json/failed.ts'
 export { initJson } from './cli/json/init.ts'
 export { inspectJson } from './cli/json/inspect.ts'
 export { installJson } from './cli/json/install.ts'

@@ -74,7 +74,7 @@ export interface CommandContext {
 }
 
 /** Options that every command has; program.ts declares them. */
-export interface GlobalOptions extends Partial<Record<Flag, string>> {
+interface GlobalOptions extends Partial<Record<Flag, string>> {
   readonly config?: string
   readonly json?: true
   readonly quiet?: true

@@ -1,8 +1,11 @@
 import { Command } from 'commander'
 import { version } from '../version.ts'
 import { registerBackfill } from './commands/backfill.ts'
+import { registerCheck } from './commands/check.ts'
+import { registerCleanup } from './commands/cleanup.ts'
 import { registerDetach } from './commands/detach.ts'
 import { registerEnqueue } from './commands/enqueue.ts'
+import { registerFailed } from './commands/failed.ts'
 import { registerInit } from './commands/init.ts'
 import { registerInspect } from './commands/inspect.ts'
 import { registerInstall } from './commands/install.ts'
@@ -58,16 +61,19 @@ export function createProgram({ json }: { readonly json: boolean }): Command {
   registerInit(program)
   registerMigrate(program)
   registerInstall(program)
+  registerCheck(program)
   registerUninstall(program)
   registerDetach(program)
   registerRun(program)
   registerStatus(program)
   registerBackfill(program)
   registerRuns(program)
+  registerFailed(program)
   registerEnqueue(program)
   registerPreview(program)
   registerInspect(program)
   registerPause(program)
   registerResume(program)
+  registerCleanup(program)
   return program
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { ConfigError } from '../errors.ts'
 
 /** Names a configuration may have, in the folder where sluice is started. */
-export const configFileNames = ['ts', 'mts', 'js', 'mjs', 'json'].map(
+const configFileNames = ['ts', 'mts', 'js', 'mjs', 'json'].map(
   (extension) => `sluice.config.${extension}`,
 )
 

@@ -32,6 +32,6 @@ export function indexNameProblem(name: string): string | null {
  * not meet `cities-old` or `cities2`.
  */
 export function indicesOverlap(a: string, b: string): boolean {
-  const beginnings = [`${a}-`, `${b}-`] as const
+  const beginnings = [`${a}-2`, `${b}-2`] as const
   return beginnings[0].startsWith(beginnings[1]) || beginnings[1].startsWith(beginnings[0])
 }

@@ -1,6 +1,6 @@
 import type { Limits } from './types.ts'
 
-export interface LimitRange {
+interface LimitRange {
   readonly unit: string
   readonly min: number
   readonly max: number

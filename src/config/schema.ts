@@ -8,7 +8,7 @@ import * as value from './values.ts'
  * people read; the compiler holds them and these schemas together (`Agree` below).
  */
 
-export const sqlOrColumn = z.union([value.text('a column, or sql("…")'), value.sqlExpression], {
+const sqlOrColumn = z.union([value.text('a column, or sql("…")'), value.sqlExpression], {
   error: 'a column, or sql("…")',
 })
 
@@ -23,6 +23,8 @@ const fields = z.union(
   { error: 'a list of columns, or an object of field path → column or sql("…")' },
 )
 
+const brake = object({ deletes: value.share }, 'an object: { deletes: 0.1 }')
+
 export const documentSchema = object(
   {
     table: value.tableName,
@@ -33,6 +35,7 @@ export const documentSchema = object(
     omit: value.distinctTexts('a list of columns').exactOptional(),
     mappings: value.jsonObject.exactOptional(),
     settings: value.jsonObject.exactOptional(),
+    brake: brake.exactOptional(),
   },
   'a document: { table, index, … }',
 )

@@ -25,6 +25,12 @@ export interface DocumentDefinition {
   readonly mappings?: Readonly<Record<string, unknown>>
   /** Index settings, merged over ours. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /**
+   * Mass-delete brake: `deletes` is the share of the index (0 to 1) that may be deleted within ten minutes though no
+   * DELETE or TRUNCATE says so; 1,000 documents always may. What is above that waits for `sluice resume --deletes`.
+   * Default 0.1.
+   */
+  readonly brake?: { readonly deletes: number }
 }
 
 /** The `connection` of the configuration; each is also an environment variable. */

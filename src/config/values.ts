@@ -19,6 +19,13 @@ export function whole({ unit, min, max }: { unit: string; min: number; max: numb
   return z.number({ error }).int({ error }).min(min, { error }).max(max, { error })
 }
 
+/** 0.1 is a tenth. */
+export const share = fraction('a share from 0 to 1, such as 0.1 for 10 %')
+
+function fraction(error: string) {
+  return z.number({ error }).min(0, { error }).max(1, { error })
+}
+
 /** A list of texts, none twice. */
 export function distinctTexts(expected: string) {
   return z

@@ -9,17 +9,20 @@ describe('every command', () => {
       'init',
       'migrate',
       'install',
+      'check',
       'uninstall',
       'detach',
       'run',
       'status',
       'backfill',
       'runs',
+      'failed',
       'enqueue',
       'preview',
       'inspect',
       'pause',
       'resume',
+      'cleanup',
     ])
   })
 

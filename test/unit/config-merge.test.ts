@@ -101,6 +101,15 @@ describe('a bad value', () => {
       { environment: { LOG_LEVEL: 'verbose' } },
       'LOG_LEVEL: got "verbose", expected one of fatal, error, warn, info, debug, trace, silent (default info)',
     ],
+    // With digits before the "#" what is left looks like a host and a port.
+    [
+      { environment: { DATABASE_URL: 'postgres://me:12#b@db/shop' } },
+      'DATABASE_URL: got postgres://me:***@db/shop, expected a URL such as postgres://user:password@host:5432/database',
+    ],
+    [
+      { environment: { DATABASE_URL: 'postgres://me:12?b@db/shop' } },
+      'DATABASE_URL: got postgres://me:***@db/shop, expected a URL such as postgres://user:password@host:5432/database',
+    ],
     [
       { environment: { DATABASE_URL: 'postgres://me:a#b@db/shop' } },
       'DATABASE_URL: got postgres://me:***@db/shop, expected a URL such as postgres://user:password@host:5432/database',

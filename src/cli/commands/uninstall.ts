@@ -1,9 +1,7 @@
-import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
-import type { UninstallPlan } from '../../capture/plan-uninstall.ts'
 import { uninstall } from '../../capture/uninstall.ts'
-import { UsageError } from '../../errors.ts'
 import { action, examples } from '../command.ts'
+import { confirm } from '../confirm.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { uninstallJson } from '../json/uninstall.ts'
@@ -49,7 +47,7 @@ async function runUninstall(
     confirm: async (planned) => {
       for (const note of planned.notes) output.warn(note)
       output.note(stepsText(planned.steps, process.stderr))
-      return options.yes === true || (await confirmed(planned, output.json))
+      return options.yes === true || (await confirm(`Remove these ${planned.steps.length} things?`, output))
     },
     onWait: output.note,
   })
@@ -58,17 +56,4 @@ async function runUninstall(
     return done ? 'Uninstalled.' : 'Nothing was changed.'
   })
   return done || plan.steps.length === 0 ? exitCodes.done : exitCodes.failed
-}
-
-async function confirmed({ steps }: UninstallPlan, json: boolean): Promise<boolean> {
-  if (json || !process.stdin.isTTY) {
-    throw new UsageError('there is nobody to ask, and nothing was changed', { remedy: 'Say --yes.' })
-  }
-  const questions = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await questions.question(`Remove these ${steps.length} things? Type yes: `)
-    return answer.trim().toLowerCase() === 'yes'
-  } finally {
-    questions.close()
-  }
 }
