@@ -117,6 +117,7 @@ BEGIN
   -- - Marks without keys stay: they are few, and what they explain (a TRUNCATE) would be lost.
   -- - Marks of a run stay: the run keeps their number bounded, and waits for them by its id.
   -- - Parked marks (lane 2) stay: they wait for somebody's decision, or for an index.
+  -- What is given up is why a document goes: to the mass-delete brake, deletes that the verify finds are unexplained.
   -- The oldest origin and moment are kept, so that whoever waits for one of these changes is not told yes too early.
   WITH free AS (
     SELECT q.ctid AS tid FROM sync_queue q
@@ -165,7 +166,7 @@ BEGIN
   END IF;
   IF array_position(keys, NULL) IS NOT NULL THEN
     RAISE EXCEPTION 'a key cannot be null'
-      USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the other arguments: type => ''…''.';
+      USING ERRCODE = 'null_value_not_allowed', HINT = 'To choose by type, name all three: document => ''city'', keys => NULL, type => ''…''.';
   END IF;
   -- A settlement holds the lock of one document and waits for no other, so any fixed order will do.
   FOR name IN
@@ -178,7 +179,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lock_chosen_failures IS 'For retry_failed and discard_failed: checks their arguments, and keeps settlements from changing the same rows.';
 
-CREATE FUNCTION retry_failed(document text DEFAULT NULL, keys text[] DEFAULT NULL, type text DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION retry_failed(document text, keys text[], type text) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 #variable_conflict use_column
@@ -224,17 +225,17 @@ BEGIN
   RETURN marked;
 END $$;
 COMMENT ON FUNCTION retry_failed(text, text[], text) IS
-  'Marks failed documents again, dead ones too, with fresh attempts, and returns how many. retry_failed() takes all; retry_failed(''city'', type => ''mapper_parsing_exception'') those of a document and type; keys => ARRAY(SELECT …) those that a query finds (none, when it finds none).';
+  'Marks failed documents again, dead ones too, with fresh attempts, and returns how many. What is NULL chooses all: retry_failed(document => ''city'', keys => NULL, type => ''mapper_parsing_exception'').';
 
-CREATE FUNCTION retry_failed(document text, VARIADIC ids text[]) RETURNS bigint
+CREATE FUNCTION retry_failed(document text DEFAULT NULL, VARIADIC keys text[] DEFAULT NULL) RETURNS bigint
 LANGUAGE sql
 BEGIN ATOMIC
-  SELECT retry_failed(document, ids, NULL::text);
+  SELECT retry_failed(document, keys, NULL::text);
 END;
 COMMENT ON FUNCTION retry_failed(text, text[]) IS
-  'Marks some failed documents again: retry_failed(''city'', ''42'', ''43''). A key of one column is its text; of several, encode_key(…).';
+  'Marks failed documents again, dead ones too, with fresh attempts, and returns how many: retry_failed() all, retry_failed(''city'') those of a document, retry_failed(''city'', ''42'', ''43'') some, retry_failed(''city'', VARIADIC ARRAY(SELECT …)) those that a query finds. A key of one column is its text; of several, encode_key(…).';
 
-CREATE FUNCTION discard_failed(document text, keys text[] DEFAULT NULL, type text DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION discard_failed(document text, keys text[], type text) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 #variable_conflict use_column
@@ -255,14 +256,14 @@ BEGIN
   RETURN forgotten;
 END $$;
 COMMENT ON FUNCTION discard_failed(text, text[], text) IS
-  'Forgets dead letters and returns how many; discard_failed(NULL) forgets all. The index keeps what it has of them (an older copy, or nothing) until the row changes again. Those still being retried stay.';
+  'Forgets dead letters and returns how many. What is NULL chooses all: discard_failed(document => ''city'', keys => NULL, type => ''other''). The index keeps what it has of them (an older copy, or nothing) until the row changes again. Those still being retried stay.';
 
-CREATE FUNCTION discard_failed(document text, VARIADIC ids text[]) RETURNS bigint
+CREATE FUNCTION discard_failed(document text, VARIADIC keys text[] DEFAULT NULL) RETURNS bigint
 LANGUAGE sql
 BEGIN ATOMIC
-  SELECT discard_failed(document, ids, NULL::text);
+  SELECT discard_failed(document, keys, NULL::text);
 END;
-COMMENT ON FUNCTION discard_failed(text, text[]) IS 'Forgets some dead letters: discard_failed(''city'', ''42'', ''43'').';
+COMMENT ON FUNCTION discard_failed(text, text[]) IS 'Forgets dead letters and returns how many: discard_failed(''city'', ''42'', ''43'') some, discard_failed(''city'') those of a document, discard_failed(NULL) all. The index keeps what it has of them.';
 
 -- Documents -----------------------------------------------------------------------------------------------------
 
@@ -297,12 +298,65 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pause IS 'Stops indexing a document; its marks gather in the queue.';
 
-CREATE FUNCTION resume(document text) RETURNS void
-LANGUAGE sql
+CREATE FUNCTION brake_alarm(document text) RETURNS text
+LANGUAGE sql STABLE
 BEGIN ATOMIC
-  SELECT change_document_state(document, 'active', NULL);
+  SELECT format('the mass-delete brake holds back %s deletes that no DELETE explains, after %s%s carried out. '
+                'Rows of %s stopped matching or are gone; for example %s. '
+                'If they are to go: sluice resume %s --deletes. If not: put the configuration or the rows right, then: sluice resume %s',
+                to_char(b.parked, 'FM999,999,999,999'), to_char(b.deletes, 'FM999,999,999,990'),
+                coalesce(' of ' || to_char(b.documents, 'FM999,999,999,990') || ' documents', ''),
+                b.document, array_to_string(b.sample, ', '), b.document, b.document)
+    FROM sync_brake b WHERE b.document = $1 AND b.tripped_at IS NOT NULL;
 END;
-COMMENT ON FUNCTION resume IS 'Goes on with a paused document, from the marks that gathered.';
+COMMENT ON FUNCTION brake_alarm IS 'What the mass-delete brake has to say about a document; NULL while it has not tripped.';
+
+CREATE FUNCTION release_parked(document text, confirmed boolean) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+#variable_conflict use_column
+DECLARE
+  tripped  boolean;
+  released bigint := 0;
+BEGIN
+  -- First the brake, then the rest: the order in which a settlement writes them. A statement of its own: the next ones
+  -- have to see the marks that the last settlement has parked.
+  SELECT b.tripped_at IS NOT NULL INTO tripped FROM sync_brake b
+   WHERE b.document = release_parked.document FOR UPDATE;
+  IF tripped THEN
+    -- Marks of lane 2 that have a target wait for that index, and not for a decision.
+    WITH moved AS (
+      UPDATE sync_queue q
+         SET lane = 1, op = CASE WHEN release_parked.confirmed THEN 'delete' ELSE q.op END
+       WHERE q.document = release_parked.document AND q.lane = 2 AND q.target IS NULL
+      RETURNING cardinality(q.keys) AS keys
+    )
+    SELECT coalesce(sum(m.keys), 0) INTO released FROM moved m;
+    UPDATE sync_document d SET alarm = NULL
+     WHERE d.name = release_parked.document AND d.alarm LIKE 'the mass-delete brake %';
+  END IF;
+  IF release_parked.confirmed THEN
+    DELETE FROM sync_brake b WHERE b.document = release_parked.document;
+  ELSIF tripped THEN
+    -- The count stays, and its window begins anew: looking again must not allow another tenth of the index each time.
+    UPDATE sync_brake b SET tripped_at = NULL, window_started_at = clock_timestamp(), parked = 0, sample = '{}'
+     WHERE b.document = release_parked.document;
+  END IF;
+  RETURN released;
+END $$;
+COMMENT ON FUNCTION release_parked IS 'For resume and install: what the mass-delete brake has parked is looked at again, confirmed or not. Returns the number of keys.';
+
+CREATE FUNCTION resume(document text, deletes boolean DEFAULT false) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+DECLARE
+  released bigint;
+BEGIN
+  released := release_parked(document, deletes);
+  PERFORM change_document_state(document, 'active', NULL);
+  RETURN released;
+END $$;
+COMMENT ON FUNCTION resume IS 'Goes on with a paused document, from the marks that gathered. Deletes that the mass-delete brake has parked are looked at again; with deletes => true they are confirmed. Returns the number of keys released.';
 
 CREATE FUNCTION detach(document text) RETURNS integer
 LANGUAGE plpgsql SET search_path FROM CURRENT

@@ -53,7 +53,7 @@ SELECT d.name AS document,
       FROM sync_failed x GROUP BY x.document) f ON f.document = d.name;
 COMMENT ON VIEW sync_stats IS 'How each document is doing. Counts the marks of the queue: half a second with a million of them.';
 COMMENT ON COLUMN sync_stats.pending_keys       IS 'Keys marked and not acknowledged, repeated keys counted each time; an "everything" mark counts as one.';
-COMMENT ON COLUMN sync_stats.parked_keys        IS 'Keys in lane 2: their index is blocked.';
+COMMENT ON COLUMN sync_stats.parked_keys        IS 'Keys in lane 2: deletes that the mass-delete brake holds back (sync_brake), or keys whose index is blocked.';
 COMMENT ON COLUMN sync_stats.oldest_pending_age IS 'Age of the oldest mark; NULL when nothing is pending.';
 COMMENT ON COLUMN sync_stats.synced_last_minute IS 'Operations that Elasticsearch carried out, superseded ones not counted.';
 COMMENT ON COLUMN sync_stats.failed_last_minute IS 'Operations that are to be retried or dead.';

@@ -17,7 +17,10 @@ export abstract class SluiceError extends Error {
   readonly remedy: string | undefined
 
   constructor(what: string, details: ErrorDetails = {}) {
-    super(details.where ? `${details.where}: ${what}` : what, details.cause === undefined ? {} : { cause: details.cause })
+    super(
+      details.where ? `${details.where}: ${what}` : what,
+      details.cause === undefined ? {} : { cause: details.cause },
+    )
     this.name = new.target.name
     this.where = details.where
     this.remedy = details.remedy
@@ -63,6 +66,7 @@ export class FailedError extends SluiceError {
 
 /** A message for people: what went wrong, and what to do. */
 export function describeError(error: unknown): string {
-  if (error instanceof SluiceError) return error.remedy ? `${error.message}\n  → ${error.remedy}` : error.message
+  if (error instanceof SluiceError)
+    return error.remedy ? `${error.message}\n  → ${error.remedy}` : error.message
   return error instanceof Error ? error.message : String(error)
 }

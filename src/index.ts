@@ -2,7 +2,7 @@
 export { checkJson } from './cli/json/check.ts'
 export { cleanupJson } from './cli/json/cleanup.ts'
 export { detachJson } from './cli/json/detach.ts'
-export { documentStateJson } from './cli/json/document-state.ts'
+export { documentStateJson, resumeJson } from './cli/json/document-state.ts'
 export { enqueueJson } from './cli/json/enqueue.ts'
 export { errorJson } from './cli/json/error.ts'
 export { failedChangeJson, failedListJson, failedShowJson } from './cli/json/failed.ts'

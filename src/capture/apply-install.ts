@@ -87,7 +87,8 @@ async function applyIndex(
   return { name, uuid }
 }
 
-async function applyDatabase(
+/** The database's part of one document, in the caller's transaction. `created`: its new index, to be registered. */
+export async function applyDatabase(
   client: Queryable,
   schema: string,
   change: DocumentChange,
@@ -99,6 +100,9 @@ async function applyDatabase(
   // Operators and functions in what we generate are Postgres' own.
   await client.query('SET LOCAL search_path = pg_catalog, pg_temp')
   for (const sql of database.functions) await client.query(sql)
+  // Deletes that the mass-delete brake holds back were derived from the old definition: they are looked at again.
+  if (database.viewChanged || created)
+    await client.query(`SELECT ${quoteIdentifier(schema)}.release_parked($1, false)`, [document])
   await writeDocument(client, schema, change)
   if (index.lost)
     await client.query(`DELETE FROM ${quoteIdentifier(schema)}.sync_index WHERE name = $1`, [index.lost])
@@ -128,7 +132,7 @@ async function writeDocument(
      ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, definition = excluded.definition, plan = excluded.plan,
        state = CASE WHEN $5 THEN 'active' ELSE d.state END,
        reason = CASE WHEN $5 THEN NULL ELSE d.reason END,
-       alarm = NULL, changed_at = clock_timestamp()`,
+       alarm = ${s}.brake_alarm(d.name), changed_at = clock_timestamp()`,
     [plan.document, hash, JSON.stringify(definition), JSON.stringify(plan), activate],
   )
   await client.query(`DELETE FROM ${s}.sync_source WHERE document = $1`, [plan.document])

@@ -32,22 +32,26 @@ const none: IndexChanges = { steps: [], create: null, lost: null, extend: null, 
 /**
  * Compares a document's index with what the plan wants. Reads only. Throws ConfigError where it cannot be done in
  * place: the name is taken, or a field, setting or key would have to change (a living index only gains fields).
+ * Without Elasticsearch, what it was asked for at the last install is taken for what is there.
  */
 export async function indexChanges(
-  elasticsearch: Elasticsearch,
+  elasticsearch: Elasticsearch | null,
   plan: DocumentPlan,
   inventory: Inventory,
   maker: Maker,
 ): Promise<IndexChanges> {
   const live = inventory.indices.find(({ document, role }) => document === plan.document && role === 'live')
   const previous = inventory.documents.get(plan.document)?.plan
-  if (live === undefined || previous === undefined) return newIndex(elasticsearch, plan, inventory, maker)
+  if (live === undefined || previous === undefined) {
+    return elasticsearch ? newIndex(elasticsearch, plan, inventory, maker) : createdIndex(plan)
+  }
   if (live.alias !== plan.index) {
     throw takesAnother(
       plan,
       `index: the document is in ${live.alias}, and cannot move to ${plan.index} in place`,
     )
   }
+  if (elasticsearch === null) return sameIndex(null, plan, previous, live)
   const uuid = await elasticsearch.indexUuid(live.name)
   if (uuid === null) return lostIndex(elasticsearch, plan, inventory, maker, live)
   const { indices } = await elasticsearch.aliasTargets(plan.index)
@@ -62,17 +66,16 @@ async function newIndex(
   maker: Maker,
 ): Promise<IndexChanges> {
   const remove = await leftover(elasticsearch, plan, inventory, maker)
-  const document = plan.document
-  return {
-    ...none,
-    create: { remove },
-    steps: [
-      ...(remove
-        ? [{ action: 'remove', document, what: `index ${remove}, left by an interrupted install` } as const]
-        : []),
-      { action: 'create', document, what: `index ${plan.index}-<time>-<random> with alias ${plan.index}` },
-    ],
-  }
+  if (remove === null) return createdIndex(plan)
+  const what = `index ${remove}, left by an interrupted install`
+  const created = createdIndex(plan)
+  const steps = [{ action: 'remove', document: plan.document, what } as const, ...created.steps]
+  return { ...created, create: { remove }, steps }
+}
+
+function createdIndex({ document, index }: DocumentPlan): IndexChanges {
+  const what = `index ${index}-<time>-<random> with alias ${index}`
+  return { ...none, create: { remove: null }, steps: [{ action: 'create', document, what }] }
 }
 
 /** The name of the alias is free, or is an empty index that our own interrupted install left; or else ConfigError. */
@@ -134,7 +137,7 @@ async function lostIndex(
 }
 
 async function sameIndex(
-  elasticsearch: Elasticsearch,
+  elasticsearch: Elasticsearch | null,
   plan: DocumentPlan,
   previous: DocumentPlan,
   live: InstalledIndex,
@@ -145,7 +148,7 @@ async function sameIndex(
   const change = compareMappings(previous.mappings, plan.mappings)
   if (change.kind === 'incompatible') throw takesAnother(plan, `mappings: ${change.problem}`)
   if (change.kind === 'same') return none
-  const conflict = typeConflict(await elasticsearch.getMappings(live.name), plan.mappings)
+  const conflict = elasticsearch && typeConflict(await elasticsearch.getMappings(live.name), plan.mappings)
   if (conflict !== null) throw takesAnother(plan, `mappings: ${conflict}`)
   const what = `mappings of ${live.name}: ${change.fields.join(', ')}`
   return { ...none, extend: live.name, steps: [{ action: 'change', document: plan.document, what }] }

@@ -5,7 +5,7 @@ import type { DocumentDefinition } from '../config/types.ts'
 import { definitionHash } from '../documents/hash.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
-import { SchemaError } from '../errors.ts'
+import { ConfigError, SchemaError } from '../errors.ts'
 import { readIdentity } from '../postgres/identity.ts'
 import { checkSchema } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
@@ -29,6 +29,8 @@ export interface InstallPlan {
   readonly aliases: readonly string[]
   /** For the operator: warnings of the plans, documents that are paused or no longer configured. */
   readonly notes: readonly string[]
+  /** Documents that are installed and no longer configured. */
+  readonly removed: readonly string[]
 }
 
 export interface DocumentChange {
@@ -59,33 +61,47 @@ export interface InstallInput {
   readonly backfill: boolean
 }
 
+/** What planning needs: less than installing. */
+export interface PlanInput extends Omit<InstallInput, 'elasticsearch'> {
+  /** Null: the database alone is looked at. */
+  readonly elasticsearch: Elasticsearch | null
+  /** Told of each document that cannot be installed, which is then left out; default: the first is thrown. */
+  readonly onRefused?: (document: string, error: ConfigError) => void
+}
+
 /** Compares the configuration with database and Elasticsearch. Reads only; throws where any document cannot be installed. */
-export async function planInstall(client: pg.ClientBase, input: InstallInput): Promise<InstallPlan> {
-  const { schema, definitions, elasticsearch } = input
-  await elasticsearch.info()
+export async function planInstall(client: pg.ClientBase, input: PlanInput): Promise<InstallPlan> {
+  const { schema, definitions, elasticsearch, onRefused } = input
+  await elasticsearch?.info()
   const migrate = await needsMigration(client, schema)
   const catalog = await readCatalog(client)
-  const plans = await planDocuments(client, schema, catalog, definitions)
   const inventory = await readInventory(client, schema)
-  await checkTables(client, plans, catalog, schema)
   const database = await databaseName(client)
 
+  const aliases: string[] = []
   const changes: DocumentChange[] = []
   const notes: string[] = []
-  for (const plan of plans) {
-    const definition = definitions.get(plan.document)
-    if (definition === undefined) continue
-    const maker = { schema, document: plan.document, database }
+  const planOne = async (name: string, definition: DocumentDefinition) => {
+    const [plan] = await planDocuments(client, schema, catalog, new Map([[name, definition]]))
+    if (plan === undefined) return
+    await checkTables(client, [plan], catalog, schema)
+    const maker = { schema, document: name, database }
     const index = await indexChanges(elasticsearch, plan, inventory, maker)
     const change = documentChange(plan, definition, index, maker, catalog, inventory, input)
-    notes.push(
-      ...plan.warnings,
-      ...index.notes,
-      ...stateNotes(change, inventory.documents.get(plan.document)),
-    )
+    notes.push(...plan.warnings, ...index.notes, ...stateNotes(change, inventory.documents.get(name)))
+    aliases.push(plan.index)
     if (change.steps.length > 0) changes.push(change)
   }
-  notes.push(...removedNotes(inventory, definitions))
+  for (const [name, definition] of definitions) {
+    try {
+      await planOne(name, definition)
+    } catch (error) {
+      if (onRefused === undefined || !(error instanceof ConfigError)) throw error
+      onRefused(name, error)
+    }
+  }
+  const removed = [...inventory.documents.keys()].filter((name) => !definitions.has(name))
+  notes.push(...removed.map(removedNote))
   const schemaStep: Step = {
     action: inventory.schemaExists ? 'change' : 'create',
     document: null,
@@ -95,7 +111,8 @@ export async function planInstall(client: pg.ClientBase, input: InstallInput): P
     migrate,
     changes,
     notes,
-    aliases: plans.map(({ index }) => index),
+    removed,
+    aliases,
     steps: [...(migrate ? [schemaStep] : []), ...changes.flatMap((change) => change.steps)],
   }
 }
@@ -107,7 +124,7 @@ function documentChange(
   maker: Maker,
   catalog: Catalog,
   inventory: Inventory,
-  { schema, backfill }: InstallInput,
+  { schema, backfill }: PlanInput,
 ): DocumentChange {
   const installed = inventory.documents.get(plan.document)
   if (installed) refuseOtherKey(installed.plan, plan, catalog)
@@ -186,7 +203,8 @@ function stepsOf(
         what: `state of ${document}: from ${installed.state} to active`,
       })
     }
-    if (installed.alarm !== null)
+    // What the mass-delete brake says stays until it is decided, or until the documents are others.
+    if (installed.alarm !== null && (!installed.tripped || database.viewChanged || index.create))
       steps.push({ action: 'remove', document, what: `alarm: ${installed.alarm}` })
   }
   if (run && steps.length > 0) {
@@ -196,9 +214,9 @@ function stepsOf(
   return steps
 }
 
-/** A plan without what is for people only. */
-function forComparison({ warnings: _warnings, ...plan }: DocumentPlan): object {
-  return plan
+/** A plan without what is for people only: a column that came later, and that the document leaves out, changes nothing. */
+function forComparison({ warnings: _warnings, columns: { used }, ...plan }: DocumentPlan): object {
+  return { ...plan, used }
 }
 
 function stateNotes(
@@ -212,13 +230,8 @@ function stateNotes(
     : []
 }
 
-function removedNotes({ documents }: Inventory, definitions: ReadonlyMap<string, unknown>): string[] {
-  return [...documents.keys()]
-    .filter((name) => !definitions.has(name))
-    .map(
-      (name) =>
-        `${name} is installed and no longer in the configuration: its marks gather until it is removed (sluice uninstall ${name})`,
-    )
+function removedNote(name: string): string {
+  return `${name} is installed and no longer in the configuration: its marks gather until it is removed (sluice uninstall ${name})`
 }
 
 async function needsMigration(db: Queryable, schema: string): Promise<boolean> {

@@ -43,8 +43,8 @@ function standing(definition: DocumentDefinition | undefined, hash: string): Doc
 
 /** Counts are bigint or numeric, which pg gives as text; none of ours comes near 2^53. */
 const counted = (column: string, as: string) => `${column}::double precision AS "${as}"`
-const utc = (column: string, as: string) =>
-  `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "${as}"`
+const utcText = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+const utc = (column: string, as: string) => `${utcText(column)} AS "${as}"`
 const milliseconds = (interval: string, as: string) =>
   `extract(epoch FROM ${interval})::double precision * 1000 AS "${as}"`
 
@@ -53,6 +53,9 @@ function documentsSql(s: string): string {
     SELECT d.name, d.state, d.reason, d.alarm, d.hash,
            EXISTS (SELECT FROM ${s}.sync_workers w WHERE w.alive AND w.documents ->> d.name = d.hash) AS attended,
            ${counted('t.pending_keys', 'pendingKeys')}, ${counted('t.parked_keys', 'parkedKeys')},
+           (SELECT json_build_object('trippedAt', ${utcText('b.tripped_at')}, 'deletes', b.deletes,
+                     'documents', b.documents, 'parked', b.parked, 'sample', b.sample)
+              FROM ${s}.sync_brake b WHERE b.document = d.name AND b.tripped_at IS NOT NULL) AS brake,
            ${milliseconds('t.oldest_pending_age', 'oldestPendingMs')},
            ${counted('t.synced_last_minute', 'syncedLastMinute')}, ${counted('t.failed_last_minute', 'failedLastMinute')},
            ${counted('t.failure_rate', 'failureRate')},

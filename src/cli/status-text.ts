@@ -52,7 +52,7 @@ function documentsText(documents: Status['documents']): string {
 
 /** All that a table cell cannot say. */
 function documentNotes(document: Status['documents'][number]): string[] {
-  const { name, reason, alarm, definition, attended, parkedKeys } = document
+  const { name, reason, alarm, definition, attended, parkedKeys, brake } = document
   const changed = `is not as the configuration has it: sluice install puts that into effect`
   const missing = 'is installed and not in the configuration'
   return [
@@ -61,7 +61,10 @@ function documentNotes(document: Status['documents'][number]): string[] {
     ...(definition === 'changed' ? [changed] : []),
     ...(definition === 'missing' ? [missing] : []),
     ...(attended ? [] : ['no daemon works on it: sluice run']),
-    ...(parkedKeys > 0 ? [`${count(parkedKeys)} keys are parked, because their index is blocked`] : []),
+    // What the brake has parked its alarm says.
+    ...(parkedKeys > 0 && brake === null
+      ? [`${count(parkedKeys)} keys are parked, because their index is blocked`]
+      : []),
   ].map((text) => paint('yellow', `${name}: ${text}`))
 }
 

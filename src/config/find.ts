@@ -3,9 +3,7 @@ import { resolve } from 'node:path'
 import { ConfigError } from '../errors.ts'
 
 /** Names a configuration may have, in the folder where sluice is started. */
-const configFileNames = ['ts', 'mts', 'js', 'mjs', 'json'].map(
-  (extension) => `sluice.config.${extension}`,
-)
+const configFileNames = ['ts', 'mts', 'js', 'mjs', 'json'].map((extension) => `sluice.config.${extension}`)
 
 /**
  * Absolute path of the configuration file: the one named, or the only one of the known names in `cwd`; null when

@@ -6,11 +6,14 @@ import { isFieldList } from './snippets.ts'
  * SHA-256 of a definition, as 64 hexadecimal digits: says whether two configurations mean the same document.
  * The order of keys does not count, nor does that of `fields` and `omit` when they are lists, for they are sets:
  * an editor that sorts them must not ask for an install. The order of `id` makes the `_id`, and counts.
+ * `brake` is left out: it says how carefully a daemon goes about it, not what a document is, so that changing it asks
+ * for no install and no verify, and a daemon with the old value goes on working.
  */
 export function definitionHash(definition: DocumentDefinition): string {
-  const { fields, omit } = definition
+  const { brake: _brake, ...meaning } = definition
+  const { fields, omit } = meaning
   const canonical = {
-    ...definition,
+    ...meaning,
     ...(fields !== undefined && isFieldList(fields) ? { fields: fields.toSorted() } : {}),
     ...(omit === undefined ? {} : { omit: omit.toSorted() }),
   }

@@ -1,4 +1,6 @@
-import { quoteTable } from '../catalog/quote.ts'
+import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
+import type { TableName } from '../catalog/types.ts'
+import { keyExpression } from './key-sql.ts'
 import type { KeyColumn } from './types.ts'
 
 /**
@@ -13,5 +15,20 @@ export function loadSql(schema: string, view: string, key: readonly KeyColumn[])
     'SELECT k.n, v.key, v.document, v.problem',
     `FROM unnest(${arrays}) WITH ORDINALITY AS k (${names.join(', ')}, n)`,
     `JOIN ${quoteTable({ schema, name: view })} AS v ON ${names.map((name) => `v.${name} = k.${name}`).join(' AND ')}`,
+  ].join('\n')
+}
+
+/**
+ * Query of the same shape for the rows of the root table, whether they have a document or not; the document is empty.
+ * It names the columns as they were at install, and fails with class 42 when one has been renamed since.
+ */
+export function rowSql(table: TableName, key: readonly KeyColumn[]): string {
+  const names = key.map((_, n) => `key_${n + 1}`)
+  const arrays = key.map(({ type }, n) => `$${n + 1}::${type}[]`).join(', ')
+  const same = key.map(({ name }, n) => `r.${quoteIdentifier(name)} = k.key_${n + 1}`)
+  return [
+    `SELECT k.n, ${keyExpression(key, 'r')}, '', NULL`,
+    `FROM unnest(${arrays}) WITH ORDINALITY AS k (${names.join(', ')}, n)`,
+    `JOIN ${quoteTable(table)} AS r ON ${same.join(' AND ')}`,
   ].join('\n')
 }

@@ -1,5 +1,5 @@
 import type { ElasticsearchSettings } from '../config/types.ts'
-import { count, get, listIds, refresh } from './documents.ts'
+import { count, existing, get, listIds, refresh } from './documents.ts'
 import { type Http, openHttp } from './http.ts'
 import {
   type AliasTargets,
@@ -21,7 +21,7 @@ import {
 } from './outcome-request.ts'
 import { serverInfo } from './server-info.ts'
 import { deleteTemplate, putTemplate } from './templates.ts'
-import type { BulkAnswer, Operation, ServerInfo, StoredDocument } from './types.ts'
+import type { BulkAnswer, DocumentAddress, Operation, ServerInfo, StoredDocument } from './types.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
@@ -47,6 +47,8 @@ export interface Elasticsearch {
   aliasTargets(alias: string): Promise<AliasTargets>
   refresh(index: string): Promise<void>
   count(index: string): Promise<number>
+  /** Whether each is there, in their order. */
+  existing(wanted: readonly DocumentAddress[]): Promise<readonly boolean[]>
   get(index: string, id: string): Promise<StoredDocument>
   listIds(index: string): AsyncGenerator<string[], void, void>
   getMappings(index: string): Promise<JsonObject>
@@ -82,6 +84,7 @@ export function connectElasticsearch(
     aliasTargets: (alias) => aliasTargets(http, alias),
     refresh: (index) => refresh(http, index),
     count: (index) => count(http, index),
+    existing: (wanted) => existing(http, wanted),
     get: (index, id) => get(http, index, id),
     listIds: (index) => listIds(http, index),
     getMappings: (index) => getMappings(http, index),

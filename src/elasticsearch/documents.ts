@@ -3,7 +3,7 @@ import { failureError, objectOf } from './failures.ts'
 import { type Http, type HttpAnswer, pathOf, type TransportFailure } from './http.ts'
 import { parseExact } from './json.ts'
 import { parseObject } from './outcome-request.ts'
-import type { StoredDocument } from './types.ts'
+import type { DocumentAddress, StoredDocument } from './types.ts'
 
 /** Ids a page: the most that `index.max_result_window` allows by default. 50,000 to 100,000 ids/s. */
 const pageSize = 10_000
@@ -47,6 +47,33 @@ function documentOf(answer: HttpAnswer | TransportFailure): Readonly<Record<stri
   if (answer.kind !== 'answer' || (answer.status !== 200 && answer.status !== 404)) return null
   if (parseObject(answer.text) === null) return null
   return parseExact(answer.text) as Readonly<Record<string, unknown>>
+}
+
+/**
+ * Whether each of these documents is there, in their order: as written last, searchable or not. Throws when one cannot
+ * be told (a missing index, a shard that is away). `_mget` without source: 100,000 ids/s and more.
+ */
+export async function existing(http: Http, wanted: readonly DocumentAddress[]): Promise<readonly boolean[]> {
+  if (wanted.length === 0) return []
+  const doing = 'looking for documents'
+  const { docs } = objectOf(
+    await http.send({
+      method: 'POST',
+      path: '/_mget',
+      query: { _source: 'false', filter_path: 'docs.found,docs.error.type,error,status' },
+      body: { docs: wanted.map(({ index, id }) => ({ _index: index, _id: id })) },
+    }),
+    doing,
+  )
+  const answers: readonly { readonly found?: unknown }[] = Array.isArray(docs) ? docs : []
+  return wanted.map(({ index }, n) => {
+    const found = answers[n]?.found
+    if (typeof found === 'boolean') return found
+    throw new FailedError(`no answer for a document of ${index} while ${doing}`, {
+      where: `Elasticsearch at ${http.nodes}`,
+      remedy: 'look at the health of that index',
+    })
+  })
 }
 
 /**

@@ -40,6 +40,9 @@ export interface ServerInfo {
   readonly version: string
 }
 
+/** Where a document is. */
+export type DocumentAddress = Pick<Operation, 'index' | 'id'>
+
 /** A document as it stands in an index. */
 export interface StoredDocument {
   readonly index: string

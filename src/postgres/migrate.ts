@@ -30,6 +30,7 @@ export async function migrate(url: string, schema: string): Promise<readonly str
   client.on('error', () => {})
   try {
     await client.connect()
+    await assertDirect(client)
     await assertServer(client)
     await assertNotNewer(client, schema)
     const applied = await runner({
@@ -130,6 +131,21 @@ async function appliedMigrations(db: Queryable, schema: string): Promise<readonl
 async function schemaExists(db: Queryable, schema: string): Promise<boolean> {
   const { rows } = await db.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema])
   return rows.length > 0
+}
+
+/**
+ * A pooler in transaction mode would take the lock on one server connection and give it back on another, where it stays
+ * for ever, and leave our search_path to the application's next transaction. It is known by introducing another process
+ * than the one that answers.
+ */
+async function assertDirect(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  if (!('processID' in client) || client.processID === null || client.processID === rows[0]?.pid) return
+  throw new ConfigError('it leads through a connection pooler, and migrations need a session of their own', {
+    where: 'DATABASE_URL',
+    remedy:
+      'Name the server itself for this command: sluice migrate --database-url … Everything else goes through the pooler.',
+  })
 }
 
 async function assertServer(db: Queryable): Promise<void> {

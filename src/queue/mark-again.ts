@@ -9,7 +9,7 @@ interface GivenBack {
 }
 
 /**
- * Marks keys again that a claim could not finish, uncharged. Origin, target and run are inherited, and so is the age:
+ * Marks keys again that a claim could not finish, uncharged. Op, origin, target and run are inherited, and so is the age:
  * now() is the moment of the claim. Array marks of up to 500 keys.
  */
 export async function markAgain(
@@ -20,12 +20,12 @@ export async function markAgain(
   if (keys.length === 0) return
   await db.query(
     `INSERT INTO ${escapeIdentifier(schema)}.sync_queue (document, lane, keys, op, origin, target, run_id, created_at)
-     SELECT $1, $2, array_agg(g.key ORDER BY g.n), 'retry', g.origin, g.target, g.run_id,
+     SELECT $1, $2, array_agg(g.key ORDER BY g.n), g.op, g.origin, g.target, g.run_id,
             now() - make_interval(secs => max(g.age_ms) / 1000)
-       FROM (SELECT k.*, (row_number() OVER (PARTITION BY k.origin, k.target, k.run_id ORDER BY k.n) - 1) / 500 AS chunk
-               FROM unnest($3::text[], $4::xid8[], $5::text[], $6::bigint[], $7::float8[])
-                    WITH ORDINALITY AS k (key, origin, target, run_id, age_ms, n)) g
-      GROUP BY g.origin, g.target, g.run_id, g.chunk
+       FROM (SELECT k.*, (row_number() OVER (PARTITION BY k.op, k.origin, k.target, k.run_id ORDER BY k.n) - 1) / 500 AS chunk
+               FROM unnest($3::text[], $4::xid8[], $5::text[], $6::bigint[], $7::float8[], $8::text[])
+                    WITH ORDINALITY AS k (key, origin, target, run_id, age_ms, op, n)) g
+      GROUP BY g.op, g.origin, g.target, g.run_id, g.chunk
       ORDER BY min(g.n)`,
     [
       document,
@@ -35,6 +35,7 @@ export async function markAgain(
       keys.map(({ target }) => target),
       keys.map(({ runId }) => runId),
       keys.map(({ ageMs }) => ageMs),
+      keys.map(({ op }) => op),
     ],
   )
 }

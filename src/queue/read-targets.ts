@@ -16,3 +16,28 @@ export async function readTargets(
   )
   return rows
 }
+
+/**
+ * The same for a batch, or null when the document must not be worked on with this definition: it was paused, detached,
+ * or installed anew since this daemon last looked. So a pause holds from its commit on, and in a rolling deploy no
+ * batch writes by another definition than the installed one.
+ */
+export async function readWorkableTargets(
+  db: Queryable,
+  schema: string,
+  { document, hash }: { readonly document: string; readonly hash: string },
+): Promise<readonly Target[] | null> {
+  const s = escapeIdentifier(schema)
+  const { rows } = await db.query<{ workable: boolean } & { [Key in keyof Target]: Target[Key] | null }>(
+    `SELECT d.state = 'active' AND d.hash = $2 AS workable, i.name AS index, i.uuid, i.role
+       FROM ${s}.sync_document d
+       LEFT JOIN ${s}.sync_index i ON i.document = d.name AND i.role IN ('live', 'building')
+      WHERE d.name = $1
+      ORDER BY i.role DESC, i.name`,
+    [document, hash],
+  )
+  if (rows[0]?.workable !== true) return null
+  return rows.flatMap(({ index, uuid, role }) =>
+    index === null || uuid === null || role === null ? [] : [{ index, uuid, role }],
+  )
+}

@@ -24,13 +24,13 @@ export async function recordFailures(
   const s = escapeIdentifier(schema)
   await db.query(
     `INSERT INTO ${s}.sync_failed AS f
-       (document, key, target, id, version, state, attempts, due_at, type, reason, origin)
+       (document, key, target, id, version, state, attempts, due_at, type, reason, origin, op)
      SELECT DISTINCT ON (n.key, n.target) $1, n.key, n.target, n.id, $2::bigint,
             CASE WHEN n.dead OR $3::integer <= 1 THEN 'dead' ELSE 'retrying' END, 1,
             CASE WHEN n.dead OR $3::integer <= 1 THEN NULL ELSE clock_timestamp() + ${s}.retry_delay(1) END,
-            n.type, n.reason, n.origin
-       FROM unnest($4::text[], $5::text[], $6::text[], $7::xid8[], $8::text[], $9::text[], $10::boolean[])
-         AS n (key, target, id, origin, type, reason, dead)
+            n.type, n.reason, n.origin, n.op
+       FROM unnest($4::text[], $5::text[], $6::text[], $7::xid8[], $8::text[], $9::text[], $10::boolean[], $11::text[])
+         AS n (key, target, id, origin, type, reason, dead, op)
      ON CONFLICT (document, key, target) DO UPDATE
        SET (state, attempts, due_at) = (
              SELECT CASE WHEN over.dead THEN 'dead' ELSE 'retrying' END, tried.attempts,
@@ -39,7 +39,7 @@ export async function recordFailures(
                                  THEN 1 ELSE f.attempts + 1 END AS attempts) tried
               CROSS JOIN LATERAL (
                     SELECT excluded.state = 'dead' OR tried.attempts >= $3::integer AS dead) over),
-           id = excluded.id, version = excluded.version, type = excluded.type, reason = excluded.reason,
+           id = excluded.id, version = excluded.version, type = excluded.type, reason = excluded.reason, op = excluded.op,
            origin = CASE WHEN f.state = 'retrying' THEN least(f.origin, excluded.origin) ELSE excluded.origin END,
            last_failed_at = excluded.last_failed_at
      WHERE f.version <= excluded.version`,
@@ -54,6 +54,7 @@ export async function recordFailures(
       failures.map(({ type }) => storable(type)),
       failures.map(({ reason }) => storable(reason)),
       failures.map(({ dead }) => dead),
+      failures.map(({ op }) => op),
     ],
   )
 }

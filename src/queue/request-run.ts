@@ -13,6 +13,8 @@ export interface RunRequest {
   readonly requestedBy?: string
   /** Transaction that made it necessary, as text; default: this one. */
   readonly origin?: string
+  /** A TRUNCATE made this verify necessary, and explains all the deletes it will ask for. */
+  readonly truncated?: boolean
   /**
    * What to do when a run of the document is under way. `report` (default): nothing, the caller tells its id.
    * `verify-after`: have a verify follow it; one that is requested and not begun will see everything anyway.
@@ -32,11 +34,20 @@ export interface RequestedRun {
  * it last: it holds the row until the commit, and the run's progress waits. Throws a UsageError for an unknown document.
  */
 export async function requestRun(db: Queryable, schema: string, request: RunRequest): Promise<RequestedRun> {
-  const { kind, document, options, reason, requestedBy, origin, onActive = 'report' } = request
+  const {
+    kind,
+    document,
+    options,
+    reason,
+    requestedBy,
+    origin,
+    truncated = false,
+    onActive = 'report',
+  } = request
   try {
     const { rows } = await db.query<RequestedRun>(
-      `INSERT INTO ${escapeIdentifier(schema)}.sync_run AS r (kind, document, options, reason, requested_by, origin)
-       VALUES ($1, $2, $3::jsonb, $4, coalesce($5, session_user), coalesce($6::xid8, pg_current_xact_id()))
+      `INSERT INTO ${escapeIdentifier(schema)}.sync_run AS r (kind, document, options, reason, requested_by, origin, truncated)
+       VALUES ($1, $2, $3::jsonb, $4, coalesce($5, session_user), coalesce($6::xid8, pg_current_xact_id()), $8)
        ${followActive('$7::boolean')}
        RETURNING r.id::text, r.xmax <> 0 AS existing`,
       [
@@ -47,6 +58,7 @@ export async function requestRun(db: Queryable, schema: string, request: RunRequ
         requestedBy ?? null,
         origin ?? null,
         onActive === 'verify-after',
+        truncated,
       ],
     )
     const [run] = rows
@@ -65,5 +77,8 @@ export async function requestRun(db: Queryable, schema: string, request: RunRequ
 export function followActive(follow: string): string {
   return `ON CONFLICT (document) WHERE state IN ('requested', 'running', 'cancelling') DO UPDATE
             SET verify_after = CASE WHEN ${follow} AND NOT (r.kind = 'verify' AND r.state = 'requested')
-                                    THEN least(r.verify_after, excluded.origin) ELSE r.verify_after END`
+                                    THEN least(r.verify_after, excluded.origin) ELSE r.verify_after END,
+                verify_after_truncated = r.verify_after_truncated
+                     OR (excluded.truncated AND NOT (r.kind = 'verify' AND r.state = 'requested')),
+                truncated = r.truncated OR (excluded.truncated AND r.kind = 'verify' AND r.state = 'requested')`
 }

@@ -26,17 +26,17 @@ export async function requeueDueFailures(
                 SELECT ctid FROM ${s}.sync_failed
                  WHERE state = 'retrying' AND due_at <= now() AND document = ANY ($1)
                  ORDER BY due_at LIMIT ${maxKeys} FOR UPDATE SKIP LOCKED))
-       RETURNING document, key, target, origin
+       RETURNING document, key, target, origin, op
      ), grouped AS (
        SELECT *, count(*) OVER (PARTITION BY document) AS of_document,
-              (row_number() OVER (PARTITION BY document, target, origin ORDER BY key) - 1) / 500 AS chunk
+              (row_number() OVER (PARTITION BY document, target, origin, op ORDER BY key) - 1) / 500 AS chunk
          FROM due
      ), marked AS (
        INSERT INTO ${s}.sync_queue (document, lane, keys, op, origin, target)
-       SELECT document, CASE WHEN of_document > 100 THEN 1 ELSE 0 END, array_agg(key ORDER BY key), 'retry', origin,
+       SELECT document, CASE WHEN of_document > 100 THEN 1 ELSE 0 END, array_agg(key ORDER BY key), op, origin,
               nullif(target, '')
          FROM grouped
-        GROUP BY document, of_document, target, origin, chunk
+        GROUP BY document, of_document, target, origin, op, chunk
      )
      SELECT count(*)::integer AS keys FROM due`,
     [documents],

@@ -14,15 +14,16 @@ export async function setAlarm(
   )
 }
 
-/** Clears an alarm that is over; another one that was set meanwhile stays. */
+/** Clears an alarm that is over; another one that was set meanwhile stays. What the mass-delete brake has to say is shown again. */
 export async function clearAlarm(
   db: Queryable,
   schema: string,
   document: string,
   alarm: string,
 ): Promise<void> {
+  const s = escapeIdentifier(schema)
   await db.query(
-    `UPDATE ${escapeIdentifier(schema)}.sync_document SET alarm = NULL WHERE name = $1 AND alarm = $2`,
+    `UPDATE ${s}.sync_document SET alarm = ${s}.brake_alarm(name) WHERE name = $1 AND alarm = $2`,
     [document, alarm],
   )
 }

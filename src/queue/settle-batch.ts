@@ -29,7 +29,7 @@ export async function settleBatch(
   settlement: Settlement,
   { worker, maxRetries }: SettleOptions,
 ): Promise<void> {
-  const { document, version, failures, succeeded, givenBack, lane, runs, log, lagCounts, batches } =
+  const { document, version, failures, succeeded, givenBack, parked, lane, runs, log, lagCounts, batches } =
     settlement
   if (failures.length > 0 || (succeeded.size > 0 && (await hasFailures(client, schema, document)))) {
     await lockFailures(client, schema, document)
@@ -37,6 +37,7 @@ export async function settleBatch(
     await eraseFailures(client, schema, { document, version, succeeded })
   }
   await markAgain(client, schema, { document, lane, keys: givenBack })
+  await markAgain(client, schema, { document, lane: 2, keys: parked })
   await addRunCounts(client, schema, runs)
   await writeLog(client, schema, { worker, document, log, lagCounts, batches })
   await commit(client)

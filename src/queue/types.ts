@@ -11,6 +11,7 @@ export type MarkOp =
   | 'backfill'
   | 'retry'
   | 'enqueue'
+  | 'orphan'
   | 'shed'
   | 'alarm'
 
@@ -54,6 +55,8 @@ export interface BatchKey {
   readonly runId: string | null
   /** Age of its oldest mark at the claim, in milliseconds. */
   readonly ageMs: number
+  /** Of its marks' ops the one that explains most (`expandMarks`). */
+  readonly op: MarkOp
 }
 
 /** A key that failed, for `sync_failed`. */
@@ -63,6 +66,8 @@ export interface Failure {
   /** Physical index, or '' when the document could not be read or encoded. */
   readonly target: string
   readonly origin: string
+  /** What its mark said; that of its retry says it again. */
+  readonly op: MarkOp
   readonly type: string
   /** Without document values. */
   readonly reason: string
@@ -102,6 +107,8 @@ export interface Settlement {
   readonly failures: readonly Failure[]
   /** Keys to mark again, uncharged (claim's life over, timeline fault): same lane, same origin. */
   readonly givenBack: readonly BatchKey[]
+  /** Keys that the mass-delete brake holds back: marked in lane 2. */
+  readonly parked: readonly BatchKey[]
   readonly runs: readonly RunCounts[]
   /** Log and rollup rows that are due (the worker aggregates them to one a second). */
   readonly log: readonly LogEntry[]

@@ -203,15 +203,16 @@ async function changeState(
     `WITH changed AS (
        UPDATE ${s}.sync_run r SET ${set} WHERE r.id = $1 AND ${where} RETURNING r.*
      ), verify AS (
-       INSERT INTO ${s}.sync_run (kind, document, origin, requested_by, reason)
-       SELECT 'verify', c.document, c.verify_after, 'sluice', 'asked for while run ' || c.id || ' was under way'
+       INSERT INTO ${s}.sync_run (kind, document, origin, truncated, requested_by, reason)
+       SELECT 'verify', c.document, c.verify_after, c.verify_after_truncated, 'sluice', 'asked for while run ' || c.id || ' was under way'
          FROM changed c WHERE c.finished_at IS NOT NULL AND c.verify_after IS NOT NULL
      ), alarm AS (
        UPDATE ${s}.sync_document d
           SET alarm = CASE WHEN c.state = 'failed' THEN
                 format(E'%s run %s (%s) failed: %s\\n  → When the cause is gone: %s', c.kind, c.id, c.reason, c.error,
                   CASE c.kind WHEN 'backfill' THEN format('sluice backfill %s', c.document)
-                  ELSE format('INSERT INTO %I.sync_run (kind, document) VALUES (%L, %L)', ${escapeLiteral(schema)}, c.kind, c.document) END) END
+                  ELSE format('INSERT INTO %I.sync_run (kind, document) VALUES (%L, %L)', ${escapeLiteral(schema)}, c.kind, c.document) END)
+                ELSE ${s}.brake_alarm(c.document) END
          FROM changed c
         WHERE d.name = c.document
           AND (c.state = 'failed' AND c.reason IS NOT NULL OR c.state = 'done' AND d.alarm LIKE c.kind || ' run %')

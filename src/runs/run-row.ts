@@ -10,7 +10,7 @@ const utc = (expression: string) =>
 export function runColumns(alias: string): string {
   const r = alias
   return `
-    ${r}.id::text, ${r}.kind, ${r}.document, ${r}.state, ${r}.options, ${r}.cursor, ${r}.origin::text,
+    ${r}.id::text, ${r}.kind, ${r}.document, ${r}.state, ${r}.options, ${r}.cursor, ${r}.origin::text, ${r}.truncated,
     ${r}.requested_by, ${r}.reason, ${r}.worker, ${r}.total::float8, ${r}.walked::float8, ${r}.processed::float8,
     ${r}.created::float8, ${r}.updated::float8, ${r}.deleted::float8, ${r}.failed::float8, ${r}.error,
     ${utc(`${r}.requested_at`)} AS requested_at, ${utc(`${r}.started_at`)} AS started_at,
@@ -26,6 +26,7 @@ export interface RunRow extends QueryResultRow {
   readonly options: RunOptions
   readonly cursor: RunCursor | null
   readonly origin: string
+  readonly truncated: boolean
   readonly requested_by: string
   readonly reason: string | null
   readonly worker: string | null
@@ -52,6 +53,7 @@ export function runOf(row: RunRow): Run {
     options: row.options,
     cursor: row.cursor,
     origin: row.origin,
+    truncated: row.truncated,
     requestedBy: row.requested_by,
     reason: row.reason,
     worker: row.worker,

@@ -35,6 +35,8 @@ export interface Run {
   readonly cursor: RunCursor | null
   /** Transaction that asked for it; xid8 as text. */
   readonly origin: string
+  /** A verify that a TRUNCATE asked for. */
+  readonly truncated: boolean
   readonly requestedBy: string
   readonly reason: string | null
   /** Instance that executes it, or did last. */

@@ -83,7 +83,9 @@ async function markOrphans({ pool, schema }: RunWork, run: Run, keys: readonly s
   const { cursor, document } = run
   if (keys.length === 0 || cursor === null) return run
   return inTransaction(pool, async (client) => {
-    const mark = { document, lane: 1, op: 'delete', keys, runId: run.id, origin: run.origin } as const
+    // Nobody has seen these rows go, unless a TRUNCATE took them all: the mass-delete brake counts them.
+    const op = run.truncated ? 'delete' : 'orphan'
+    const mark = { document, lane: 1, op, keys, runId: run.id, origin: run.origin } as const
     await enqueueKeys(client, schema, mark)
     return advance(client, schema, run, {
       to: cursor,

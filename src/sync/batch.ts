@@ -6,8 +6,9 @@ import type { Operation } from '../elasticsearch/types.ts'
 import { assertClaimLives } from '../queue/assert-claim-lives.ts'
 import { claimMarks } from '../queue/claim-marks.ts'
 import { giveBack } from '../queue/give-back.ts'
-import { readTargets } from '../queue/read-targets.ts'
+import { readWorkableTargets } from '../queue/read-targets.ts'
 import type { BatchKey, Claim, Lane, Target } from '../queue/types.ts'
+import { Brake, type BrakeContext } from './brake.ts'
 import { type Confidence, isSuspicious } from './confidence.ts'
 import { draw } from './draw.ts'
 import { encodeOperations } from './encode.ts'
@@ -21,19 +22,20 @@ import type { SliceSizer } from './slice-sizer.ts'
 import type { Tally } from './tally.ts'
 import type { BatchResult } from './types.ts'
 
-export interface BatchContext {
-  readonly schema: string
+export interface BatchContext extends BrakeContext {
   /** Name of this daemon, for the log. */
   readonly instance: string
   readonly limits: Limits
   readonly pool: pg.Pool
-  readonly elasticsearch: BulkSender
+  readonly elasticsearch: BulkSender & BrakeContext['elasticsearch']
   /** Timeline of the server that the daemon has joined, or null while it is between two. */
   readonly timeline: () => string | null
 }
 
 export interface BatchRequest {
   readonly plan: DocumentPlan
+  /** Of the definition that the plan was made from. */
+  readonly hash: string
   readonly lane: Lane
   readonly sizer: SliceSizer
   /** How many keys may go together, after requests that got no answer. */
@@ -42,8 +44,11 @@ export interface BatchRequest {
   readonly dueLog: Tally | null
 }
 
-/** A claim is given back after this long, whatever is left of it: what is done is settled, the rest is marked again. */
-const CLAIM_LIFE_MS = 60_000
+/**
+ * A claim is given back after this long, whatever is left of it: what is done is settled, the rest is marked again.
+ * A minute; two time-outs where requests are given up sooner, for then a stuck process is to be noticed sooner, too.
+ */
+const claimLifeMs = ({ requestTimeout }: Limits) => Math.min(60_000, 2 * requestTimeout)
 
 /**
  * One batch: marks in, state out. Eight steps in this order, which is what makes it correct (invariant 3):
@@ -56,14 +61,14 @@ const CLAIM_LIFE_MS = 60_000
  */
 export async function runBatch(context: BatchContext, request: BatchRequest): Promise<BatchResult> {
   const { schema, limits, pool } = context
-  const { plan, lane, sizer, confidence } = request
+  const { plan, hash, lane, sizer, confidence } = request
   let claims: pg.PoolClient | undefined
   let work: pg.PoolClient | undefined
   let healthy = false
   try {
     claims = await pool.connect()
     // 1. claim
-    const idleTimeoutMs = limits.requestTimeout + CLAIM_LIFE_MS
+    const idleTimeoutMs = limits.requestTimeout + claimLifeMs(limits)
     const claim = await claimMarks(claims, schema, {
       document: plan.document,
       lane,
@@ -75,14 +80,14 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       return { outcome: 'empty' }
     }
     const claimedAt = performance.now()
-    const over = () => performance.now() - claimedAt > CLAIM_LIFE_MS
+    const over = () => performance.now() - claimedAt > claimLifeMs(limits)
 
     // 2. version: durable before it is used, drawn after the claim; the targets are read after the claim, too
     work = await pool.connect()
     const version = await draw(work, schema)
     assertSameServer(claim.timeline, version.timeline)
     assertSameServer(claim.timeline, context.timeline())
-    const targets = await readTargets(work, schema, plan.document)
+    const targets = await readWorkableTargets(work, schema, { document: plan.document, hash })
     assertTargets(targets, plan)
 
     // 3. expand
@@ -91,6 +96,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     const { alone } = confidence
 
     const outcomes = new Outcomes(marked)
+    const brake = new Brake(context, work, plan, { targets, keys })
     outcomes.giveBack(marked.slice(keys.length))
     for (let start = 0; start < keys.length; ) {
       const slice = keys.slice(start, start + sizer.keys(limits.batchBytes))
@@ -109,8 +115,10 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       const encoded = encodeOperations(plan, readable, loaded.documents, targets)
       outcomes.impossible(encoded.failures)
       sizer.observe(slice.length, encoded.operations)
+      // Too many deletes that nobody explains are held back (invariant 12); the rest goes on.
+      const passed = await brake.pass(encoded.operations, outcomes)
 
-      for (const operations of cutByBytes(encoded.operations, limits.batchBytes)) {
+      for (const operations of cutByBytes(passed, limits.batchBytes)) {
         if (over()) {
           outcomes.giveBack(keysOf(operations, slice))
           continue
@@ -140,6 +148,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       claim,
       version,
       outcomes,
+      brake,
       everything,
       dueLog: request.dueLog,
     })
@@ -167,13 +176,18 @@ function assertSameServer(claimed: string, other: string | null): void {
 }
 
 /** Without a target, nothing could be sent and everything would be acknowledged: a silent loss. */
-function assertTargets(targets: readonly Target[], plan: DocumentPlan): void {
-  if (targets.length > 0) return
-  throw new Obstructed({
-    scope: 'document',
-    type: 'no_index',
-    reason: `no index is registered for "${plan.document}": run sluice install`,
-  })
+function assertTargets(
+  targets: readonly Target[] | null,
+  { document }: DocumentPlan,
+): asserts targets is readonly Target[] {
+  if (targets === null) {
+    const reason = 'it was paused, detached or installed anew a moment ago'
+    throw new Obstructed({ scope: 'document', type: 'not_workable', reason })
+  }
+  if (targets.length === 0) {
+    const reason = `no index is registered for "${document}": run sluice install`
+    throw new Obstructed({ scope: 'document', type: 'no_index', reason })
+  }
 }
 
 const keyText = ({ key }: BatchKey): string => key

@@ -1,16 +1,19 @@
-import pRetry from 'p-retry'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Settings } from '../config/types.ts'
+import { definitionHash } from '../documents/hash.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { pendingLanes } from '../queue/pending-lanes.ts'
 import { clearAlarm, setAlarm } from '../queue/set-alarm.ts'
+import { awaitElasticsearch } from './await-elasticsearch.ts'
+import { DEFAULT_SHARE } from './brake.ts'
 import { Chores } from './chores.ts'
 import { isSuspicious } from './confidence.ts'
 import { beat, type ChoresContext, daemonChores, writeOutstanding } from './daemon-chores.ts'
 import type { Assignment } from './dispatcher.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { indexSizes } from './index-sizes.ts'
 import { joinDatabase } from './join-database.ts'
 import { alarmOf, obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
@@ -106,10 +109,20 @@ export class Daemon {
       limits: settings.limits,
       pool,
       elasticsearch,
+      brake: {
+        share: (document: string) => settings.documents.get(document)?.brake?.deletes ?? DEFAULT_SHARE,
+        size: indexSizes(
+          (index) => elasticsearch.count(index),
+          () => performance.now(),
+        ),
+      },
       dispatcher: this.#dispatcher,
       plans: this.#plans,
       unwritten: this.#unwritten,
       confidences: new Map(),
+      hashes: new Map(
+        [...settings.documents].map(([name, definition]) => [name, definitionHash(definition)]),
+      ),
       timeline: () => this.#timeline,
       onBatch: (assignment: Assignment, result: BatchResult) => this.#batchEnded(assignment, result),
     }
@@ -194,6 +207,8 @@ export class Daemon {
     const { document } = assignment
     switch (result.outcome) {
       case 'settled':
+        if (result.tripped !== null)
+          this.#options.log.error({ document, reason: result.tripped }, 'deletes are held back')
         if (result.obstacle === null) this.#recovered(document)
         else this.#obstructed(document, result.obstacle)
         this.#poller.hurry()
@@ -248,37 +263,15 @@ export class Daemon {
     this.#dispatcher.close()
     this.#options.log.warn({ server, reason }, 'waiting')
     if (server === 'postgres') this.#leave?.()
-    else void this.#awaitElasticsearch(reason)
+    else this.#awaitElasticsearch(reason).catch((error: unknown) => this.#failed(error, 'probe'))
   }
 
-  /** Probes until Elasticsearch answers well again, with backoff from 250 ms to 10 s. */
-  async #awaitElasticsearch(since: string): Promise<void> {
-    const { elasticsearch, log } = this.#options
-    let reason = since
-    const probe = async () => {
-      const answer = await elasticsearch.ping()
-      if (answer.outcome === 'answered') return
-      if (answer.reason !== reason) {
-        reason = answer.reason
-        this.#away.set('elasticsearch', reason)
-        log.warn({ server: 'elasticsearch', reason }, 'waiting')
-      }
-      throw new Error(reason)
-    }
-    try {
-      await pRetry(probe, {
-        retries: Number.POSITIVE_INFINITY,
-        minTimeout: 250,
-        maxTimeout: 10_000,
-        randomize: true,
-        signal: this.#stopping.signal,
-      })
-      this.#away.delete('elasticsearch')
-      log.info({ server: 'elasticsearch' }, 'answers again')
-      this.#openGate()
-    } catch (error) {
-      if (!this.#stopping.signal.aborted) log.error({ reason: String(error) }, 'probing stopped')
-    }
+  async #awaitElasticsearch(reason: string): Promise<void> {
+    const waitingFor = (now: string) => this.#away.set('elasticsearch', now)
+    const { signal } = this.#stopping
+    if (!(await awaitElasticsearch({ ...this.#options, reason, waitingFor, signal }))) return
+    this.#away.delete('elasticsearch')
+    this.#openGate()
   }
 
   #openGate(): void {

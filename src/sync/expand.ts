@@ -1,4 +1,4 @@
-import type { BatchKey, Mark } from '../queue/types.ts'
+import type { BatchKey, Mark, MarkOp } from '../queue/types.ts'
 
 /** What the marks of one claim come down to. */
 export interface Expansion {
@@ -10,8 +10,9 @@ export interface Expansion {
 
 /**
  * Marks → distinct keys of root documents. Duplicates collapse over the whole batch (invariant 2): the
- * state is loaded after the claim, so one look at a key answers all its marks. The oldest origin and the
- * greatest age survive; a mark for one target and a mark for all targets make a key for all.
+ * state is loaded after the claim, so one look at a key answers all its marks. The oldest origin, the
+ * greatest age and the op that explains most survive; a mark for one target and a mark for all targets make a
+ * key for all.
  */
 export function expandMarks(marks: readonly Mark[]): Expansion {
   const byKey = new Map<string, BatchKey>()
@@ -30,7 +31,8 @@ export function expandMarks(marks: readonly Mark[]): Expansion {
 }
 
 function fromMark(key: string, mark: Mark): BatchKey {
-  return { key, origin: mark.origin, target: mark.target, runId: mark.runId, ageMs: mark.ageMs }
+  const { origin, target, runId, ageMs, op } = mark
+  return { key, origin, target, runId, ageMs, op }
 }
 
 function merge(known: BatchKey, mark: Mark): BatchKey {
@@ -40,6 +42,24 @@ function merge(known: BatchKey, mark: Mark): BatchKey {
     target: known.target === mark.target ? known.target : null,
     runId: known.runId ?? mark.runId,
     ageMs: Math.max(known.ageMs, mark.ageMs),
+    op: explains(mark.op) > explains(known.op) ? mark.op : known.op,
+  }
+}
+
+/**
+ * What an op says about a row that is found gone, for the mass-delete brake. 2: the application deleted it.
+ * 1: it was there when the mark was written, so whatever took it away was captured, too. 0: nobody has seen it.
+ */
+export function explains(op: MarkOp): 0 | 1 | 2 {
+  switch (op) {
+    case 'delete':
+      return 2
+    case 'insert':
+    case 'update':
+    case 'backfill':
+      return 1
+    default:
+      return 0
   }
 }
 

@@ -15,6 +15,8 @@ export class Outcomes {
   readonly #succeeded = new Map<string, string[]>()
   readonly #failures: Failure[] = []
   readonly #givenBack = new Map<string, BatchKey>()
+  readonly #parked = new Map<string, BatchKey>()
+  readonly #deleted = new Set<string>()
   readonly #runs = new Map<string, Record<RunResult, number>>()
   #obstacle: Obstacle | null = null
   readonly #superseded: { readonly key: BatchKey; readonly stored: bigint }[] = []
@@ -34,6 +36,16 @@ export class Outcomes {
 
   get givenBack(): readonly BatchKey[] {
     return [...this.#givenBack.values()]
+  }
+
+  /** Keys that the mass-delete brake holds back. */
+  get parked(): readonly BatchKey[] {
+    return [...this.#parked.values()]
+  }
+
+  /** Keys whose document was in an index and is not any more. */
+  get deleted(): ReadonlySet<string> {
+    return this.#deleted
   }
 
   /** Keys that lost against a newer version, with that version: to be examined before the batch is settled (invariant 5). */
@@ -80,7 +92,7 @@ export class Outcomes {
     for (const failure of failures) {
       const key = this.#keys.get(failure.key)
       if (key === undefined) continue
-      this.#failures.push({ ...failure, target: '', origin: key.origin, dead: true })
+      this.#failures.push({ ...failure, target: '', origin: key.origin, op: key.op, dead: true })
       this.#countRun(key, 'failed')
       this.tally.add({ index: '', operation: 'none', outcome: 'dead' }, 0, key.ageMs, 0)
     }
@@ -89,6 +101,19 @@ export class Outcomes {
   /** Keys to be marked again, uncharged. */
   giveBack(keys: Iterable<BatchKey>): void {
     for (const key of keys) this.#givenBack.set(key.key, key)
+  }
+
+  /**
+   * Deletes that the mass-delete brake holds back. Their marks leave the run, which would otherwise never end and let no
+   * other begin; and they are for all indices, for marks of the parked lane with a target wait for that index.
+   */
+  park(operations: readonly Operation[]): void {
+    for (const { key: name, index } of operations) {
+      const key = this.#keys.get(name)
+      if (key === undefined) continue
+      this.#parked.set(name, { ...key, target: null, runId: null })
+      this.tally.add({ index, operation: 'delete', outcome: 'blocked' }, 0, key.ageMs, 0)
+    }
   }
 
   /** What the batch adds to the runs that wrote its marks; a key given back is not processed yet. */
@@ -106,6 +131,7 @@ export class Outcomes {
     switch (verdict.outcome) {
       case 'done':
         this.#succeed(operation)
+        if (verdict.result === 'deleted') this.#deleted.add(operation.key)
         if (verdict.result !== 'absent' && verdict.result !== 'noop') this.#countRun(key, verdict.result)
         return
       case 'superseded':
@@ -146,7 +172,8 @@ export class Outcomes {
   }
 
   #fail({ id, index }: Operation, key: BatchKey, type: string, reason: string, dead: boolean): void {
-    this.#failures.push({ key: key.key, id, target: index, origin: key.origin, type, reason, dead })
+    const { origin, op } = key
+    this.#failures.push({ key: key.key, id, target: index, origin, op, type, reason, dead })
     this.#countRun(key, 'failed')
   }
 

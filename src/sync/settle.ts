@@ -1,11 +1,13 @@
 import type pg from 'pg'
 import type { Version } from '../postgres/types.ts'
 import { currentVersion, raiseVersionFloor } from '../postgres/version.ts'
+import { recordBrake } from '../queue/record-brake.ts'
 import { requestRun } from '../queue/request-run.ts'
 import { setAlarm } from '../queue/set-alarm.ts'
 import { settleBatch } from '../queue/settle-batch.ts'
 import type { Claim, Mark } from '../queue/types.ts'
 import type { BatchContext } from './batch.ts'
+import type { Brake } from './brake.ts'
 import { olderOrigin } from './expand.ts'
 import { UNREADABLE_CHANGES } from './obstacle.ts'
 import type { Outcomes } from './outcomes.ts'
@@ -18,6 +20,7 @@ export interface Unsettled {
   readonly claim: Claim
   readonly version: Version
   readonly outcomes: Outcomes
+  readonly brake: Brake
   readonly everything: readonly Mark[]
   readonly dueLog: Tally | null
 }
@@ -32,6 +35,8 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
   const { schema, instance, limits } = context
   const { claims, claim, version, outcomes, everything, dueLog } = batch
 
+  const braked = await batch.brake.entry(outcomes)
+  const tripped = braked === null ? null : await recordBrake(claims, schema, braked)
   const faulty = await examineConflicts(context, batch)
   outcomes.giveBack(faulty.keys)
   if (faulty.keys.length > 0) {
@@ -54,6 +59,7 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
       document: claim.document,
       reason,
       origin,
+      truncated: everything.some(({ op }) => op === 'truncate'),
       onActive: 'verify-after',
     })
   }
@@ -74,6 +80,7 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
       succeeded: outcomes.succeeded,
       failures: outcomes.failures,
       givenBack: outcomes.givenBack,
+      parked: outcomes.parked,
       runs: outcomes.runCounts(claim.marks),
       log: log.entries,
       lagCounts: log.lagCounts,
@@ -82,7 +89,7 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
     { worker: instance, maxRetries: limits.maxRetries },
   )
   const { tally, obstacle } = outcomes
-  return { outcome: 'settled', tally, givenBack: outcomes.givenBack.length, obstacle }
+  return { outcome: 'settled', tally, givenBack: outcomes.givenBack.length, obstacle, tripped }
 }
 
 /**

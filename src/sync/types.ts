@@ -38,6 +38,8 @@ export type BatchResult =
       readonly givenBack: number
       /** Why some got no verdict (Elasticsearch is too busy, or silent about one of them); the document has to wait. */
       readonly obstacle: Obstacle | null
+      /** The alarm, when this batch was the one that tripped the mass-delete brake. */
+      readonly tripped: string | null
       /** True when the claim was full: there is probably more. */
       readonly full: boolean
     }

@@ -10,6 +10,8 @@ export interface WorkerContext extends BatchContext {
   readonly dispatcher: Dispatcher
   /** Plans of the documents this daemon may work on now. */
   readonly plans: ReadonlyMap<string, DocumentPlan>
+  /** Hashes of the configuration's definitions, by document. */
+  readonly hashes: ReadonlyMap<string, string>
   /** Outcomes not written yet, by document; shared by the daemon's workers. */
   readonly unwritten: Map<string, Unwritten>
   /** How far the documents' batches are trusted; shared by the daemon's workers. */
@@ -35,7 +37,8 @@ export async function runWorker(context: WorkerContext): Promise<void> {
     const assignment = await context.dispatcher.next()
     if (assignment === null) return
     const plan = context.plans.get(assignment.document)
-    if (plan === undefined) {
+    const hash = context.hashes.get(assignment.document)
+    if (plan === undefined || hash === undefined) {
       context.dispatcher.exhausted(assignment)
       continue
     }
@@ -44,7 +47,14 @@ export async function runWorker(context: WorkerContext): Promise<void> {
     const confidence = context.confidences.get(plan.document) ?? new Confidence(() => performance.now())
     context.confidences.set(plan.document, confidence)
     const due = takeDueLog(context, plan.document)
-    const result = await runBatch(context, { plan, lane: assignment.lane, sizer, confidence, dueLog: due })
+    const result = await runBatch(context, {
+      plan,
+      hash,
+      lane: assignment.lane,
+      sizer,
+      confidence,
+      dueLog: due,
+    })
     const settled = result.outcome === 'settled'
     remember(context, plan.document, {
       returned: settled ? null : due,

@@ -1,3 +1,5 @@
+import type { World, WorldOptions } from './world.ts'
+
 /** What a cell of the benchmarks is, and what it measures. */
 
 /** Set by flags; a cell's own defaults where they are not. */
@@ -32,6 +34,9 @@ export interface Figure {
   readonly atLeast?: number
 }
 
+/** Tells people how far it is. */
+export type Note = (text: string) => void
+
 export interface Cell {
   readonly name: string
   /** One or two lines for --help. */
@@ -39,8 +44,10 @@ export interface Cell {
   readonly defaults: CellOptions
   /** Figures by case; a case without one is there for comparison. */
   readonly figures: Readonly<Record<string, Figure>>
-  /** Starts its servers, warms up, measures and cleans up, also when the loop over it is left. `note`: progress, for people. */
-  readonly measure: (options: CellOptions, note: (text: string) => void) => AsyncGenerator<Measurement>
+  /** Documents that are configured, and settings of the servers; nothing is installed yet. */
+  readonly world: WorldOptions
+  /** Fills tables, installs, warms up and measures. The world is closed behind it, with the daemons it has started. */
+  readonly measure: (world: World, options: CellOptions, note: Note) => AsyncGenerator<Measurement>
 }
 
 /** Defaults that most cells share. */

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os'
 import { version } from '../../src/version.ts'
 import type { World } from './world.ts'
+
+const loadBefore = Number(loadavg()[0]?.toFixed(2))
 
 /** On what the figures were measured: printed with them, for they mean nothing without. */
 export interface Setting {
@@ -28,17 +29,8 @@ export async function describeSetting({ pool, search }: Pick<World, 'pool' | 'se
       cores: cpus().length,
       memory_gb: Math.round(totalmem() / 2 ** 30),
       system: `${platform()} ${release()} ${arch()}`,
-      load: loadavg()[0]?.toFixed(2) ?? 'unknown',
-      pressure: cpuPressure(),
+      // Of others, as we begin: above half a core, the machine was not ours.
+      load_before: loadBefore,
     },
-  }
-}
-
-/** Share of the last minute in which somebody waited for a processor: tells whether the machine was ours alone. */
-function cpuPressure(): string {
-  try {
-    return /avg60=([\d.]+)/.exec(readFileSync('/proc/pressure/cpu', 'utf8'))?.[1] ?? 'unknown'
-  } catch {
-    return 'unknown'
   }
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { processTree } from '../support/servers/processes.ts'
 
 /** What Linux says about a process: /proc/<pid>. */
 
@@ -7,11 +8,34 @@ const TICKS_A_SECOND = 100
 
 /** Seconds of processor time that a process has used, user and system; null when it is gone. */
 export function cpuSeconds(pid: number): number | null {
+  const times = readTimes(pid)
+  return times === null ? null : (times.own[0] + times.own[1]) / TICKS_A_SECOND
+}
+
+/** The same for a process and all that descend from it, those that have ended included. */
+export function treeCpuSeconds(root: number): number {
+  const ticks = processTree(root)
+    .map((pid) => readTimes(pid))
+    .flatMap((times) => (times === null ? [] : [...times.own, ...times.ended]))
+  return ticks.reduce((sum, some) => sum + some, 0) / TICKS_A_SECOND
+}
+
+interface Times {
+  readonly own: readonly [user: number, system: number]
+  /** Of children that have ended and were waited for. */
+  readonly ended: readonly [user: number, system: number]
+}
+
+function readTimes(pid: number): Times | null {
   const text = read(`/proc/${pid}/stat`)
   if (text === null) return null
-  // The name in parentheses may hold spaces; utime and stime are the 12th and 13th field behind it.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND
+  // The name in parentheses may hold spaces; utime to cstime are the 12th to 15th field behind it.
+  const [utime, stime, cutime, cstime] = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 15)
+    .map(Number)
+  return { own: [utime ?? 0, stime ?? 0], ended: [cutime ?? 0, cstime ?? 0] }
 }
 
 export interface Memory {

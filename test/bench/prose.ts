@@ -57,8 +57,7 @@ export async function createWriter(random: Random): Promise<Writer> {
   }
   return {
     place: () => any(places),
-    title: () =>
-      capital(Array.from({ length: 2 + Math.floor(random() * 5) }, word).join(' ')),
+    title: () => capital(Array.from({ length: 2 + Math.floor(random() * 5) }, word).join(' ')),
     text: (length) => {
       let text = sentence()
       while (text.length < length) text += ` ${sentence()}`
@@ -72,7 +71,9 @@ function capital(text: string): string {
 }
 
 function readVocabulary(): readonly string[] {
-  return readFileSync(new URL('vocabulary.txt', import.meta.url), 'utf8').split(/\s+/).filter(Boolean)
+  return readFileSync(new URL('vocabulary.txt', import.meta.url), 'utf8')
+    .split(/\s+/)
+    .filter(Boolean)
 }
 
 /** Each word as often as its share of 65,536 draws, at least once. */

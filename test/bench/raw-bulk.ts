@@ -18,7 +18,9 @@ export interface RawDocuments {
 export async function readDocuments(pool: pg.Pool, view: string): Promise<RawDocuments> {
   const client = await pool.connect()
   try {
-    await client.query(`BEGIN; SET LOCAL timezone = 'UTC'; DECLARE documents CURSOR FOR SELECT key, document FROM ${view}`)
+    await client.query(
+      `BEGIN; SET LOCAL timezone = 'UTC'; DECLARE documents CURSOR FOR SELECT key, document FROM ${view}`,
+    )
     const bodies: Buffer[] = []
     let count = 0
     let body = ''
@@ -49,7 +51,8 @@ export async function sendRaw(url: string, index: string, { bodies, count }: Raw
     const rest = bodies.values()
     await Promise.all(
       Array.from({ length: IN_FLIGHT }, async () => {
-        for (const body of rest) await sendOne(new URL(`/${index}/_bulk?filter_path=errors`, url), body, agent)
+        for (const body of rest)
+          await sendOne(new URL(`/${index}/_bulk?filter_path=errors`, url), body, agent)
       }),
     )
   } finally {

@@ -25,7 +25,8 @@ export function articleTable(table: string): string {
     note         text)`
 }
 
-const columns = 'id, seq, title, city, region, country, price, stock, rating, active, published_at, body, note'
+const columns =
+  'id, seq, title, city, region, country, price, stock, rating, active, published_at, body, note'
 
 export const article: DocumentDefinition = { table: 'article', index: 'bench-article', omit: ['note'] }
 

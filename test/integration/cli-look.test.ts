@@ -159,7 +159,11 @@ describe('operating', () => {
   it('pause and resume change the state, and status shows it', async () => {
     expect((await place.sluice(['pause', 'city', '--reason', 'lunch'])).code).toBe(0)
     expect((await status()).documents[0]).toMatchObject({ name: 'city', state: 'paused', reason: 'lunch' })
-    expect((await place.json(['resume', 'city'])).value).toEqual({ document: 'city', state: 'active' })
+    expect((await place.json(['resume', 'city'])).value).toEqual({
+      document: 'city',
+      state: 'active',
+      released: 0,
+    })
     expect((await status()).documents[0]).toMatchObject({ name: 'city', state: 'active', reason: null })
   })
 

@@ -143,8 +143,10 @@ describe('a daemon', () => {
     const { daemon } = startDaemon()
     await eventually(() => expect(daemon.plans.size).toBe(1))
     await pool.query(`SELECT "${SCHEMA}".pause('thing')`)
-    await eventually(() => expect(daemon.plans.size).toBe(0))
+    // From the pause's commit on, whether this daemon has seen it or not.
     await world.change(4, 'four')
+    await eventually(() => expect(daemon.plans.size).toBe(0))
+    expect(await world.indexed(4)).toBeNull()
     await pool.query(`SELECT "${SCHEMA}".resume('thing')`)
     await arrives(4, 'four')
   })

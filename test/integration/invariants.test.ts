@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
 import { type BatchContext, runBatch } from '../../src/sync/batch.ts'
+import { mutants } from '../chaos/mutants.ts'
 import { createMutant, type Mutant, type Mutation } from '../support/mutant.ts'
 import { createSyncWorld, SCHEMA, type SyncWorld } from './sync-world.ts'
 
@@ -74,13 +75,12 @@ function watchedPool(pool: pg.Pool, before: (statement: string) => Promise<void>
   })
 }
 
-/**
- * A batch is held up at the first statement that `after` matched the one before, another batch brings a later state, and then
- * the first goes on. Whatever happens, the index must end with the later state.
- */
-async function lateBatch(run: RunBatch, heldUp: { after: RegExp }): Promise<string | null> {
-  const { context, request } = world
-  await world.change(id, 'old')
+/** A batch is held up at the first statement that `after` matched the one before; meanwhile something happens; then it goes on. */
+async function holdUp(
+  run: RunBatch,
+  { after }: { after: RegExp },
+  meanwhile: () => Promise<unknown>,
+): Promise<void> {
   const stop = gate()
   let matched = false
   let held = false
@@ -89,14 +89,23 @@ async function lateBatch(run: RunBatch, heldUp: { after: RegExp }): Promise<stri
       held = true
       await stop.pass()
     }
-    if (heldUp.after.test(statement)) matched = true
+    if (after.test(statement)) matched = true
   })
-  const late = run({ ...context, pool }, request)
+  const late = run({ ...world.context, pool }, world.request)
   await stop.reached
-  await world.change(id, 'new')
-  await run(context, request)
+  await meanwhile()
   stop.open()
   await late
+}
+
+/** A batch is held up, and another one brings a later state. Whatever happens, the index must end with the later state. */
+async function lateBatch(run: RunBatch, heldUp: { after: RegExp }): Promise<string | null> {
+  const { context, request } = world
+  await world.change(id, 'old')
+  await holdUp(run, heldUp, async () => {
+    await world.change(id, 'new')
+    await run(context, request)
+  })
   // What the late batch gave back, if it did.
   await run(context, request)
   return world.indexed(id)
@@ -110,21 +119,12 @@ describe('a batch that is overtaken between load and send (invariants 3 and 7)',
   })
 
   test('would, if its version were drawn after the load', async () => {
-    const run = await broken({
-      file: 'sync/batch.ts',
-      find: 'sendOperations(context.elasticsearch, operations, version.version,',
-      replace: 'sendOperations(context.elasticsearch, operations, (await draw(work, schema)).version,',
-    })
+    const run = await broken(...mutants['version-after-load'])
     expect(await lateBatch(run, afterLoad)).toBe('old')
   })
 
   test('would, if operations carried no version', async () => {
-    const run = await broken({
-      file: 'elasticsearch/bulk.ts',
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
-      find: ',"version":${digits},"version_type":"external_gte"',
-      replace: '',
-    })
+    const run = await broken(...mutants['index-without-version'])
     expect(await lateBatch(run, afterLoad)).toBe('old')
   })
 })
@@ -159,19 +159,7 @@ describe('a version (invariant 3)', () => {
   })
 
   test('drawn before it loses an update', async () => {
-    const run = await broken(
-      {
-        file: 'sync/batch.ts',
-        find: '    claims = await pool.connect()\n',
-        replace:
-          '    work = await pool.connect()\n    const early = await draw(work, schema)\n    claims = await pool.connect()\n',
-      },
-      {
-        file: 'sync/batch.ts',
-        find: '    work = await pool.connect()\n    const version = await draw(work, schema)\n',
-        replace: '    const version = early\n',
-      },
-    )
+    const run = await broken(...mutants['version-before-claim'])
     expect(await earlyVersion(run)).toBe('old')
   })
 })
@@ -192,12 +180,75 @@ describe('an acknowledgement (invariant 8)', () => {
   })
 
   test('given without one loses the change', async () => {
-    const run = await broken({
-      file: 'sync/batch.ts',
-      find: 'if (alone === null || !isSuspicious(sent.obstacle)) throw new Obstructed(sent.obstacle)\n',
-      replace: 'continue\n',
-    })
+    const run = await broken(...mutants['silence-is-success'])
     expect(await unanswered(run)).toBe(0)
+  })
+})
+
+/** Longer than the longest term: Elasticsearch refuses it, and the key is dead. */
+const refused = 'x'.repeat(40_000)
+
+/** A good state is loaded by a batch that is late; a newer one is refused meanwhile. Returns the failures on record. */
+async function lateSuccess(run: RunBatch): Promise<number> {
+  await world.change(id, 'good')
+  await holdUp(run, afterLoad, async () => {
+    await world.change(id, refused)
+    await run(world.context, world.request)
+  })
+  return failures()
+}
+
+/** Two batches load states that are refused, and the later one settles first. Returns whether its failure is still on record. */
+async function lateFailure(run: RunBatch): Promise<boolean> {
+  await world.change(id, refused)
+  let recorded = 0n
+  await holdUp(run, afterLoad, async () => {
+    await world.change(id, `${refused}, too`)
+    await run(world.context, world.request)
+    recorded = await failedVersion()
+  })
+  return recorded > 0n && (await failedVersion()) === recorded
+}
+
+async function failures(): Promise<number> {
+  const { rows } = await world.database.pool.query(`SELECT FROM "${SCHEMA}".sync_failed`)
+  return rows.length
+}
+
+async function failedVersion(): Promise<bigint> {
+  const { rows } = await world.database.pool.query<{ version: string }>(
+    `SELECT version FROM "${SCHEMA}".sync_failed`,
+  )
+  return BigInt(rows[0]?.version ?? 0)
+}
+
+describe('an outcome that comes late (invariant 8)', () => {
+  test('as a success does not erase the failure of a later state', async () => {
+    expect(await lateSuccess(runBatch)).toBe(1)
+  })
+
+  test('would erase it, if it did not look at the version', async () => {
+    const run = await broken(...mutants['success-erases-newer-failure'])
+    expect(await lateSuccess(run)).toBe(0)
+  })
+
+  test('as a failure does not take the place of the failure of a later state', async () => {
+    expect(await lateFailure(runBatch)).toBe(true)
+  })
+
+  test('would take it, if it did not look at the version', async () => {
+    const run = await broken(...mutants['failure-replaces-newer-failure'])
+    expect(await lateFailure(run)).toBe(false)
+  })
+
+  test('as a failure is not held against a later state that is in the index', async () => {
+    await world.change(id, refused)
+    await holdUp(runBatch, afterLoad, async () => {
+      await world.change(id, 'good')
+      await runBatch(world.context, world.request)
+    })
+    expect(await world.indexed(id)).toBe('good')
+    expect(await failures()).toBe(0)
   })
 })
 
@@ -233,7 +284,7 @@ describe('a claim that was cut off (invariant 9)', () => {
   })
 
   test('would send, if it did not look first', async () => {
-    const run = await broken({ file: 'sync/send.ts', find: '  await beforeEach()\n', replace: '' })
+    const run = await broken(...mutants['dead-claim-sends'])
     // The settlement meets the cut connection instead, and the gate opens there.
     expect(await cutOff(run)).toBe('one')
   })

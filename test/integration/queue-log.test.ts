@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { LAG_BOUNDS_MS } from '../../src/queue/lag-bounds.ts'
-import { dropOldLogPartitions, ensureLogPartitions } from '../../src/queue/log-partitions.ts'
+import { ensureLogPartitions } from '../../src/queue/log-partitions.ts'
 import { settleBatch } from '../../src/queue/settle-batch.ts'
 import type { LogEntry } from '../../src/queue/types.ts'
 import { writeLog } from '../../src/queue/write-log.ts'
@@ -122,24 +122,31 @@ test('a batch is settled though its log cannot be written', async () => {
   expect(await db.rows(`SELECT indexed FROM ${db.s}.sync_rollup`)).toEqual([{ indexed: '4' }])
 })
 
+const dropOld = async (days: number) => {
+  const rows = await db.rows<{ dropped: number }>(`SELECT ${db.s}.drop_old_log_partitions($1) AS dropped`, [
+    days,
+  ])
+  return rows[0]?.dropped
+}
+
 test('partitions older than the retention are dropped, younger ones are not', async () => {
   const today = "(clock_timestamp() AT TIME ZONE 'UTC')::date"
   await db.pool.query(`SELECT ${db.s}.create_log_partition(${today} - n) FROM generate_series(-1, 9) n`)
-  expect(await dropOldLogPartitions(db.pool, db.schema, 7)).toBe(2)
+  expect(await dropOld(7)).toBe(2)
   expect(await partitions()).toHaveLength(9)
-  expect(await dropOldLogPartitions(db.pool, db.schema, 0)).toBe(7)
+  expect(await dropOld(0)).toBe(7)
   expect(await partitions()).toHaveLength(2)
-  await expect(dropOldLogPartitions(db.pool, db.schema, -1)).rejects.toThrow('0 or more')
+  await expect(dropOld(-1)).rejects.toThrow('0 or more')
 })
 
 test('a partition in use stays, and its reader is not disturbed', async () => {
   await db.pool.query(`SELECT ${db.s}.create_log_partition(date '2024-02-29')`)
   const reader = await db.pool.connect()
   await reader.query(`BEGIN; SELECT * FROM ${db.s}.sync_log_20240229`)
-  expect(await dropOldLogPartitions(db.pool, db.schema, 7)).toBe(0)
+  expect(await dropOld(7)).toBe(0)
   await reader.query('COMMIT')
   reader.release()
-  expect(await dropOldLogPartitions(db.pool, db.schema, 7)).toBe(1)
+  expect(await dropOld(7)).toBe(1)
 })
 
 test('cleanup says what it removed', async () => {
@@ -152,10 +159,10 @@ test('cleanup says what it removed', async () => {
   await db.pool.query(`INSERT INTO ${db.s}.sync_run (kind, document, state, finished_at)
     SELECT 'verify', 'city', 'done', now() - n * interval '5 days' FROM generate_series(4, 2, -1) n`)
   expect(await db.rows(`SELECT * FROM ${db.s}.cleanup_old_sync_records(7)`)).toEqual([
-    { records: 'sync_log partitions', removed: '1' },
     { records: 'sync_rollup', removed: '3' },
     { records: 'sync_run', removed: '2' },
     { records: 'sync_worker', removed: '1' },
+    { records: 'sync_log partitions', removed: '1' },
   ])
 })
 

@@ -55,6 +55,28 @@ describe('a run', () => {
     expect((await request()).existing).toBe(false)
   })
 
+  test('knows whether a TRUNCATE asked for it, or for the verify that follows it', async () => {
+    const verify = (truncated: boolean) =>
+      requestRun(db.pool, db.schema, {
+        kind: 'verify',
+        document: 'city',
+        truncated,
+        onActive: 'verify-after',
+      })
+    const truncated = async () =>
+      (await db.rows(`SELECT truncated AS now, verify_after_truncated AS later FROM ${db.s}.sync_run`))[0]
+    await verify(false)
+    expect(await truncated()).toEqual({ now: false, later: false })
+    await verify(true)
+    expect(await truncated()).toEqual({ now: true, later: false })
+    await db.pool.query(`UPDATE ${db.s}.sync_run SET state = 'running', truncated = false`)
+    await verify(false)
+    expect(await truncated()).toEqual({ now: false, later: false })
+    await verify(true)
+    await verify(false)
+    expect(await truncated()).toEqual({ now: false, later: true })
+  })
+
   test('under way is followed by the verify that was asked for, from the oldest of the requests', async () => {
     await requestRun(db.pool, db.schema, { kind: 'backfill', document: 'city' })
     for (const origin of ['70', '50', '60']) {

@@ -4,7 +4,7 @@ import { enqueueKeys } from '../../src/queue/enqueue-keys.ts'
 import { giveBack } from '../../src/queue/give-back.ts'
 import { requeueDueFailures } from '../../src/queue/requeue-due-failures.ts'
 import { settleBatch } from '../../src/queue/settle-batch.ts'
-import type { Settlement } from '../../src/queue/types.ts'
+import type { BatchKey, Settlement } from '../../src/queue/types.ts'
 import { claimOn, failure, keysOf, type QueueDatabase, queueDatabase, settlement } from './queue-fixture.ts'
 
 let db: QueueDatabase
@@ -177,18 +177,18 @@ test("two settlements that record and erase each other's keys do not deadlock", 
   }
 })
 
-test('keys given back are marked again, uncharged: same lane, origin, target, run and age', async () => {
+test('keys given back are marked again, uncharged: same lane, op, origin, target, run and age', async () => {
   await settle({
     lane: 1,
     givenBack: [
-      { key: 'a', origin: '5', target: null, runId: '3', ageMs: 60_000 },
-      { key: 'b', origin: '5', target: null, runId: '3', ageMs: 30_000 },
-      { key: 'c', origin: '6', target: 'cities-2', runId: null, ageMs: 0 },
+      { key: 'a', origin: '5', target: null, runId: '3', ageMs: 60_000, op: 'delete' },
+      { key: 'b', origin: '5', target: null, runId: '3', ageMs: 30_000, op: 'delete' },
+      { key: 'c', origin: '6', target: 'cities-2', runId: null, ageMs: 0, op: 'update' },
     ],
   })
   expect(await queued()).toEqual([
-    { document: 'city', lane: 1, keys: ['a', 'b'], op: 'retry', origin: '5', target: null, run_id: '3' },
-    { document: 'city', lane: 1, keys: ['c'], op: 'retry', origin: '6', target: 'cities-2', run_id: null },
+    { document: 'city', lane: 1, keys: ['a', 'b'], op: 'delete', origin: '5', target: null, run_id: '3' },
+    { document: 'city', lane: 1, keys: ['c'], op: 'update', origin: '6', target: 'cities-2', run_id: null },
   ])
   const [row] = await db.rows(
     `SELECT clock_timestamp() - min(created_at) BETWEEN interval '1 minute' AND interval '2 minutes' AS aged FROM ${db.s}.sync_queue`,
@@ -199,7 +199,9 @@ test('keys given back are marked again, uncharged: same lane, origin, target, ru
 
 test('array marks never exceed 500 keys', async () => {
   const keys = Array.from({ length: 1001 }, (_, n) => String(n))
-  const givenBack = keys.map((key) => ({ key, origin: '5', target: null, runId: null, ageMs: 0 }))
+  const givenBack = keys.map(
+    (key): BatchKey => ({ key, origin: '5', target: null, runId: null, ageMs: 0, op: 'update' }),
+  )
   await settle({ givenBack })
   await mark(keys)
   const sizes = await db.rows<{ n: number }>(

@@ -80,6 +80,7 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
     },
     pool: workers,
     elasticsearch,
+    brake: { share: () => 0.1, size: (name) => elasticsearch.count(name) },
     timeline: () => timeline.rows[0]?.timeline ?? null,
   }
   return {
@@ -91,6 +92,7 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
     context,
     request: {
       plan,
+      hash: definitionHash(thing(alias)),
       lane: 0,
       sizer: new SliceSizer(),
       confidence: new Confidence(() => performance.now()),

@@ -119,7 +119,7 @@ async function verified(document: string): Promise<Marked> {
     const keys = (op: string) => rows.filter((row) => row.op === op).map(({ key }) => key)
     const ended = await readRun(db.pool, SCHEMA, run.id)
     if (ended === null) throw new Error('the run is gone')
-    return { orphans: keys('delete'), rows: keys('backfill'), run: ended }
+    return { orphans: keys('orphan'), rows: keys('backfill'), run: ended }
   } finally {
     await db.pool.query(`DROP TRIGGER note ON "${SCHEMA}".sync_queue; DROP FUNCTION note; DROP TABLE marked`)
   }

@@ -24,6 +24,7 @@ describe('a configuration that is right', () => {
           fields: { name: 'name', 'geo.lat': 'lat', slug: { sql: 'lower(name)' } },
           mappings: { properties: { name: { type: 'keyword', ignore_above: 10 } } },
           settings: { number_of_replicas: 0 },
+          brake: { deletes: 0.25 },
         },
         country: { table: 'country', index: 'countries', omit: ['secret'] },
       },
@@ -51,7 +52,7 @@ describe('a configuration that is wrong', () => {
   const fields = 'a list of columns, or an object of field path → column or sql("…")'
   const name =
     'a document name: a lower-case letter, then lower-case letters, digits or "_", at most 40 in all'
-  const knownInDocument = 'Known here: table, index, id, where, fields, omit, mappings, settings.'
+  const knownInDocument = 'Known here: table, index, id, where, fields, omit, mappings, settings, brake.'
 
   it.each<[config: unknown, problem: string]>([
     [null, 'the configuration: got null, expected an object: { documents: { … } }'],
@@ -68,6 +69,14 @@ describe('a configuration that is wrong', () => {
     [
       { documents: { city: { index: 'cities' } } },
       'documents.city.table: is missing, expected the root table: "schema.table", or "table" for public.table',
+    ],
+    [
+      { documents: { city: { ...city, brake: { deletes: 10 } } } },
+      'documents.city.brake.deletes: got 10, expected a share from 0 to 1, such as 0.1 for 10 %',
+    ],
+    [
+      { documents: { city: { ...city, brake: 0.1 } } },
+      'documents.city.brake: got 0.1, expected an object: { deletes: 0.1 }',
     ],
     [
       { documents: { city: { ...city, table: 'a.b.c' } } },

@@ -56,6 +56,10 @@ describe('the hash of a definition', () => {
   ])('changes with %s', (_, change) => {
     expect(definitionHash({ ...definition, ...change })).not.toBe(hash)
   })
+
+  it('does not change with the brake: how carefully one deletes is no part of a document', () => {
+    expect(definitionHash({ ...definition, brake: { deletes: 0.5 } })).toBe(hash)
+  })
 })
 
 describe('clean JSON', () => {

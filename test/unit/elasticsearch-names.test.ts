@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { indexNameProblem } from '../../src/config/index-name.ts'
 import { flatSettings } from '../../src/elasticsearch/indices.ts'
 import { parseExact } from '../../src/elasticsearch/json.ts'
-import { indexNameProblem, physicalName, templatePattern } from '../../src/elasticsearch/names.ts'
+import { physicalName, templatePattern } from '../../src/elasticsearch/names.ts'
 
 describe('the name of an index', () => {
   it('is its alias, the second it was made and something random', () => {

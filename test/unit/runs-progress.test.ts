@@ -14,6 +14,7 @@ function run(changes: Partial<Run>): Run {
     options: {},
     cursor,
     origin: '5',
+    truncated: false,
     requestedBy: 'test',
     reason: null,
     worker: 'a',

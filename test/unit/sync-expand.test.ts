@@ -30,7 +30,17 @@ describe('marks → keys', () => {
       mark({ origin: '999', ageMs: 30 }),
       mark({ origin: '5000' }),
     ])
-    expect(keys).toEqual([{ key: '1', origin: '999', target: null, runId: null, ageMs: 30 }])
+    expect(keys).toEqual([{ key: '1', origin: '999', target: null, runId: null, ageMs: 30, op: 'update' }])
+  })
+
+  test.each([
+    ['update', 'delete', 'delete'],
+    ['delete', 'retry', 'delete'],
+    ['orphan', 'backfill', 'backfill'],
+    ['insert', 'enqueue', 'insert'],
+    ['update', 'insert', 'update'],
+  ] as const)('of the ops %s and %s it is %s that explains most', (first, second, op) => {
+    expect(expandMarks([mark({ op: first }), mark({ op: second })]).keys).toMatchObject([{ op }])
   })
 
   test('a mark for one index and a mark for all make a key for all', () => {

@@ -9,6 +9,7 @@ const key = (name: string, runId: string | null = null): BatchKey => ({
   target: null,
   runId,
   ageMs: 10,
+  op: 'update',
 })
 const operation = (name: string): Operation => ({
   kind: 'index',
@@ -106,4 +107,20 @@ test('the log adds up operations, bytes and lag', () => {
   expect(outcomes.tally.entries).toEqual([
     { index: 'i', operation: 'index', outcome: 'done', count: 2, bytes: 14, lagSumMs: 30, tookMs: 3 },
   ])
+})
+
+describe('a delete that the brake holds back', () => {
+  test('is marked without its run and its index, and its run has done with it', () => {
+    const outcomes = new Outcomes([{ ...key('k', '3'), target: 'i', op: 'orphan' }])
+    outcomes.park([{ kind: 'delete', index: 'i', id: 'k', key: 'k' }])
+    expect(outcomes.parked).toEqual([{ ...key('k'), op: 'orphan' }])
+    expect(outcomes.runCounts([mark('3', 'k')])).toMatchObject([{ runId: '3', processed: 1, deleted: 0 }])
+    expect(outcomes.tally.entries).toMatchObject([
+      { index: 'i', operation: 'delete', outcome: 'blocked', count: 1 },
+    ])
+  })
+
+  test.each(['deleted', 'absent'] as const)('%s: only what was there counts', (result) => {
+    expect([...judged({ outcome: 'done', result }).deleted]).toEqual(result === 'deleted' ? ['k'] : [])
+  })
 })

@@ -10,7 +10,7 @@ import { detachJson } from '../json/detach.ts'
 export function registerDetach(program: Command): void {
   program
     .command('detach')
-    .description('emergency switch: take the triggers of a document off its tables, in one statement')
+    .description('Emergency switch: take the triggers of a document off its tables, in one statement')
     .argument('<document>', 'name of an installed document')
     .addHelpText(
       'after',

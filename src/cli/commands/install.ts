@@ -14,7 +14,7 @@ interface Options {
 export function registerInstall(program: Command): void {
   program
     .command('install')
-    .description('put the configuration into effect: schema, triggers, indices; only what differs')
+    .description('Put the configuration into effect: schema, triggers, indices; only what differs')
     .option('--dry-run', 'print what would be done, and change nothing')
     .option('--no-backfill', 'request no run that indexes existing rows')
     .addHelpText(

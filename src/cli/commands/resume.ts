@@ -3,22 +3,45 @@ import { escapeIdentifier } from 'pg'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { count } from '../format.ts'
 import { installedDocument } from '../installed.ts'
-import { documentStateJson } from '../json/document-state.ts'
+import { resumeJson } from '../json/document-state.ts'
 
 export function registerResume(program: Command): void {
   program
     .command('resume')
     .description('Go on with a paused document, from the marks that gathered')
     .argument('<document>', 'name of an installed document')
-    .addHelpText('after', examples(['sluice resume city', 'index city again']))
+    .option('--deletes', 'carry out the deletes that the mass-delete brake holds back')
+    .addHelpText(
+      'after',
+      examples(
+        ['sluice resume city', 'index city again; look again at deletes that are held back'],
+        ['sluice resume city --deletes', 'those documents are to go'],
+      ),
+    )
     .action(action(resume))
 }
 
-async function resume(context: CommandContext, document: string): Promise<ExitCode> {
+async function resume(
+  context: CommandContext,
+  document: string,
+  { deletes = false }: { deletes?: boolean },
+): Promise<ExitCode> {
   const database = await context.database()
   await installedDocument(database, document)
-  await database.pool.query(`SELECT ${escapeIdentifier(database.schema)}.resume($1)`, [document])
-  context.output.result(documentStateJson, { document, state: 'active' }, () => `${document} goes on.`)
+  const { rows } = await database.pool.query<{ released: number }>(
+    `SELECT ${escapeIdentifier(database.schema)}.resume($1, $2)::float8 AS released`,
+    [document, deletes],
+  )
+  const released = rows[0]?.released ?? 0
+  context.output.result(resumeJson, { document, state: 'active', released }, () =>
+    [`${document} goes on.`, ...(released === 0 ? [] : [releasedText(released, deletes)])].join(' '),
+  )
   return exitCodes.done
+}
+
+function releasedText(released: number, deletes: boolean): string {
+  const held = `${count(released)} ${released === 1 ? 'delete that was' : 'deletes that were'} held back`
+  return deletes ? `${held}: carried out.` : `${held}: looked at again.`
 }

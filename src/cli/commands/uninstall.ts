@@ -15,7 +15,7 @@ interface Options {
 export function registerUninstall(program: Command): void {
   program
     .command('uninstall')
-    .description('remove everything sluice has made in the database and in Elasticsearch')
+    .description('Remove everything sluice has made in the database and in Elasticsearch')
     .argument('[document]', 'remove this document alone')
     .option('--keep-indices', 'leave Elasticsearch as it is: indices, aliases, templates')
     .option('-y, --yes', 'do not ask')

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { stepJson } from './install.ts'
 
 /** Something that a migration breaks or changes, or that is not as the configuration has it. */
-export const findingJson = z.strictObject({
+const findingJson = z.strictObject({
   /** breaks: documents go wrong, or the migration is refused; changes: somebody has to know, or to do something. */
   effect: z.enum(['breaks', 'changes']),
   kind: z.enum(['refused', 'lost', 'table', 'column', 'partition', 'capture', 'configuration']),

@@ -3,7 +3,7 @@ import { z } from 'zod'
 const count = z.number().int().nonnegative()
 
 /** A document that could not be indexed. Times are UTC, ISO 8601. */
-export const failureJson = z.strictObject({
+const failureJson = z.strictObject({
   document: z.string(),
   /** Its _id. */
   id: z.string(),

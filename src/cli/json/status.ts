@@ -19,6 +19,19 @@ export const statusJson = z.strictObject({
       attended: z.boolean(),
       pendingKeys: number,
       parkedKeys: number,
+      /** The mass-delete brake, while it holds deletes back. */
+      brake: z
+        .strictObject({
+          trippedAt: z.string(),
+          /** Unexplained deletes carried out before it tripped. */
+          deletes: number,
+          /** Documents in the index then. */
+          documents: number.nullable(),
+          parked: number,
+          /** `_id`s of some of them. */
+          sample: z.array(z.string()),
+        })
+        .nullable(),
       oldestPendingMs: number.nullable(),
       syncedLastMinute: number,
       failedLastMinute: number,

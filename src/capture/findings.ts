@@ -1,0 +1,13 @@
+/** Something that a migration of the application breaks or changes for a document. */
+export interface Finding {
+  /** breaks: documents go wrong, or the migration is refused; changes: somebody has to know, or to do something. */
+  readonly effect: 'breaks' | 'changes'
+  readonly kind: 'refused' | 'lost' | 'table' | 'column' | 'partition' | 'capture' | 'configuration'
+  readonly document: string | null
+  /** Fields of the document that are concerned, as far as they are known. */
+  readonly fields: readonly string[]
+  /** Statement that did it, `file:line`; null where it is the whole. */
+  readonly where: string | null
+  readonly what: string
+  readonly remedy: string | null
+}

@@ -1,0 +1,128 @@
+import pg from 'pg'
+import { FailedError, UsageError } from '../errors.ts'
+import { isConnectionError } from '../postgres/connect.ts'
+import type { Finding } from './findings.ts'
+import type { SqlStatement } from './split-sql.ts'
+import { partsUsing, readColumns, type Snapshot, type WatchedDocument } from './watched.ts'
+
+export interface Trial {
+  readonly file: string
+  readonly statement: SqlStatement
+  readonly watched: readonly WatchedDocument[]
+  readonly before: Snapshot
+}
+
+/**
+ * Runs one statement of a migration. One that Postgres refuses for something of ours is a finding, is undone alone, and
+ * the next one is tried; any other error is the migration's own, and ends it. No findings: it passed.
+ */
+export async function tryStatement(client: pg.PoolClient, trial: Trial): Promise<readonly Finding[]> {
+  const { file, statement } = trial
+  const where = `${file}:${statement.line}`
+  await client.query('SAVEPOINT sluice_check')
+  try {
+    await client.query(statement.sql)
+    await client.query('RELEASE SAVEPOINT sluice_check')
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || isConnectionError(error)) throw error
+    if (!REFUSALS.has(error.code ?? '')) throw failure(error, where)
+    await client.query('ROLLBACK TO SAVEPOINT sluice_check; RELEASE SAVEPOINT sluice_check')
+    const findings = refusedFor(error, where, trial, await formerNames(client, trial))
+    if (findings.length === 0) throw failure(error, where)
+    return findings
+  }
+  return switchesTriggersOff(statement) ? [unnoticed(where)] : []
+}
+
+/** 2BP01: other objects depend on it. 0A000: a view or function uses the column whose type should change. */
+const REFUSALS = new Set(['2BP01', '0A000'])
+
+/** The documents whose objects Postgres names. It names them in the detail, whatever language its messages are in. */
+function refusedFor(
+  error: pg.DatabaseError,
+  where: string,
+  { watched, before }: Trial,
+  formerName: FormerName,
+): Finding[] {
+  const { code, message, detail = '' } = error
+  const { views, functions, triggers } = before.inventory
+  const column = columnIn(`${message}\n${detail}`)
+  return watched.flatMap((document): Finding[] => {
+    const own = [...views, ...functions, ...triggers].filter((object) => object.document === document.name)
+    const named = [...new Set(own.map(({ name }) => name).filter((name) => mentions(detail, name)))]
+    if (named.length === 0) return []
+    const changing = code === '0A000'
+    return [
+      {
+        effect: 'breaks',
+        kind: 'refused',
+        document: document.name,
+        fields: column === null ? [] : partsUsing(document, formerName(document, column)),
+        where,
+        what: `Postgres refuses it for ${named.join(', ')}: ${message}`,
+        remedy: changing
+          ? `Run it between sluice detach ${document.name} and sluice install; searches go on meanwhile, with what is indexed.`
+          : `Take it out of the configuration and run sluice install first; or run it between sluice detach ${document.name} and sluice install.`,
+      },
+    ]
+  })
+}
+
+/** What a column was called when the document was installed. */
+type FormerName = (document: WatchedDocument, column: string) => string
+
+/** An earlier statement may have renamed it. */
+async function formerNames(client: pg.PoolClient, { watched, before }: Trial): Promise<FormerName> {
+  const now = await readColumns(client, watched)
+  return ({ relation }, column) => {
+    const [number] = [...(now.get(relation) ?? [])].find(([, { name }]) => name === column) ?? []
+    return (number === undefined ? undefined : before.columns.get(relation)?.get(number)?.name) ?? column
+  }
+}
+
+function mentions(text: string, name: string): boolean {
+  const escaped = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`(?<![\\p{L}\\p{N}_$])${escaped}(?![\\p{L}\\p{N}_$])`, 'u').test(text)
+}
+
+/** `column name of table geo.city`; null in another language, where the fields stay untold. */
+function columnIn(text: string): string | null {
+  const [, quoted, plain] = /\bcolumn (?:"((?:[^"]|"")+)"|([^\s"]+))(?= of table|$)/m.exec(text) ?? []
+  if (quoted !== undefined) return quoted.replaceAll('""', '"')
+  return plain === undefined || plain === 'used' ? null : plain
+}
+
+function failure(error: pg.DatabaseError, where: string): Error {
+  if (error.code === '55P03') return error
+  const details = { where, cause: error }
+  switch (error.code) {
+    case '25001':
+      return new UsageError(`${error.message}, and check needs one to take it back`, {
+        ...details,
+        remedy: 'Check the other statements; this one alone is left to you.',
+      })
+    default: {
+      const hint = error.detail === undefined ? '' : ` (${error.detail})`
+      return new FailedError(`it fails by itself: ${error.message}${hint}`, {
+        ...details,
+        remedy: 'Check on a database that has all migrations before this one.',
+      })
+    }
+  }
+}
+
+function switchesTriggersOff({ sql, words }: SqlStatement): boolean {
+  return words[0] === 'SET' && /\bsession_replication_role\b/i.test(sql) && /\breplica\b/i.test(sql)
+}
+
+function unnoticed(where: string): Finding {
+  return {
+    effect: 'breaks',
+    kind: 'capture',
+    document: null,
+    fields: [],
+    where,
+    what: 'it switches triggers off: what it changes from here on is not noticed',
+    remedy: 'Leave it out; or run sluice backfill for the documents whose rows it changes.',
+  }
+}

@@ -1,0 +1,74 @@
+import { captureNames } from '../../src/capture/names.ts'
+import type { DocumentDefinition } from '../../src/config/types.ts'
+import { article, articleTable } from './rows.ts'
+import type { World } from './world.ts'
+
+/** What hangs on the table while statements are timed. One table holds all of it, and all but one is switched off. */
+export interface Variant {
+  readonly name: string
+  /** Trigger that is on; null: none. */
+  readonly trigger: string | null
+}
+
+export interface TaxedTable {
+  readonly name: string
+  /** Without anything: what the others are compared with. */
+  readonly bare: Variant
+  readonly variants: readonly Variant[]
+}
+
+const updateTrigger = (document: string) => captureNames('sluice', document, '').trigger('update')
+
+/** Two documents on one table: the first leaves `note` out and compares, the second takes every column and need not. */
+const { omit: _omit, ...whole } = article
+
+export const taxedDocuments: Readonly<Record<string, DocumentDefinition>> = {
+  compared: { ...article, table: 'plain', index: 'bench-compared' },
+  uncompared: { ...whole, table: 'plain', index: 'bench-uncompared' },
+  parted: { ...article, table: 'parted', index: 'bench-parted' },
+}
+
+const bare: Variant = { name: 'no trigger', trigger: null }
+const empty: Variant = { name: 'empty trigger', trigger: 'bench_empty' }
+
+export const plain: TaxedTable = {
+  name: 'plain',
+  bare,
+  variants: [
+    empty,
+    { name: 'ours with comparison', trigger: updateTrigger('compared') },
+    { name: 'ours without', trigger: updateTrigger('uncompared') },
+  ],
+}
+
+export const parted: TaxedTable = {
+  name: 'parted',
+  bare,
+  variants: [empty, { name: 'ours with comparison', trigger: updateTrigger('parted') }],
+}
+
+/**
+ * Both tables, and on each a trigger that does nothing, of the kind that ours is: on the plain one for the statement, with
+ * its transition tables (filling those is part of the floor), on the partitioned one for the row.
+ */
+export async function createTaxedTables({ pool }: World): Promise<void> {
+  const like = articleTable('parted').replace(/\)$/, ') PARTITION BY HASH (id)')
+  const leaves = [0, 1, 2, 3].map(
+    (n) => `CREATE TABLE parted_${n} PARTITION OF parted FOR VALUES WITH (MODULUS 4, REMAINDER ${n})`,
+  )
+  await pool.query(`${articleTable('plain')}; ${like}; ${leaves.join('; ')};
+    CREATE FUNCTION bench_empty() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER bench_empty AFTER UPDATE ON plain REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+      FOR EACH STATEMENT EXECUTE FUNCTION bench_empty();
+    CREATE TRIGGER bench_empty AFTER UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION bench_empty()`)
+  // Vacuum comes between rounds, by hand: in the middle of a pair it would be counted to one of the two.
+  for (const table of ['plain', 'parted_0', 'parted_1', 'parted_2', 'parted_3']) {
+    await pool.query(`ALTER TABLE ${table} SET (autovacuum_enabled = false)`)
+  }
+}
+
+/** Switches the table to a variant. */
+export async function use({ pool }: World, table: TaxedTable, { trigger }: Variant): Promise<void> {
+  const enable = trigger === null ? '' : `; ALTER TABLE ${table.name} ENABLE TRIGGER ${trigger}`
+  await pool.query(`ALTER TABLE ${table.name} DISABLE TRIGGER USER${enable}`)
+}

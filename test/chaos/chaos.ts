@@ -1,0 +1,187 @@
+import { execFile } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs, promisify } from 'node:util'
+import { describeError, FailedError, UsageError } from '../../src/errors.ts'
+import { createPool } from '../../src/postgres/connect.ts'
+import { createMutant } from '../support/mutant.ts'
+import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
+import { plainEnvironment, prepareDaemons } from './daemons.ts'
+import { startFaults } from './faults.ts'
+import { type MutantName, mutants } from './mutants.ts'
+import { createRandom } from './random.ts'
+import { auditFailures, compareAll, cure, describeState, drained } from './verdict.ts'
+import { startWorkload } from './workload.ts'
+import { config, tables } from './world.ts'
+
+const usage = `npm run chaos -- [--seconds 30] [--seed N] [--json] [--mutant NAME]
+
+The crash test: an application writes to three tables, four daemons are killed and stopped, Postgres loses what was not
+flushed, Elasticsearch is killed and freezes. Then everything heals, the queue drains, and every row is compared with its
+document. Exit code 0 only if all agree. The seed fixes the choices, not their interleaving.
+--mutant runs daemons that are broken on purpose: ${Object.keys(mutants).join(', ')}.
+`
+
+interface Options {
+  readonly seconds: number
+  readonly seed: number
+  readonly json: boolean
+  readonly mutant: MutantName | null
+}
+
+const begun = performance.now()
+const say = (text: string) => {
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1).padStart(6)
+  process.stderr.write(`${seconds} s  ${text}\n`)
+}
+
+const closing = new AsyncDisposableStack()
+// Not only the first signal: a server that is just starting has its guard, which ends it when this process is gone.
+const interrupted = new Promise<number>((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      say(`${signal}: everything is being stopped`)
+      resolve(130)
+    })
+  }
+})
+
+try {
+  const options = readOptions()
+  process.exitCode = options === null ? 0 : await Promise.race([story(options), interrupted])
+} catch (error) {
+  process.stderr.write(`${describeError(error)}\n`)
+  process.exitCode = error instanceof UsageError ? 2 : 1
+} finally {
+  await closing.disposeAsync()
+  process.exit()
+}
+
+function readOptions(): Options | null {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '30' },
+      seed: { type: 'string', default: String(randomInt(1, 1_000_000)) },
+      json: { type: 'boolean', default: false },
+      mutant: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(usage)
+    return null
+  }
+  const whole = (name: 'seconds' | 'seed') => {
+    if (/^\d{1,9}$/.test(values[name])) return Number(values[name])
+    throw new UsageError(`--${name} ${values[name]}: a whole number was expected`)
+  }
+  const isMutant = (name: string): name is MutantName => name in mutants
+  const { mutant } = values
+  if (mutant !== undefined && !isMutant(mutant)) {
+    throw new UsageError(`--mutant ${mutant}: one of ${Object.keys(mutants).join(', ')} was expected`)
+  }
+  return { seconds: whole('seconds'), seed: whole('seed'), json: values.json, mutant: mutant ?? null }
+}
+
+async function story({ seconds, seed, json, mutant }: Options): Promise<number> {
+  const random = createRandom(seed)
+  const logs = await mkdtemp(join(tmpdir(), 'sluice-chaos-'))
+  say(`seed ${seed}, ${seconds} s${mutant === null ? '' : `, mutant ${mutant}`}; logs in ${logs}`)
+
+  let program = join(import.meta.dirname, '../..')
+  if (mutant !== null) {
+    const broken = await createMutant(mutants[mutant])
+    closing.defer(() => broken.remove())
+    program = broken.root
+  }
+  const postgres = await startPostgres({
+    // The background writer must not flush by chance what nobody asked to be flushed.
+    settings: { wal_writer_delay: '10s', deadlock_timeout: '200ms' },
+  })
+  closing.defer(() => postgres.stop())
+  const elasticsearch = await startElasticsearch({ heap: '512m' })
+  closing.defer(() => elasticsearch.stop())
+  const pool = createPool(postgres.url, { max: 2, applicationName: 'chaos' })
+  closing.defer(() => pool.end())
+  await pool.query(tables)
+
+  const file = join(logs, 'sluice.config.json')
+  const addresses = { postgres: postgres.url, elasticsearch: elasticsearch.url }
+  await writeFile(file, JSON.stringify(config(addresses), null, 2))
+  await promisify(execFile)(
+    process.execPath,
+    [join(program, 'src/cli/main.ts'), 'install', '--config', file],
+    { cwd: logs, env: plainEnvironment() },
+  )
+  const daemons = await prepareDaemons({ program, config: file, logs, count: 4 })
+  closing.defer(() => daemons.end())
+  daemons.startAll()
+  const servers = { pool, elasticsearch: elasticsearch.url, say }
+  // A backfill that goes on would heal what the faults break.
+  if (!(await drained(servers)))
+    throw new FailedError(`the backfill does not end; logs of the daemons: ${logs}`)
+
+  say('the application, and the faults, begin')
+  const workload = startWorkload(postgres.url, random.fork('workload'))
+  const victims = { daemons, postgres, elasticsearch, workload, say }
+  const faults = startFaults(victims, random.fork('faults'), seconds * 500)
+  await delay(seconds * 1000)
+  say(`${workload.transactions} transactions so far; the servers heal`)
+  await faults.healServers()
+  // Elasticsearch may have been away for long: what daemons do to each other shows while it answers.
+  await delay(seconds * 250)
+  say('the daemons heal')
+  await faults.healDaemons()
+  await workload.stop()
+
+  let ended = await drained(servers)
+  const failures = await auditFailures(servers)
+  await cure(servers)
+  ended = (await drained(servers)) && ended
+  const leftovers = await auditFailures(servers)
+  say('comparing every row with its document')
+  const compared = await compareAll(servers)
+
+  const { kills, stops, postgresRestarts, elasticsearchRestarts, elasticsearchStops } = faults
+  const result = {
+    seed,
+    transactions: workload.transactions,
+    kills,
+    restarts: postgresRestarts + elasticsearchRestarts,
+    missing: compared.missing,
+    stale: compared.stale,
+    extra: compared.extra,
+    unreported: failures.unreported + leftovers.unreported,
+    unfounded: failures.unfounded + leftovers.unfounded,
+    drained: ended,
+    documents: compared.documents,
+    postgresRestarts,
+    elasticsearchRestarts,
+    stops,
+    elasticsearchStops,
+  }
+  const problems = [
+    ...compared.examples,
+    ...failures.examples,
+    ...leftovers.examples.map((example) => `after the repair: ${example}`),
+    ...workload.errors.map((error) => `the application failed: ${error}`),
+    ...daemons.failures,
+    ...(ended ? [] : ['the queue did not drain']),
+  ]
+  const agreed = problems.length === 0 && result.missing + result.stale + result.extra === 0
+  if (agreed) {
+    await daemons.end()
+    await rm(logs, { recursive: true })
+  } else {
+    for (const problem of problems) process.stderr.write(`${problem}\n`)
+    process.stderr.write(`${await describeState(pool)}\nlogs of the daemons: ${logs}\n`)
+  }
+  const sentence = `${agreed ? '✔' : '✘'} ${Object.entries(result)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')}`
+  process.stdout.write(`${json ? JSON.stringify(result) : sentence}\n`)
+  return agreed ? 0 : 1
+}

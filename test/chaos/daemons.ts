@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Guard, guardDirectory } from '../support/servers/guard.ts'
+import { signal } from '../support/servers/processes.ts'
+
+export interface DaemonsOptions {
+  /** Directory whose `src/cli/main.ts` is the program: the project, or a mutant. */
+  readonly program: string
+  readonly config: string
+  /** Where each daemon's log goes, all its lives in one file. */
+  readonly logs: string
+  readonly count: number
+}
+
+/** Daemons as processes of their own, which are killed, stopped and started again. */
+export interface Daemons {
+  readonly count: number
+  /** Ends that nobody asked for: a daemon has to live through everything. */
+  readonly failures: readonly string[]
+  startAll(): void
+  /** SIGKILL; resolves when it is gone. */
+  kill(n: number): Promise<void>
+  start(n: number): void
+  /** SIGSTOP or SIGCONT. */
+  signal(n: number, name: 'SIGSTOP' | 'SIGCONT'): void
+  /** Kills all of them, for good. */
+  end(): Promise<void>
+}
+
+interface Slot {
+  readonly guard: Guard
+  child: ChildProcess | null
+  lives: number
+}
+
+export async function prepareDaemons({ program, config, logs, count }: DaemonsOptions): Promise<Daemons> {
+  const failures: string[] = []
+  const slots = await Promise.all(
+    Array.from({ length: count }, async (): Promise<Slot> => {
+      // Ends the daemon when this process is gone, however that came about.
+      const directory = await mkdtemp(join(tmpdir(), 'sluice-chaos-daemon-'))
+      return { guard: guardDirectory(directory, 'SIGKILL'), child: null, lives: 0 }
+    }),
+  )
+  let ending = false
+
+  const start = (n: number): void => {
+    const slot = slots[n]
+    if (slot === undefined || slot.child !== null || ending) return
+    slot.lives += 1
+    const output = openSync(join(logs, `daemon-${n + 1}.log`), 'a')
+    const child = spawn(process.execPath, [join(program, 'src/cli/main.ts'), 'run', '--config', config], {
+      cwd: logs,
+      // A group of its own: Ctrl-C is for the chaos, which ends it.
+      detached: true,
+      env: { ...plainEnvironment(), SLUICE_INSTANCE: `daemon ${n + 1}, life ${slot.lives}` },
+      stdio: ['ignore', output, output],
+    })
+    closeSync(output)
+    child.unref()
+    slot.child = child
+    if (child.pid !== undefined) slot.guard.watch(child.pid)
+    child.once('exit', (code, name) => {
+      if (slot.child !== child) return
+      slot.child = null
+      slot.guard.watch(null)
+      if (ending) return
+      failures.push(`daemon ${n + 1} ended by itself in life ${slot.lives}: ${name ?? `exit code ${code}`}`)
+      start(n)
+    })
+  }
+
+  return {
+    count,
+    failures,
+    start,
+    startAll: () => {
+      for (let n = 0; n < count; n++) start(n)
+    },
+    kill: async (n) => {
+      const slot = slots[n]
+      const child = slot?.child
+      if (slot === undefined || child?.pid === undefined) return
+      const gone = once(child, 'exit')
+      slot.child = null
+      signal(child.pid, 'SIGKILL')
+      await gone
+      slot.guard.watch(null)
+    },
+    signal: (n, name) => {
+      const pid = slots[n]?.child?.pid
+      if (pid !== undefined) signal(pid, name)
+    },
+    end: async () => {
+      ending = true
+      await Promise.all(slots.map(({ guard }) => guard.end()))
+    },
+  }
+}
+
+/** Nothing of ours (DATABASE_URL, limits) shall reach the program: the configuration says it all. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  return { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: '1' }
+}

@@ -1,0 +1,85 @@
+import type { Mutation } from '../support/mutant.ts'
+
+/** The program, broken on purpose in one place each: what a test of the promises must notice. */
+export const mutants = {
+  /** Invariant 3. */
+  'version-before-claim': [
+    {
+      file: 'sync/batch.ts',
+      find: '    claims = await pool.connect()\n',
+      replace:
+        '    work = await pool.connect()\n    const early = await draw(work, schema)\n    claims = await pool.connect()\n',
+    },
+    {
+      file: 'sync/batch.ts',
+      find: '    work = await pool.connect()\n    const version = await draw(work, schema)\n',
+      replace: '    const version = early\n',
+    },
+  ],
+  /** Invariant 3. */
+  'version-after-load': [
+    {
+      file: 'sync/batch.ts',
+      find: 'sendOperations(context.elasticsearch, operations, version.version,',
+      replace: 'sendOperations(context.elasticsearch, operations, (await draw(work, schema)).version,',
+    },
+  ],
+  /** Invariant 4: a bare nextval, whose commit has nothing to flush. */
+  'version-not-durable': [
+    {
+      file: 'postgres/version.ts',
+      find: "            pg_logical_emit_message(true, 'sluice', ''),\n",
+      replace: '',
+    },
+  ],
+  /** Invariant 7. */
+  'index-without-version': [
+    {
+      file: 'elasticsearch/bulk.ts',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
+      find: ',"version":${digits},"version_type":"external_gte"',
+      replace: '',
+    },
+  ],
+  /** Invariant 8: the claim is committed before the request. */
+  'acknowledged-before-answer': [
+    {
+      file: 'sync/batch.ts',
+      find: `        const sent = await sendOperations(context.elasticsearch, operations, version.version, () =>
+          assertClaimLives(connection),
+        )`,
+      replace: `        await connection.query('COMMIT; BEGIN')
+        const sent = await sendOperations(context.elasticsearch, operations, version.version, async () => {
+          if (false) await assertClaimLives(connection)
+        })`,
+    },
+  ],
+  /** Invariant 8: a request without an answer counts as done. */
+  'silence-is-success': [
+    {
+      file: 'sync/batch.ts',
+      find: 'if (alone === null || !isSuspicious(sent.obstacle)) throw new Obstructed(sent.obstacle)\n',
+      replace: 'continue\n',
+    },
+  ],
+  /** Invariant 8. */
+  'success-erases-newer-failure': [
+    {
+      file: 'queue/erase-failures.ts',
+      find: '                        AND f.version <= $2::bigint\n',
+      replace: '                        AND $2::bigint > 0\n',
+    },
+  ],
+  /** Invariant 8. */
+  'failure-replaces-newer-failure': [
+    {
+      file: 'queue/record-failures.ts',
+      find: '     WHERE f.version <= excluded.version`,',
+      replace: '     WHERE f.version IS NOT NULL`,',
+    },
+  ],
+  /** Invariant 9: a claim that was cut off sends all the same. */
+  'dead-claim-sends': [{ file: 'sync/send.ts', find: '  await beforeEach()\n', replace: '' }],
+} as const satisfies Readonly<Record<string, readonly Mutation[]>>
+
+export type MutantName = keyof typeof mutants

@@ -1,0 +1,125 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type pg from 'pg'
+import { compare } from '../support/compare.ts'
+import { documents } from './world.ts'
+
+/** What is asked of the three documents together. All zeros is what sluice promises. */
+export interface Verdict {
+  readonly documents: number
+  /** Rows without a document. */
+  readonly missing: number
+  /** Documents that differ from their row. */
+  readonly stale: number
+  /** Documents without a row. */
+  readonly extra: number
+  /** Rows that cannot be indexed, and no row of sync_failed says so. */
+  readonly unreported: number
+  /** Rows of sync_failed about what is in order. */
+  readonly unfounded: number
+  readonly examples: readonly string[]
+}
+
+interface Servers {
+  readonly pool: pg.Pool
+  readonly elasticsearch: string
+  readonly say: (text: string) => void
+}
+
+/** Long enough for a run whose daemon was killed to be taken over, and for five attempts of a retried key. */
+const DRAIN_MS = 240_000
+
+/** Waits until nothing is left to do. Returns false when that does not come. */
+export async function drained({ pool, say }: Servers): Promise<boolean> {
+  const begun = performance.now()
+  let told = begun
+  for (;;) {
+    const left = await leftToDo(pool)
+    if (left.marks + left.retrying + left.runs === 0) return true
+    const now = performance.now()
+    if (now - begun > DRAIN_MS) return false
+    if (now - told > 5_000) {
+      told = now
+      say(`draining: ${left.marks} marks, ${left.retrying} keys to retry, ${left.runs} runs`)
+    }
+    await delay(200)
+  }
+}
+
+async function leftToDo(pool: pg.Pool): Promise<{ marks: number; retrying: number; runs: number }> {
+  // One statement: a retry turns into a mark, and a run writes marks, and neither may slip through between two looks.
+  const { rows } = await pool.query<{ marks: number; retrying: number; runs: number }>(
+    `SELECT (SELECT count(*)::integer FROM sluice.sync_queue) AS marks,
+            (SELECT count(*)::integer FROM sluice.sync_failed WHERE state = 'retrying') AS retrying,
+            (SELECT count(*)::integer FROM sluice.sync_run WHERE state IN ('requested', 'running', 'cancelling')) AS runs`,
+  )
+  return rows[0] ?? { marks: 0, retrying: 0, runs: 0 }
+}
+
+/** Compares sync_failed with the rows that cannot be indexed. */
+export async function auditFailures({
+  pool,
+}: Servers): Promise<Pick<Verdict, 'unreported' | 'unfounded' | 'examples'>> {
+  const result = { unreported: 0, unfounded: 0, examples: [] as string[] }
+  for (const { name, poisoned } of documents) {
+    const { rows } = await pool.query<{ key: string; poisoned: boolean; type: string | null }>(
+      `SELECT key, p.key IS NOT NULL AS poisoned, f.type || ' at version ' || f.version AS type
+         FROM (${poisoned}) p FULL JOIN (SELECT * FROM sluice.sync_failed WHERE document = $1) f USING (key)
+        WHERE p.key IS NULL OR f.key IS NULL`,
+      [name],
+    )
+    for (const row of rows) {
+      if (row.poisoned) result.unreported += 1
+      else result.unfounded += 1
+      const what = row.poisoned ? 'cannot be indexed, and sync_failed does not say so' : 'failed without need'
+      result.examples.push(`${name} ${row.key.slice(0, 80)}: ${what} ${row.type ?? ''}`)
+    }
+  }
+  return { ...result, examples: result.examples.slice(0, 10) }
+}
+
+/** The application repairs the rows that could not be indexed. */
+export async function cure({ pool }: Servers): Promise<void> {
+  for (const document of documents) await pool.query(document.cure)
+}
+
+/** Compares every row with its document. */
+export async function compareAll({
+  pool,
+  elasticsearch,
+}: Servers): Promise<Omit<Verdict, 'unreported' | 'unfounded'>> {
+  const sum = { documents: 0, missing: 0, stale: 0, extra: 0, examples: [] as string[] }
+  for (const { name, index, truth } of documents) {
+    const found = await compare({ pool, elasticsearch, index, truth })
+    sum.documents += found.documents
+    sum.missing += found.missing
+    sum.stale += found.stale
+    sum.extra += found.extra
+    sum.examples.push(...found.examples.map((example) => `${name}: ${example}`))
+  }
+  return sum
+}
+
+/** What the queue, the failures and the runs hold, for the report. */
+export async function describeState(pool: pg.Pool): Promise<string> {
+  const tables = {
+    sync_queue:
+      'SELECT document, lane, op, count(*), min(created_at) FROM sluice.sync_queue GROUP BY 1, 2, 3',
+    sync_failed:
+      'SELECT document, state, type, left(reason, 100) AS reason, count(*), min(version), max(version) FROM sluice.sync_failed GROUP BY 1, 2, 3, 4 LIMIT 20',
+    sync_run:
+      "SELECT id, kind, document, state, worker, reason, error FROM sluice.sync_run WHERE state <> 'done' ORDER BY id DESC LIMIT 20",
+    sync_document:
+      "SELECT name, state, reason, alarm FROM sluice.sync_document WHERE state <> 'active' OR alarm IS NOT NULL",
+    sync_worker:
+      "SELECT instance, state, reason, pauses FROM sluice.sync_worker WHERE seen_at > now() - interval '15 seconds'",
+  }
+  const parts: string[] = []
+  for (const [table, sql] of Object.entries(tables)) {
+    const { rows } = await pool.query<Record<string, unknown>>(sql)
+    parts.push(
+      `${table}:${rows.length === 0 ? ' nothing' : ''}`,
+      ...rows.map((row) => `  ${JSON.stringify(row)}`),
+    )
+  }
+  return parts.join('\n')
+}
