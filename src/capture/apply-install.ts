@@ -104,8 +104,12 @@ export async function applyDatabase(
   if (database.viewChanged || created)
     await client.query(`SELECT ${quoteIdentifier(schema)}.release_parked($1, false)`, [document])
   await writeDocument(client, schema, change)
-  if (index.lost)
-    await client.query(`DELETE FROM ${quoteIdentifier(schema)}.sync_index WHERE name = $1`, [index.lost])
+  if (index.lost) {
+    // Its failures with it: retried for an index that is gone they would never end, and the new one is filled anyway.
+    const gone = [index.lost]
+    await client.query(`DELETE FROM ${quoteIdentifier(schema)}.sync_failed WHERE target = $1`, gone)
+    await client.query(`DELETE FROM ${quoteIdentifier(schema)}.sync_index WHERE name = $1`, gone)
+  }
   if (created) await registerIndex(client, schema, change, created)
   const requested =
     run === null

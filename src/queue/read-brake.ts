@@ -16,7 +16,7 @@ const AT_REST: BrakeState = { deletes: 0, documents: null, tripped: false }
 /**
  * Reads the brake. A window is over after ten minutes: long enough that a walk or a broken job of a quarter of an hour
  * cannot take an index away in slices, short enough that a day's ordinary changes do not add up. Once tripped it stays,
- * or every ten minutes another share of the index would go. Rides the primary key; 0.1 ms.
+ * or every ten minutes another share of the index would go. Rides the primary key.
  */
 export async function readBrake(db: Queryable, schema: string, document: string): Promise<BrakeState> {
   const { rows } = await db.query<BrakeState>(

@@ -138,7 +138,7 @@ export class Brake {
     return says === 0 || (says === 1 && this.#gone.get(key) !== true)
   }
 
-  /** A few milliseconds for 1,000 keys. */
+  /** One short transaction, once for each key that it matters for. */
   async #lookForRows(keys: readonly string[]): Promise<void> {
     const unknown = keys.filter(
       (key) => !this.#gone.has(key) && explains(this.#keys.get(key)?.op ?? 'retry') === 1,

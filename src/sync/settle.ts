@@ -29,7 +29,7 @@ type Settled = Omit<Extract<BatchResult, { outcome: 'settled' }>, 'full'>
 
 /**
  * Writes a batch's outcomes and commits the claim: this is the acknowledgement (invariant 8).
- * Before that, conflicts are examined, and marks without keys become a request for a verify.
+ * Before that, the mass-delete brake counts, conflicts are examined, and marks without keys become a request for a verify.
  */
 export async function settle(context: BatchContext, batch: Unsettled): Promise<Settled> {
   const { schema, instance, limits } = context

@@ -66,8 +66,8 @@ export const mutants = {
   'success-erases-newer-failure': [
     {
       file: 'queue/erase-failures.ts',
-      find: '                        AND f.version <= $2::bigint\n',
-      replace: '                        AND $2::bigint > 0\n',
+      find: 'f.version <= $2::bigint',
+      replace: 'f.version IS NOT NULL AND $2::bigint > 0',
     },
   ],
   /** Invariant 8. */

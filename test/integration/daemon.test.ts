@@ -261,7 +261,9 @@ describe('a document that cannot be read', () => {
     })
     expect(daemon.state.state).toBe('running')
     const alarm = async () => (await pool.query(`SELECT alarm FROM "${SCHEMA}".sync_document`)).rows[0]?.alarm
-    await eventually(async () => expect(await alarm()).toMatch(/adapt the configuration, then run sluice install/))
+    await eventually(async () =>
+      expect(await alarm()).toMatch(/adapt the configuration, then run sluice install/),
+    )
     await pool.query(`ALTER VIEW "${SCHEMA}".hidden RENAME TO document_thing`)
     await arrives(6, 'sechs')
     await eventually(async () => expect(await alarm()).toBeNull())
