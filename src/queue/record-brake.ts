@@ -18,7 +18,7 @@ export interface BrakeEntry {
 /**
  * Counts in the claim's transaction: a batch that is rolled back has counted nothing. Where something is held back, the
  * brake trips, and the document's alarm says so. Returns the alarm of the batch that tripped it, else null: it is logged
- * once. In a settlement, call it first: resume() too takes the brake before the document. Rides the primary key; 0.3 ms,
+ * once. In a settlement, call it first: resume() too takes the brake before the document. Rides the primary key,
  * and workers of the same document wait for each other from here to the commit.
  */
 export async function recordBrake(db: Queryable, schema: string, entry: BrakeEntry): Promise<string | null> {
