@@ -39,10 +39,19 @@ export async function drained({ pool, say }: Servers): Promise<boolean> {
     if (now - begun > DRAIN_MS) return false
     if (now - told > 5_000) {
       told = now
+      await confirmDeletes(pool)
       say(`draining: ${left.marks} marks, ${left.retrying} keys to retry, ${left.runs} runs`)
     }
     await delay(200)
   }
+}
+
+/** So many rows stop matching that the mass-delete brake may hold deletes back: the operator says that they are meant. */
+async function confirmDeletes(pool: pg.Pool): Promise<void> {
+  await pool.query(
+    `SELECT sluice.resume(d.name, true) FROM sluice.sync_document d
+      WHERE EXISTS (SELECT FROM sluice.sync_queue q WHERE q.document = d.name AND q.lane = 2)`,
+  )
 }
 
 async function leftToDo(pool: pg.Pool): Promise<{ marks: number; retrying: number; runs: number }> {
@@ -95,8 +104,38 @@ export async function compareAll({
     sum.stale += found.stale
     sum.extra += found.extra
     sum.examples.push(...found.examples.map((example) => `${name}: ${example}`))
+    if (found.extra !== 0) sum.examples.push(...(await extras(pool, elasticsearch, { name, index, truth })))
   }
   return sum
+}
+
+/** A few documents that have no row, with the versions they were written at. */
+async function extras(
+  pool: pg.Pool,
+  elasticsearch: string,
+  { name, index, truth }: Pick<(typeof documents)[number], 'name' | 'index' | 'truth'>,
+): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ id: string }>(`SELECT id FROM (${truth}) t`)
+  const wanted = new Set(rows.map(({ id }) => id))
+  const found: string[] = []
+  let path = `/${index}/_search?scroll=1m`
+  let body: object = { size: 5_000, _source: false, version: true, sort: ['_doc'] }
+  for (;;) {
+    const answer = await fetch(new URL(path, elasticsearch), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    const { _scroll_id, hits } = (await answer.json()) as {
+      _scroll_id: string
+      hits: { hits: readonly { _id: string; _version: number }[] }
+    }
+    const strays = hits.hits.filter(({ _id }) => !wanted.has(_id))
+    found.push(...strays.map(({ _id, _version }) => `${name}: extra ${_id} at version ${_version}`))
+    if (hits.hits.length === 0 || found.length >= 20) return found.slice(0, 20)
+    path = '/_search/scroll'
+    body = { scroll: '1m', scroll_id: _scroll_id }
+  }
 }
 
 /** What the queue, the failures and the runs hold, for the report. */

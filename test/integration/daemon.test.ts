@@ -144,11 +144,11 @@ describe('a daemon', () => {
     await eventually(() => expect(daemon.plans.size).toBe(1))
     await pool.query(`SELECT "${SCHEMA}".pause('thing')`)
     // From the pause's commit on, whether this daemon has seen it or not.
-    await world.change(4, 'four')
+    await world.change(20_004, 'four')
     await eventually(() => expect(daemon.plans.size).toBe(0))
-    expect(await world.indexed(4)).toBeNull()
+    expect(await world.indexed(20_004)).toBeNull()
     await pool.query(`SELECT "${SCHEMA}".resume('thing')`)
-    await arrives(4, 'four')
+    await arrives(20_004, 'four')
   })
 })
 

@@ -62,7 +62,9 @@ export function testElasticsearch(url: string = inject('elasticsearchUrl')): Tes
     request,
     drop: async () => {
       await request('DELETE', `/${prefix}*?expand_wildcards=all&ignore_unavailable=true`)
-      await request('DELETE', `/_index_template/${prefix}*,sluice-${prefix}*`)
+      // One at a time: of several patterns, one without a match fails the request.
+      await request('DELETE', `/_index_template/${prefix}*`)
+      await request('DELETE', `/_index_template/sluice-${prefix}*`)
     },
   }
 }

@@ -187,12 +187,10 @@ function runsTable(runs: readonly Run[]): string {
   )
 }
 
-export function runToJson({ cursor, origin: _, ...run }: Run): z.input<typeof runJson> {
-  return {
-    ...run,
-    options: { ...run.options },
-    totalIsExact: runProgress({ ...run, cursor, origin: _ }).exact,
-  }
+/** A run as users see it: without what only its execution needs. */
+export function runToJson(run: Run): z.input<typeof runJson> {
+  const { cursor: _cursor, origin: _origin, truncated: _truncated, ...shown } = run
+  return { ...shown, options: { ...run.options }, totalIsExact: runProgress(run).exact }
 }
 
 /** bigint: more digits are no run of any database. */
