@@ -145,12 +145,19 @@ COMMENT ON FUNCTION retry_delay IS 'Pause after that many failed attempts.';
 
 -- Failures ------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION lock_failures(document text) RETURNS void
-LANGUAGE sql
-BEGIN ATOMIC
-  SELECT pg_advisory_xact_lock(731058393, hashtext(to_jsonb(ARRAY['sync_failed'::regclass::oid::text, document])::text));
-END;
-COMMENT ON FUNCTION lock_failures IS 'Until the transaction ends, it alone changes the failures of that document.';
+CREATE FUNCTION lock_failures(document text, shared boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+DECLARE
+  place integer := hashtext(to_jsonb(ARRAY['sync_failed'::regclass::oid::text, document])::text);
+BEGIN
+  IF shared THEN
+    PERFORM pg_advisory_xact_lock_shared(731058393, place);
+  ELSE
+    PERFORM pg_advisory_xact_lock(731058393, place);
+  END IF;
+END $$;
+COMMENT ON FUNCTION lock_failures IS 'Until the transaction ends: alone, only it changes the failures of that document; shared, nobody does so alone meanwhile.';
 
 CREATE FUNCTION lock_chosen_failures(document text, keys text[]) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT

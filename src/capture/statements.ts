@@ -132,7 +132,15 @@ function keyFunction(
   table: TableName,
   key: readonly KeyColumn[],
 ): CaptureFunction {
-  return parsedFunction(target, name, [['r', table]], 'text', keyExpression(key, '(r)'))
+  const expression = keyExpression(key, '(r)')
+  // Of no row (the missing side of a FULL JOIN) the key is null, also where it has several parts: an array of nulls is
+  // not null. The parts of an id are never null.
+  const [first] = key
+  const ofRow =
+    first === undefined || key.length === 1
+      ? expression
+      : `CASE WHEN (r).${quoteIdentifier(first.name)} IS NOT NULL THEN ${expression} END`
+  return parsedFunction(target, name, [['r', table]], 'text', ofRow)
 }
 
 /**

@@ -37,7 +37,7 @@ export async function eraseFailures(
                      SELECT f.ctid FROM ${s}.sync_failed f
                       WHERE f.document = $1 AND f.key = done.key AND f.target IN (done.target, '')
                         AND f.version <= $2::bigint
-                     OFFSET 0) AS old))`,
+                       FOR UPDATE SKIP LOCKED) AS old))`,
     [document, version.toString(), keys, targets],
   )
 }

@@ -2,7 +2,6 @@ import type { PoolClient } from 'pg'
 import { commit } from '../postgres/transaction.ts'
 import { addRunCounts } from './add-run-counts.ts'
 import { eraseFailures } from './erase-failures.ts'
-import { hasFailures } from './has-failures.ts'
 import { lockFailures } from './lock-failures.ts'
 import { markAgain } from './mark-again.ts'
 import { recordFailures } from './record-failures.ts'
@@ -19,7 +18,7 @@ export interface SettleOptions {
 /**
  * Writes what became of a batch and commits its claim: the commit is the acknowledgement (invariant 8).
  *
- * Where nothing failed and nothing is due in the log, this is two round trips: one look at sync_failed, and the commit
+ * Where nothing failed and nothing is due in the log, this is two round trips: a lock and a look at sync_failed, and the commit
  * (0.3 ms together; 0.8 ms if the commit waited for the disk, which a claim's does not). What is written is written in a fixed order, the rows that batches share last: failures, marks,
  * runs, log. Two settlements can wait for each other's rows only in that order, never in a circle.
  */
@@ -31,10 +30,11 @@ export async function settleBatch(
 ): Promise<void> {
   const { document, version, failures, succeeded, givenBack, parked, lane, runs, log, lagCounts, batches } =
     settlement
-  if (failures.length > 0 || (succeeded.size > 0 && (await hasFailures(client, schema, document)))) {
-    await lockFailures(client, schema, document)
+  if (failures.length > 0 || succeeded.size > 0) {
+    const mode = failures.length > 0 ? 'exclusive' : 'shared'
+    const known = await lockFailures(client, schema, document, mode)
     await recordFailures(client, schema, { document, version, failures, maxRetries })
-    await eraseFailures(client, schema, { document, version, succeeded })
+    if (known) await eraseFailures(client, schema, { document, version, succeeded })
   }
   await markAgain(client, schema, { document, lane, keys: givenBack })
   await markAgain(client, schema, { document, lane: 2, keys: parked })

@@ -1,6 +1,7 @@
 import { READ_SETTINGS } from '../postgres/read-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { enqueueKeys } from '../queue/enqueue-keys.ts'
+import { markDeadKeys } from '../queue/mark-dead-keys.ts'
 import { readTargets } from '../queue/read-targets.ts'
 import { waitForOlderClaims } from '../queue/wait-for-older-claims.ts'
 import { advance } from './advance.ts'
@@ -63,6 +64,8 @@ async function listOrphans(work: RunWork, run: Run): Promise<Run> {
     { settings: READ_SETTINGS },
   )
   await waitForOlderClaims(pool, schema, { timeoutMs: OLDER_CLAIMS_TIMEOUT_MS })
+  // After the wait: older batches may have written failures of rows that are gone.
+  position = await markDead(work, position)
 
   const foreign = new ForeignIds()
   for (const { index } of await readTargets(pool, schema, plan.document)) {
@@ -77,6 +80,17 @@ async function listOrphans(work: RunWork, run: Run): Promise<Run> {
   const { counted } = position.cursor ?? { counted: 'estimate' }
   const to = { step: 'walk', after: null, counted, warning: foreign.report(plan.document) } as const
   return advance(pool, schema, position, { to })
+}
+
+/** A dead key whose row is gone may be in no index, and is in no walk: its failure would stay for ever. */
+async function markDead({ pool, schema }: RunWork, run: Run): Promise<Run> {
+  const { cursor, document } = run
+  if (cursor === null) return run
+  return inTransaction(pool, async (client) => {
+    const op = run.truncated ? 'delete' : 'orphan'
+    const keys = await markDeadKeys(client, schema, { document, op, runId: run.id, origin: run.origin })
+    return advance(client, schema, run, { to: cursor, walked: keys, total: (run.total ?? 0) + keys })
+  })
 }
 
 async function markOrphans({ pool, schema }: RunWork, run: Run, keys: readonly string[]): Promise<Run> {

@@ -114,6 +114,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       const readable = without(slice, loaded.failures)
       const encoded = encodeOperations(plan, readable, loaded.documents, targets)
       outcomes.impossible(encoded.failures)
+      outcomes.gone(encoded.gone)
       sizer.observe(slice.length, encoded.operations)
       // Too many deletes that nobody explains are held back (invariant 12); the rest goes on.
       const passed = await brake.pass(encoded.operations, outcomes)
@@ -145,6 +146,8 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     const result = await settle(context, {
       claims,
       work,
+      plan,
+      targets,
       claim,
       version,
       outcomes,

@@ -10,6 +10,8 @@ import type { KeyFailure, LoadedDocument } from './types.ts'
 export interface Encoded {
   readonly operations: readonly Operation[]
   readonly failures: readonly KeyFailure[]
+  /** Keys that have no row, and whose id no index can hold: there is nothing to send, and nothing wrong with them. */
+  readonly gone: readonly string[]
 }
 
 /**
@@ -25,6 +27,7 @@ export function encodeOperations(
 ): Encoded {
   const operations: Operation[] = []
   const failures: KeyFailure[] = []
+  const gone: string[] = []
   for (const { key, target } of keys) {
     const parts = decodeKey(key, plan.key.length)
     if (parts === null) {
@@ -38,8 +41,10 @@ export function encodeOperations(
       failures.push({ key, id, type: 'unindexable_value', reason: problem })
       continue
     }
-    // A document whose id is too long was never indexed: there is nothing to delete.
-    if (document === undefined && idProblem(id) !== null) continue
+    if (document === undefined && idProblem(id) !== null) {
+      gone.push(key)
+      continue
+    }
     const body = document === undefined ? undefined : cleanJson(document.json)
     for (const { index } of targets) {
       if (target !== null && target !== index) continue
@@ -48,5 +53,5 @@ export function encodeOperations(
       )
     }
   }
-  return { operations, failures }
+  return { operations, failures, gone }
 }

@@ -1,5 +1,6 @@
 import type { ItemVerdict, Operation } from '../elasticsearch/types.ts'
 import type { BatchKey, Failure, Mark, RunCounts } from '../queue/types.ts'
+import type { FailedState } from './recheck.ts'
 import { Tally } from './tally.ts'
 import type { KeyFailure, Obstacle } from './types.ts'
 
@@ -13,7 +14,8 @@ export class Outcomes {
   readonly tally = new Tally()
   readonly #keys: ReadonlyMap<string, BatchKey>
   readonly #succeeded = new Map<string, string[]>()
-  readonly #failures: Failure[] = []
+  #failures: Failure[] = []
+  readonly #failedStates = new Map<BatchKey, FailedState>()
   readonly #givenBack = new Map<string, BatchKey>()
   readonly #parked = new Map<string, BatchKey>()
   readonly #deleted = new Set<string>()
@@ -93,9 +95,31 @@ export class Outcomes {
       const key = this.#keys.get(failure.key)
       if (key === undefined) continue
       this.#failures.push({ ...failure, target: '', origin: key.origin, op: key.op, dead: true })
+      this.#failedStates.set(key, { problem: failure.reason })
       this.#countRun(key, 'failed')
       this.tally.add({ index: '', operation: 'none', outcome: 'dead' }, 0, key.ageMs, 0)
     }
+  }
+
+  /** Records keys that need no operation: whatever failed of them before is over. */
+  gone(keys: readonly string[]): void {
+    for (const key of keys) this.#succeed({ index: '', key })
+  }
+
+  /** What failed, by key: to be compared with the rows as they are when the batch is settled. */
+  get failedStates(): ReadonlyMap<BatchKey, FailedState> {
+    return this.#failedStates
+  }
+
+  /**
+   * The rows of these keys are no longer what failed: they are tried again before they are dead. Charged, for a document
+   * with now() in it is another at every look, and its attempts have to end.
+   */
+  outdated(keys: readonly BatchKey[]): void {
+    const changed = new Set(keys.map(({ key }) => key))
+    this.#failures = this.#failures.map((failure) =>
+      failure.dead && changed.has(failure.key) ? { ...failure, dead: false } : failure,
+    )
   }
 
   /** Keys to be marked again, uncharged. */
@@ -165,14 +189,15 @@ export class Outcomes {
     }
   }
 
-  #succeed({ index, key }: Operation): void {
+  #succeed({ index, key }: Pick<Operation, 'index' | 'key'>): void {
     const keys = this.#succeeded.get(index)
     if (keys === undefined) this.#succeeded.set(index, [key])
     else keys.push(key)
   }
 
-  #fail({ id, index }: Operation, key: BatchKey, type: string, reason: string, dead: boolean): void {
+  #fail({ id, index, body }: Operation, key: BatchKey, type: string, reason: string, dead: boolean): void {
     const { origin, op } = key
+    this.#failedStates.set(key, { body: body ?? null })
     this.#failures.push({ key: key.key, id, target: index, origin, op, type, reason, dead })
     this.#countRun(key, 'failed')
   }

@@ -1,22 +1,27 @@
 import type pg from 'pg'
+import type { DocumentPlan } from '../documents/types.ts'
 import type { Version } from '../postgres/types.ts'
 import { currentVersion, raiseVersionFloor } from '../postgres/version.ts'
+import { lockFailures } from '../queue/lock-failures.ts'
 import { recordBrake } from '../queue/record-brake.ts'
 import { requestRun } from '../queue/request-run.ts'
 import { setAlarm } from '../queue/set-alarm.ts'
 import { settleBatch } from '../queue/settle-batch.ts'
-import type { Claim, Mark } from '../queue/types.ts'
+import type { Claim, Mark, Target } from '../queue/types.ts'
 import type { BatchContext } from './batch.ts'
 import type { Brake } from './brake.ts'
 import { olderOrigin } from './expand.ts'
 import { UNREADABLE_CHANGES } from './obstacle.ts'
 import type { Outcomes } from './outcomes.ts'
+import { changedSince } from './recheck.ts'
 import { Tally } from './tally.ts'
 import type { BatchResult } from './types.ts'
 
 export interface Unsettled {
   readonly claims: pg.PoolClient
   readonly work: pg.PoolClient
+  readonly plan: DocumentPlan
+  readonly targets: readonly Target[]
   readonly claim: Claim
   readonly version: Version
   readonly outcomes: Outcomes
@@ -35,6 +40,7 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
   const { schema, instance, limits } = context
   const { claims, claim, version, outcomes, everything, dueLog } = batch
 
+  if (outcomes.failures.length > 0) await examineFailures(context, batch)
   const braked = await batch.brake.entry(outcomes)
   const tripped = braked === null ? null : await recordBrake(claims, schema, braked)
   const faulty = await examineConflicts(context, batch)
@@ -90,6 +96,18 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
   )
   const { tally, obstacle } = outcomes
   return { outcome: 'settled', tally, givenBack: outcomes.givenBack.length, obstacle, tripped }
+}
+
+/**
+ * A row that failed and has changed since has a mark of its own (invariant 1), and perhaps that mark's batch was faster:
+ * then the document is in the index, and a dead failure recorded now would stay with it. So it is tried again instead.
+ * The lock comes before all that is written: settlements of a document wait for each other in one order only.
+ */
+async function examineFailures({ schema, limits }: BatchContext, batch: Unsettled): Promise<void> {
+  const { claims, work, claim, plan, targets, outcomes } = batch
+  await lockFailures(claims, schema, claim.document, 'exclusive')
+  const timeoutMs = limits.requestTimeout
+  outcomes.outdated(await changedSince(work, plan, outcomes.failedStates, { targets, timeoutMs }))
 }
 
 /**

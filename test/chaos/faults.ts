@@ -19,39 +19,45 @@ export interface Faults {
   readonly stops: number
   readonly postgresRestarts: number
   readonly elasticsearchRestarts: number
-  /** Elasticsearch stopped for a while: requests time out, and are applied all the same. */
+  /** Elasticsearch stopped for a while: requests time out, and are carried out all the same. */
   readonly elasticsearchStops: number
-  /** The servers are left alone; resolves when they are up. */
-  healServers(): Promise<void>
-  /** The daemons, too; resolves when all of them run. */
-  healDaemons(): Promise<void>
+  /** Milliseconds for which there was an Elasticsearch. */
+  readonly servedMs: number
+  /** No further fault; resolves when everything is up and runs again. */
+  heal(): Promise<void>
 }
 
 /**
  * Four kinds of faults, each at its own pace.
  *
- * @param firstRestart milliseconds until Elasticsearch is killed for the first time: its start takes a good part of a short test
+ * @param firstRestart milliseconds until Elasticsearch is killed for the first time
  */
 export function startFaults(victims: Victims, random: Random, firstRestart: number): Faults {
   const { daemons, postgres, elasticsearch, workload, say } = victims
-  const healingServers = new AbortController()
-  const healingDaemons = new AbortController()
-  const counts = { kills: 0, stops: 0, postgresRestarts: 0, elasticsearchRestarts: 0, elasticsearchStops: 0 }
-  /** Waits, until it heals. Past that no round begins another fault, and each ends the one it has begun. */
-  type Pause = (ms: number) => Promise<void>
-  const forever = async (
-    name: string,
-    { signal }: AbortController,
-    round: (choices: Random, pause: Pause) => Promise<void>,
-  ) => {
+  const healing = new AbortController()
+  const begun = performance.now()
+  let awayMs = 0
+  let awaySince: number | null = null
+  const counts = {
+    kills: 0,
+    stops: 0,
+    postgresRestarts: 0,
+    elasticsearchRestarts: 0,
+    elasticsearchStops: 0,
+    get servedMs() {
+      return (awaySince ?? performance.now()) - begun - awayMs
+    },
+  }
+  /** Waits, until it heals: past that no round begins another fault, and each ends the one it has begun. */
+  const pause = (ms: number) => delay(ms, undefined, { signal: healing.signal }).catch(() => undefined)
+  const forever = async (name: string, round: (choices: Random) => Promise<void>) => {
     const choices = random.fork(name)
-    const pause: Pause = (ms) => delay(ms, undefined, { signal }).catch(() => undefined)
-    while (!signal.aborted) await round(choices, pause)
+    while (!healing.signal.aborted) await round(choices)
   }
 
-  const kill = async (choices: Random, pause: Pause) => {
+  const kill = async (choices: Random) => {
     await pause(choices.int(1_500, 2_500))
-    if (healingDaemons.signal.aborted) return
+    if (healing.signal.aborted) return
     const n = choices.int(0, daemons.count - 1)
     say(`kill -9 daemon ${n + 1}`)
     await daemons.kill(n)
@@ -60,21 +66,19 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     daemons.start(n)
   }
 
-  const stop = async (choices: Random, pause: Pause) => {
-    await pause(choices.int(5, 150))
+  const stop = async (choices: Random) => {
+    await pause(choices.int(5, 60))
     const n = choices.int(0, daemons.count - 1)
     daemons.signal(n, 'SIGSTOP')
     counts.stops += 1
-    const long = choices.next()
-    await pause(
-      long < 0.5 ? choices.int(5, 60) : long < 0.95 ? choices.int(60, 500) : choices.int(1_000, 3_000),
-    )
+    // Mostly for as long as another one needs to overtake it.
+    await pause(choices.chance(0.97) ? choices.int(40, 250) : choices.int(1_000, 3_000))
     daemons.signal(n, 'SIGCONT')
   }
 
-  const crashPostgres = async (choices: Random, pause: Pause) => {
-    await pause(choices.int(4_000, 9_000))
-    if (healingServers.signal.aborted) return
+  const crashPostgres = async (choices: Random) => {
+    await pause(choices.int(3_000, 8_000))
+    if (healing.signal.aborted) return
     // Now and then all that the application did last is lost, though it was told otherwise: what the index got of
     // that must not survive.
     workload.asynchronous = choices.chance(0.7)
@@ -85,48 +89,45 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     counts.postgresRestarts += 1
   }
 
-  let nextRestart = performance.now() + firstRestart
-  const disturbElasticsearch = async (choices: Random, pause: Pause) => {
-    await pause(choices.int(2_000, 5_000))
-    if (healingServers.signal.aborted) return
+  let nextRestart = begun + firstRestart
+  const disturbElasticsearch = async (choices: Random) => {
+    await pause(choices.int(300, 2_000))
+    if (healing.signal.aborted) return
     if (performance.now() < nextRestart) {
+      // What arrives meanwhile is carried out afterwards, in any order; past the time-out others have sent it again.
       await elasticsearch.kill('SIGSTOP')
       counts.elasticsearchStops += 1
-      await pause(choices.int(200, 5_000))
+      await pause(choices.chance(0.7) ? choices.int(100, 1_500) : choices.int(2_500, 5_000))
       await elasticsearch.kill('SIGCONT')
       return
     }
     say('kill -9 Elasticsearch')
+    awaySince = performance.now()
     await elasticsearch.kill('SIGKILL')
     await pause(choices.int(0, 2_000))
     await elasticsearch.start()
+    awayMs += performance.now() - awaySince
+    awaySince = null
     say('Elasticsearch is back')
     counts.elasticsearchRestarts += 1
     nextRestart = performance.now() + choices.int(20_000, 40_000)
   }
 
-  const servers = Promise.all([
-    forever('Postgres', healingServers, crashPostgres),
-    forever('Elasticsearch', healingServers, disturbElasticsearch),
-  ])
-  const processes = Promise.all([
-    forever('kill', healingDaemons, kill),
+  const ended = Promise.all([
+    forever('kill', kill),
     // Three of the four may be late at once.
-    forever('stop 1', healingDaemons, stop),
-    forever('stop 2', healingDaemons, stop),
-    forever('stop 3', healingDaemons, stop),
+    forever('stop 1', stop),
+    forever('stop 2', stop),
+    forever('stop 3', stop),
+    forever('Postgres', crashPostgres),
+    forever('Elasticsearch', disturbElasticsearch),
   ])
   // Whoever heals is told; nobody is there to listen before.
-  for (const faults of [servers, processes]) faults.catch(() => undefined)
-  return Object.assign(counts, {
-    healServers: async () => {
-      healingServers.abort()
-      await servers
-    },
-    healDaemons: async () => {
-      healingDaemons.abort()
-      await processes
-      daemons.startAll()
-    },
-  })
+  ended.catch(() => undefined)
+  const heal = async () => {
+    healing.abort()
+    await ended
+    daemons.startAll()
+  }
+  return Object.assign(counts, { heal })
 }

@@ -78,6 +78,22 @@ export const mutants = {
       replace: '     WHERE f.version IS NOT NULL`,',
     },
   ],
+  /** Invariant 8: what failed is not looked at again. */
+  'late-failure-stays': [
+    {
+      file: 'sync/settle.ts',
+      find: '  if (outcomes.failures.length > 0) await examineFailures(context, batch)\n',
+      replace: '',
+    },
+  ],
+  /** A row whose key of several parts changes is marked under the new key alone. */
+  'old-key-is-not-marked': [
+    {
+      file: 'capture/statements.ts',
+      find: 'first === undefined || key.length === 1',
+      replace: 'first === undefined || key.length > 0',
+    },
+  ],
   /** Invariant 9: a claim that was cut off sends all the same. */
   'dead-claim-sends': [{ file: 'sync/send.ts', find: '  await beforeEach()\n', replace: '' }],
 } as const satisfies Readonly<Record<string, readonly Mutation[]>>

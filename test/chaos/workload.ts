@@ -86,7 +86,7 @@ async function transaction(
   random: Random,
   { begun, asynchronous, failed }: Conditions,
 ): Promise<void> {
-  await client.query(asynchronous ? 'BEGIN; SET LOCAL synchronous_commit = off' : 'BEGIN')
+  await client.query(asynchronous ? 'BEGIN' : 'BEGIN; SET LOCAL synchronous_commit = on')
   for (let step = random.chance(0.6) ? 1 : random.int(2, 4); step > 0; step--) {
     if (await survives(client, statement(random, performance.now() - begun), random, failed)) continue
     await client.query('ROLLBACK')
