@@ -3,7 +3,6 @@ import { randomInt } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import { describeError, FailedError, UsageError } from '../../src/errors.ts'
 import { createPool } from '../../src/postgres/connect.ts'
@@ -135,7 +134,7 @@ async function story({ seconds, seed, json, mutant }: Options): Promise<number> 
   const victims = { daemons, postgres, elasticsearch, workload, say }
   const faults = startFaults(victims, random.fork('faults'), seconds * 400)
   // The time in which Elasticsearch starts does not count: little can go wrong while nothing is indexed.
-  while (faults.servedMs < seconds * 1000) await delay(100)
+  await faults.served(seconds * 1000)
   say(`${workload.transactions} transactions so far; everything heals`)
   await faults.heal()
   await workload.stop()

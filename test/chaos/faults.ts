@@ -21,8 +21,8 @@ export interface Faults {
   readonly elasticsearchRestarts: number
   /** Elasticsearch stopped for a while: requests time out, and are carried out all the same. */
   readonly elasticsearchStops: number
-  /** Milliseconds for which there was an Elasticsearch. */
-  readonly servedMs: number
+  /** Resolves when there was an Elasticsearch for that long; rejects when a server does not come up again. */
+  served(ms: number): Promise<void>
   /** No further fault; resolves when everything is up and runs again. */
   heal(): Promise<void>
 }
@@ -44,9 +44,6 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     postgresRestarts: 0,
     elasticsearchRestarts: 0,
     elasticsearchStops: 0,
-    get servedMs() {
-      return (awaySince ?? performance.now()) - begun - awayMs
-    },
   }
   /** Waits, until it heals: past that no round begins another fault, and each ends the one it has begun. */
   const pause = (ms: number) => delay(ms, undefined, { signal: healing.signal }).catch(() => undefined)
@@ -124,10 +121,13 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
   ])
   // Whoever heals is told; nobody is there to listen before.
   ended.catch(() => undefined)
+  const served = async (ms: number) => {
+    while ((awaySince ?? performance.now()) - begun - awayMs < ms) await Promise.race([delay(100), ended])
+  }
   const heal = async () => {
     healing.abort()
     await ended
     daemons.startAll()
   }
-  return Object.assign(counts, { heal })
+  return Object.assign(counts, { served, heal })
 }

@@ -5,7 +5,7 @@ import type { SluiceConfig } from '../../src/config/types.ts'
  * what the documentation promises: it owes sluice nothing, so it can judge it.
  */
 
-export interface ChaosDocument {
+interface ChaosDocument {
   readonly name: 'item' | 'label' | 'event'
   /** Alias of its index. */
   readonly index: string
