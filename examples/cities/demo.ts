@@ -49,6 +49,7 @@ async function play(demo: Play): Promise<boolean> {
   await load(servers)
   if ((await stage.command('install')) !== 0) return false
   stage.startDaemon()
+  await daemonIsUp(demo.pool)
   if ((await stage.command('backfill', 'city')) !== 0) return false
   await tellRate(demo.pool)
   await changes(demo)
@@ -69,6 +70,18 @@ async function load({ postgresUrl }: Servers): Promise<void> {
   })
   bar.stop()
   say('171,075 cities of the world are in Postgres, table geo.city')
+}
+
+/** Until the daemon has said that it works on the cities; otherwise `backfill` would find nobody, and do it all itself. */
+async function daemonIsUp(pool: pg.Pool): Promise<void> {
+  const deadline = performance.now() + 30_000
+  while (performance.now() < deadline) {
+    const { rows } = await pool.query(
+      "SELECT FROM sluice.sync_worker WHERE state = 'running' AND documents ? 'city'",
+    )
+    if (rows.length > 0) return
+    await delay(50)
+  }
 }
 
 async function tellRate(pool: pg.Pool): Promise<void> {

@@ -12,7 +12,7 @@ import { plainEnvironment, prepareDaemons } from './daemons.ts'
 import { startFaults } from './faults.ts'
 import { type MutantName, mutants } from './mutants.ts'
 import { createRandom } from './random.ts'
-import { auditFailures, compareAll, cure, describeState, drained } from './verdict.ts'
+import { describeState, drained, judge } from './verdict.ts'
 import { startWorkload } from './workload.ts'
 import { config, tables } from './world.ts'
 
@@ -85,11 +85,62 @@ function readOptions(): Options | null {
   return { seconds: whole('seconds'), seed: whole('seed'), json: values.json, mutant: mutant ?? null }
 }
 
-async function story({ seconds, seed, json, mutant }: Options): Promise<number> {
+async function story(options: Options): Promise<number> {
+  const { seconds, seed } = options
   const random = createRandom(seed)
   const logs = await mkdtemp(join(tmpdir(), 'sluice-chaos-'))
-  say(`seed ${seed}, ${seconds} s${mutant === null ? '' : `, mutant ${mutant}`}; logs in ${logs}`)
+  const mutant = options.mutant === null ? '' : `, mutant ${options.mutant}`
+  say(`seed ${seed}, ${seconds} s${mutant}; logs in ${logs}`)
+  const { postgres, elasticsearch, daemons, servers } = await setUp(options, logs)
 
+  say('the application, and the faults, begin')
+  const workload = startWorkload(postgres.url, random.fork('workload'))
+  const victims = { daemons, postgres, elasticsearch, workload, say }
+  const faults = startFaults(victims, random.fork('faults'), seconds * 400)
+  closing.defer(() => faults.cease())
+  // The time in which Elasticsearch starts does not count: little can go wrong while nothing is indexed.
+  await faults.served(seconds * 1000)
+  say(`${workload.transactions} transactions so far; everything heals`)
+  await faults.heal()
+  await workload.stop()
+
+  const { examples, ...verdict } = await judge(servers)
+  const problems = [
+    ...examples,
+    ...workload.errors.map((error) => `the application failed: ${error}`),
+    ...daemons.failures,
+  ]
+  if (problems.length > 0) {
+    for (const problem of problems) process.stderr.write(`${problem}\n`)
+    process.stderr.write(`${await describeState(servers.pool)}\nlogs of the daemons: ${logs}\n`)
+  }
+  await daemons.end()
+  if (problems.length === 0) await rm(logs, { recursive: true })
+
+  const { kills, stops, postgresRestarts, elasticsearchRestarts, elasticsearchStops } = faults
+  const { missing, stale, extra, ...others } = verdict
+  const result = {
+    seed,
+    transactions: workload.transactions,
+    kills,
+    restarts: postgresRestarts + elasticsearchRestarts,
+    missing,
+    stale,
+    extra,
+    ...others,
+    postgresRestarts,
+    elasticsearchRestarts,
+    stops,
+    elasticsearchStops,
+  }
+  const figures = Object.entries(result).map(([name, value]) => `${name} ${value}`)
+  const sentence = `${problems.length === 0 ? '✔' : '✘'} ${figures.join(', ')}`
+  process.stdout.write(`${options.json ? JSON.stringify(result) : sentence}\n`)
+  return problems.length === 0 ? 0 : 1
+}
+
+/** Servers, tables, an installed configuration, and daemons that have done the first backfill. */
+async function setUp({ mutant }: Options, logs: string) {
   let program = join(import.meta.dirname, '../..')
   if (mutant !== null) {
     const broken = await createMutant(mutants[mutant])
@@ -116,74 +167,13 @@ async function story({ seconds, seed, json, mutant }: Options): Promise<number> 
   const file = join(logs, 'sluice.config.json')
   const addresses = { postgres: postgres.url, elasticsearch: elasticsearch.url }
   await writeFile(file, JSON.stringify(config(addresses), null, 2))
-  await promisify(execFile)(
-    process.execPath,
-    [join(program, 'src/cli/main.ts'), 'install', '--config', file],
-    { cwd: logs, env: plainEnvironment() },
-  )
+  const install = [join(program, 'src/cli/main.ts'), 'install', '--config', file]
+  await promisify(execFile)(process.execPath, install, { cwd: logs, env: plainEnvironment() })
   const daemons = await prepareDaemons({ program, config: file, logs, count: 4 })
   closing.defer(() => daemons.end())
   daemons.startAll()
   const servers = { pool, elasticsearch: elasticsearch.url, say }
   // A backfill that goes on would heal what the faults break.
-  if (!(await drained(servers)))
-    throw new FailedError(`the backfill does not end; logs of the daemons: ${logs}`)
-
-  say('the application, and the faults, begin')
-  const workload = startWorkload(postgres.url, random.fork('workload'))
-  const victims = { daemons, postgres, elasticsearch, workload, say }
-  const faults = startFaults(victims, random.fork('faults'), seconds * 400)
-  // The time in which Elasticsearch starts does not count: little can go wrong while nothing is indexed.
-  await faults.served(seconds * 1000)
-  say(`${workload.transactions} transactions so far; everything heals`)
-  await faults.heal()
-  await workload.stop()
-
-  let ended = await drained(servers)
-  const failures = await auditFailures(servers)
-  await cure(servers)
-  ended = (await drained(servers)) && ended
-  const leftovers = await auditFailures(servers)
-  say('comparing every row with its document')
-  const compared = await compareAll(servers)
-
-  const { kills, stops, postgresRestarts, elasticsearchRestarts, elasticsearchStops } = faults
-  const result = {
-    seed,
-    transactions: workload.transactions,
-    kills,
-    restarts: postgresRestarts + elasticsearchRestarts,
-    missing: compared.missing,
-    stale: compared.stale,
-    extra: compared.extra,
-    unreported: failures.unreported + leftovers.unreported,
-    unfounded: failures.unfounded + leftovers.unfounded,
-    drained: ended,
-    documents: compared.documents,
-    postgresRestarts,
-    elasticsearchRestarts,
-    stops,
-    elasticsearchStops,
-  }
-  const problems = [
-    ...compared.examples,
-    ...failures.examples,
-    ...leftovers.examples.map((example) => `after the repair: ${example}`),
-    ...workload.errors.map((error) => `the application failed: ${error}`),
-    ...daemons.failures,
-    ...(ended ? [] : ['the queue did not drain']),
-  ]
-  const agreed = problems.length === 0 && result.missing + result.stale + result.extra === 0
-  if (agreed) {
-    await daemons.end()
-    await rm(logs, { recursive: true })
-  } else {
-    for (const problem of problems) process.stderr.write(`${problem}\n`)
-    process.stderr.write(`${await describeState(pool)}\nlogs of the daemons: ${logs}\n`)
-  }
-  const sentence = `${agreed ? '✔' : '✘'} ${Object.entries(result)
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ')}`
-  process.stdout.write(`${json ? JSON.stringify(result) : sentence}\n`)
-  return agreed ? 0 : 1
+  if (await drained(servers)) return { postgres, elasticsearch, daemons, servers }
+  throw new FailedError('the first backfill does not end', { where: `logs of the daemons: ${logs}` })
 }

@@ -23,6 +23,8 @@ export interface Faults {
   readonly elasticsearchStops: number
   /** Resolves when there was an Elasticsearch for that long; rejects when a server does not come up again. */
   served(ms: number): Promise<void>
+  /** No further fault; what is down stays down. */
+  cease(): void
   /** No further fault; resolves when everything is up and runs again. */
   heal(): Promise<void>
 }
@@ -88,7 +90,7 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
 
   let nextRestart = begun + firstRestart
   const disturbElasticsearch = async (choices: Random) => {
-    await pause(choices.int(300, 2_000))
+    await pause(choices.int(500, 4_000))
     if (healing.signal.aborted) return
     if (performance.now() < nextRestart) {
       // What arrives meanwhile is carried out afterwards, in any order; past the time-out others have sent it again.
@@ -124,10 +126,11 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
   const served = async (ms: number) => {
     while ((awaySince ?? performance.now()) - begun - awayMs < ms) await Promise.race([delay(100), ended])
   }
+  const cease = () => healing.abort()
   const heal = async () => {
-    healing.abort()
+    cease()
     await ended
     daemons.startAll()
   }
-  return Object.assign(counts, { served, heal })
+  return Object.assign(counts, { served, cease, heal })
 }

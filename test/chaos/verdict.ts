@@ -5,6 +5,9 @@ import { documents } from './world.ts'
 
 /** What is asked of the three documents together. All zeros is what sluice promises. */
 export interface Verdict {
+  /** Whether nothing was left to do in the end. */
+  readonly drained: boolean
+  /** Rows that should have a document. */
   readonly documents: number
   /** Rows without a document. */
   readonly missing: number
@@ -16,6 +19,7 @@ export interface Verdict {
   readonly unreported: number
   /** Rows of sync_failed about what is in order. */
   readonly unfounded: number
+  /** What was found, a few of each kind; empty when all is well. */
   readonly examples: readonly string[]
 }
 
@@ -23,6 +27,37 @@ interface Servers {
   readonly pool: pg.Pool
   readonly elasticsearch: string
   readonly say: (text: string) => void
+}
+
+/**
+ * Waits for the end of all work, looks at what failed, lets the application repair that, waits again, and compares:
+ * then nothing may have failed, and every row must have its document.
+ */
+export async function judge(servers: Servers): Promise<Verdict> {
+  let ended = await drained(servers)
+  const failed = await auditFailures(servers)
+  if (ended) {
+    await cure(servers)
+    ended = await drained(servers)
+  }
+  const left = await auditFailures(servers)
+  servers.say('comparing every row with its document')
+  const compared = await compareAll(servers)
+  return {
+    ...compared,
+    drained: ended,
+    unreported: Math.max(failed.unreported, left.unreported),
+    unfounded: Math.max(failed.unfounded, left.unfounded),
+    examples: [
+      ...compared.examples,
+      ...failed.examples,
+      ...left.examples.map((example) => `after the repair: ${example}`),
+      ...(ended ? [] : ['the queue did not drain']),
+      ...(compared.missing + compared.stale + compared.extra === 0
+        ? []
+        : ['rows and documents do not agree']),
+    ],
+  }
 }
 
 /** Long enough for a run whose daemon was killed to be taken over, and for five attempts of a retried key. */
@@ -65,7 +100,7 @@ async function leftToDo(pool: pg.Pool): Promise<{ marks: number; retrying: numbe
 }
 
 /** Compares sync_failed with the rows that cannot be indexed. */
-export async function auditFailures({
+async function auditFailures({
   pool,
 }: Servers): Promise<Pick<Verdict, 'unreported' | 'unfounded' | 'examples'>> {
   const result = { unreported: 0, unfounded: 0, examples: [] as string[] }
@@ -87,15 +122,15 @@ export async function auditFailures({
 }
 
 /** The application repairs the rows that could not be indexed. */
-export async function cure({ pool }: Servers): Promise<void> {
+async function cure({ pool }: Servers): Promise<void> {
   for (const document of documents) await pool.query(document.cure)
 }
 
 /** Compares every row with its document. */
-export async function compareAll({
+async function compareAll({
   pool,
   elasticsearch,
-}: Servers): Promise<Omit<Verdict, 'unreported' | 'unfounded'>> {
+}: Servers): Promise<Omit<Verdict, 'drained' | 'unreported' | 'unfounded'>> {
   const sum = { documents: 0, missing: 0, stale: 0, extra: 0, examples: [] as string[] }
   for (const { name, index, truth } of documents) {
     const found = await compare({ pool, elasticsearch, index, truth })
