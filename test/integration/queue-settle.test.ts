@@ -115,6 +115,29 @@ describe('failures', () => {
     expect(await failed()).toMatchObject([{ origin: '50', attempts: 2 }])
   })
 
+  test('to read a row replace refusals of its document, and the other way round', async () => {
+    await settle({
+      failures: [failure('1'), failure('1', { target: 'cities-2' }), failure('2')],
+      version: 1n,
+    })
+    await settle({ failures: [failure('1', { target: '', dead: true })], version: 2n })
+    expect(await failed()).toMatchObject([
+      { key: '1', target: '', version: '2' },
+      { key: '2', target: 'cities-1', version: '1' },
+    ])
+    await settle({ failures: [failure('1')], version: 3n })
+    expect(await failed()).toMatchObject([
+      { key: '1', target: 'cities-1', version: '3' },
+      { key: '2', target: 'cities-1', version: '1' },
+    ])
+  })
+
+  test('replace nothing of a newer version', async () => {
+    await settle({ failures: [failure('1')], version: 20n })
+    await settle({ failures: [failure('1', { target: '' })], version: 19n })
+    expect(await failed()).toMatchObject([{ target: '' }, { target: 'cities-1', version: '20' }])
+  })
+
   test('whose reason no text column can hold are stored all the same', async () => {
     await settle({ failures: [failure('1', { reason: 'bad \0 byte' })] })
     expect(await failed()).toMatchObject([{ reason: 'bad \u{fffd} byte' }])
