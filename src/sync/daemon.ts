@@ -67,7 +67,12 @@ export class Daemon {
     this.#options = options
     // A trial includes claim, load and request; after two time-outs it is taken for lost.
     const trialMs = 2 * limits.requestTimeout
-    this.#dispatcher = new Dispatcher({ now: () => performance.now(), random: Math.random, trialMs })
+    this.#dispatcher = new Dispatcher({
+      now: () => performance.now(),
+      random: Math.random,
+      concurrency: limits.concurrency,
+      trialMs,
+    })
     this.#poller = new Poller({
       pollingInterval: limits.pollingInterval,
       poll: () => pendingLanes(pool, schema, [...this.#plans.keys()]),
@@ -233,6 +238,7 @@ export class Daemon {
   #obstructed(document: string, obstacle: Obstacle): void {
     const { pool, settings, log } = this.#options
     const { type, reason } = obstacle
+    this.#dispatcher.obstructed(obstacle)
     if (obstacle.scope === 'document') {
       const pause = this.#dispatcher.pause(document, obstacle)
       const alarm = alarmOf(obstacle)
