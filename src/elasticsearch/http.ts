@@ -34,6 +34,8 @@ export interface Http {
   readonly nodes: string
   /** Never throws for what a server or a network does. */
   send(request: HttpRequest): Promise<HttpAnswer | TransportFailure>
+  /** Gives up all requests under way, and every later one: their outcome is unknown. */
+  abort(): void
   close(): Promise<void>
 }
 
@@ -94,6 +96,8 @@ export function openHttp(
     redaction: { type: 'off' },
   })
   const nodes = urls.map(hostPort).join(', ')
+  const underWay = new Set<AbortController>()
+  let givenUp = false
 
   async function send({
     method,
@@ -107,6 +111,8 @@ export function openHttp(
     // the deadline bounds the body too.
     const abort = new AbortController()
     const deadline = setTimeout(() => abort.abort(), requestTimeoutMs + bodyGraceMs)
+    underWay.add(abort)
+    if (givenUp) abort.abort()
     const params = {
       method,
       path,
@@ -137,13 +143,20 @@ export function openHttp(
           node: nodeOf(meta.connection, nodes),
         }
       }
+      if (givenUp)
+        return { kind: 'connection_error', message: `given up on ${nodes}: sluice ends`, node: nodes }
       return failureOf(error, abort.signal.aborted, nodes, requestTimeoutMs)
     } finally {
+      underWay.delete(abort)
       clearTimeout(deadline)
     }
   }
 
-  return { nodes, send, close: () => client.close() }
+  const abort = () => {
+    givenUp = true
+    for (const request of underWay) request.abort()
+  }
+  return { nodes, send, abort, close: () => client.close() }
 }
 
 /** `/cities/_doc/a%2Fb`: parts percent-encoded. */
