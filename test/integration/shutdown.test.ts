@@ -42,7 +42,7 @@ describe('a daemon whose request is not answered', () => {
   afterEach(async () => {
     await place.remove()
     await gate.close()
-    await world.sql('TRUNCATE sluice.sync_queue')
+    await world.sql('TRUNCATE sluice.sync_queue, sluice.sync_run')
   })
 
   test('waits for the answer: SIGTERM drains', async () => {
@@ -59,6 +59,20 @@ describe('a daemon whose request is not answered', () => {
     daemon.process.kill('SIGTERM')
     expect((await daemon.ended).code).toBe(0)
     expect(await marks()).toBe(1)
+  })
+
+  test('releases the run it carries, and says so', async () => {
+    expect((await place.sluice(['backfill', 'item', '--no-wait'])).code).toBe(0)
+    await begin({})
+    await eventually(() => daemon.output().includes('run begins'))
+    daemon.process.kill('SIGTERM')
+    await eventually(() => daemon.output().includes('draining'))
+    await gate.open()
+    expect((await daemon.ended).stdout).toContain('"outcome":"released"')
+    const runs = await world.database.pool.query(
+      'SELECT state, worker FROM sluice.sync_run ORDER BY id DESC LIMIT 1',
+    )
+    expect(runs.rows).toEqual([{ state: 'running', worker: null }])
   })
 
   test('ends at once at a second signal, and its marks are back', async () => {
