@@ -181,7 +181,7 @@ function failureOf(error: unknown, late: boolean, nodes: string, timeoutMs: numb
   }
   const words = error instanceof Error ? error.message : String(error)
   // Its own wording of an error without a message repeats the URL.
-  const said = words.startsWith('connection failed') ? '' : `: ${words}`
+  const said = words.startsWith('connection failed') ? '' : `: ${inWords(words)}`
   if (
     /certificate|self.signed|altname|unable to verify|wrong version number|\bSSL\b|\bTLS\b|EPROTO/i.test(
       words,
@@ -196,6 +196,12 @@ function failureOf(error: unknown, late: boolean, nodes: string, timeoutMs: numb
     return { kind: 'connect_error', message: `cannot connect to ${node}${said}`, node }
   }
   return { kind: 'connection_error', message: `the connection to ${node} broke${said}`, node }
+}
+
+/** `401D…:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:…/tlsany_meth.c:77:` → its words. */
+function inWords(message: string): string {
+  const openssl = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1]
+  return openssl ?? message
 }
 
 function connectionIn(meta: unknown): { readonly url: URL } | null {
