@@ -161,9 +161,13 @@ export class Daemon {
     await this.#supervisor.catch(() => undefined)
   }
 
-  /** Cuts the connections: Postgres rolls the claims back and the marks are there again. */
+  /**
+   * Cuts the connections: Postgres rolls the claims back and the marks are there again. Requests to Elasticsearch are
+   * given up, too, or a worker would wait for an answer as long as REQUEST_TIMEOUT says.
+   */
   abort(): void {
     this.#options.log.warn('batches under way are given back')
+    this.#options.elasticsearch.abort()
     for (const client of this.#clients) void client.end()
   }
 
