@@ -16,7 +16,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const json = process.argv.includes('--json')
 
 try {
-  await createProgram({ json }).parseAsync()
+  const program = await createProgram({ json, args: process.argv.slice(2) })
+  await program.parseAsync()
 } catch (error) {
   if (!(error instanceof CommanderError)) {
     process.exitCode = exitCodeOf(error)
