@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
 import { UsageError } from '../errors.ts'
+import { boundHeap } from './bound-heap.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { muteConfigWarnings } from './node-warnings.ts'
 import { printError } from './output.ts'
 import { createProgram } from './program.ts'
 
+boundHeap()
 muteConfigWarnings()
 // `sluice status | head -1`: the reader has seen enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
