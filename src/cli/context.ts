@@ -29,9 +29,10 @@
  *   the one document on standard output, and `schema` (zod, in src/cli/json/<command>.ts, exported by src/index.ts)
  *   is what users may rely on. `note` is for what happens on the way: it goes to standard error, and nowhere with
  *   --json or --quiet. `warn` goes to standard error always.
- * - Long work: `context.output.progress(label)`.
+ * - Long work: `await context.output.progress(label)`.
  * - `context.interrupted` is an AbortSignal: reading it takes over SIGINT and SIGTERM, a second one ends at once.
- * - program.ts imports and calls the register function; it holds nothing else.
+ * - program.ts lists the register function. It is called when the command is, or the help of all of them: a library that
+ *   few commands use is imported where they use it.
  */
 import type { Command } from 'commander'
 import type pg from 'pg'
@@ -39,7 +40,7 @@ import { loadBaseSettings, loadDefinitions, loadSettings, missingUrl, type Sourc
 import { configError, type Problem } from '../config/problems.ts'
 import type { BaseSettings, DocumentDefinition, Settings } from '../config/types.ts'
 import type { Flag } from '../config/variables.ts'
-import { connectElasticsearch, type Elasticsearch } from '../elasticsearch/client.ts'
+import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { connectionError, createPool } from '../postgres/connect.ts'
 import { checkSchema } from '../postgres/migrate.ts'
 import { explain } from './explain.ts'
@@ -102,6 +103,8 @@ export function openContext(command: Command): CommandContext {
   const elasticsearch = once(async () => {
     const { elasticsearch: settings, limits, file } = await base()
     if (settings === null) throw missing(missingUrl('elasticsearch'), file)
+    // Half of all that a command loads, and many ask the database alone.
+    const { connectElasticsearch } = await import('../elasticsearch/client.ts')
     const opened = connectElasticsearch(settings, { requestTimeoutMs: limits.requestTimeout })
     closing.push(() => opened.close())
     await opened.info()

@@ -1,10 +1,12 @@
 import { CommanderError } from 'commander'
 import { UsageError } from '../errors.ts'
+import { boundHeap } from './bound-heap.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { muteConfigWarnings } from './node-warnings.ts'
 import { printError } from './output.ts'
 import { createProgram } from './program.ts'
 
+boundHeap()
 muteConfigWarnings()
 // `sluice status | head -1`: the reader has seen enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -15,7 +17,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const json = process.argv.includes('--json')
 
 try {
-  await createProgram({ json }).parseAsync()
+  const program = await createProgram({ json, args: process.argv.slice(2) })
+  await program.parseAsync()
 } catch (error) {
   if (!(error instanceof CommanderError)) {
     process.exitCode = exitCodeOf(error)

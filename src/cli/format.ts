@@ -1,5 +1,4 @@
 import { styleText } from 'node:util'
-import Table from 'cli-table3'
 
 /** How values look to people. */
 
@@ -8,39 +7,6 @@ type Style = Parameters<typeof styleText>[0]
 /** Coloured where the stream is a terminal and NO_COLOR is not set. */
 export function paint(style: Style, text: string, stream: NodeJS.WritableStream = process.stdout): string {
   return styleText(style, text, { stream, validateStream: true })
-}
-
-export interface Column {
-  readonly head: string
-  readonly align?: 'left' | 'right'
-}
-
-/** A table without lines: it can be read, searched and cut into columns. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '' }
-  const grid = new Table({
-    head: columns.map(({ head }) => paint('bold', head)),
-    colAligns: columns.map(({ align = 'left' }) => align),
-    chars: {
-      ...none,
-      'bottom-left': '',
-      'bottom-right': '',
-      left: '',
-      'left-mid': '',
-      mid: '',
-      'mid-mid': '',
-      right: '',
-      'right-mid': '',
-      middle: '  ',
-    },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  })
-  grid.push(...rows.map((row) => [...row]))
-  return grid
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n')
 }
 
 const units = [

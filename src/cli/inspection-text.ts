@@ -1,5 +1,6 @@
-import { duration, paint, table } from './format.ts'
+import { duration, paint } from './format.ts'
 import type { Inspection } from './inspection.ts'
+import { table } from './table.ts'
 
 /** An inspection for people: the row, the document it makes and its copies side by side, then what is on record. */
 export function inspectionText(inspection: Inspection): string {

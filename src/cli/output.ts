@@ -18,7 +18,7 @@ export interface Output {
   /** Something to look at; standard error, always. */
   warn(text: string): void
   /** A bar on a terminal, a line every few seconds elsewhere, nothing with --json or --quiet. */
-  progress(label: string): Progress
+  progress(label: string): Promise<Progress>
 }
 
 export interface OutputOptions {

@@ -1,22 +1,29 @@
 import { Command } from 'commander'
 import { version } from '../version.ts'
-import { registerBackfill } from './commands/backfill.ts'
-import { registerCheck } from './commands/check.ts'
-import { registerCleanup } from './commands/cleanup.ts'
-import { registerDetach } from './commands/detach.ts'
-import { registerEnqueue } from './commands/enqueue.ts'
-import { registerFailed } from './commands/failed.ts'
-import { registerInit } from './commands/init.ts'
-import { registerInspect } from './commands/inspect.ts'
-import { registerInstall } from './commands/install.ts'
-import { registerMigrate } from './commands/migrate.ts'
-import { registerPause } from './commands/pause.ts'
-import { registerPreview } from './commands/preview.ts'
-import { registerResume } from './commands/resume.ts'
-import { registerRun } from './commands/run.ts'
-import { registerRuns } from './commands/runs.ts'
-import { registerStatus } from './commands/status.ts'
-import { registerUninstall } from './commands/uninstall.ts'
+
+/**
+ * The commands in the order of the help, from setting up to looking into it. A command's file is loaded when it is
+ * called, and all are for the help: what `sluice run` does not need is not in its memory.
+ */
+const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  init: async () => (await import('./commands/init.ts')).registerInit,
+  migrate: async () => (await import('./commands/migrate.ts')).registerMigrate,
+  install: async () => (await import('./commands/install.ts')).registerInstall,
+  check: async () => (await import('./commands/check.ts')).registerCheck,
+  uninstall: async () => (await import('./commands/uninstall.ts')).registerUninstall,
+  detach: async () => (await import('./commands/detach.ts')).registerDetach,
+  run: async () => (await import('./commands/run.ts')).registerRun,
+  status: async () => (await import('./commands/status.ts')).registerStatus,
+  backfill: async () => (await import('./commands/backfill.ts')).registerBackfill,
+  runs: async () => (await import('./commands/runs.ts')).registerRuns,
+  failed: async () => (await import('./commands/failed.ts')).registerFailed,
+  enqueue: async () => (await import('./commands/enqueue.ts')).registerEnqueue,
+  preview: async () => (await import('./commands/preview.ts')).registerPreview,
+  inspect: async () => (await import('./commands/inspect.ts')).registerInspect,
+  pause: async () => (await import('./commands/pause.ts')).registerPause,
+  resume: async () => (await import('./commands/resume.ts')).registerResume,
+  cleanup: async () => (await import('./commands/cleanup.ts')).registerCleanup,
+}
 
 const afterword = `
 Start here:
@@ -28,11 +35,15 @@ Settings: flags beat environment variables, those beat .env, and that beats the 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences, 4 a server is not reachable.
 With --json, standard output is one JSON document; of a command that failed it is {"error": {…}}.`
 
-/**
- * The whole command line. Nothing of it runs or prints until it is parsed. With `json`, commander prints no errors:
- * they come as exceptions too, and dispatch.ts prints a document.
- */
-export function createProgram({ json }: { readonly json: boolean }): Command {
+interface ProgramOptions {
+  /** Commander prints no errors: they come as exceptions too, and dispatch.ts prints a document. */
+  readonly json: boolean
+  /** The command line that will be parsed: only the command that it calls is loaded. Default: every command. */
+  readonly args?: readonly string[]
+}
+
+/** The command line. Nothing of it runs until it is parsed, nor prints, except for --version in `args`. */
+export async function createProgram({ json, args = [] }: ProgramOptions): Promise<Command> {
   const program = new Command('sluice')
     .description('Keeps Elasticsearch true to Postgres.')
     .version(version)
@@ -57,23 +68,11 @@ export function createProgram({ json }: { readonly json: boolean }): Command {
         if (!json) write(text)
       },
     })
-  // In the order of the help: from setting up to looking into it.
-  registerInit(program)
-  registerMigrate(program)
-  registerInstall(program)
-  registerCheck(program)
-  registerUninstall(program)
-  registerDetach(program)
-  registerRun(program)
-  registerStatus(program)
-  registerBackfill(program)
-  registerRuns(program)
-  registerFailed(program)
-  registerEnqueue(program)
-  registerPreview(program)
-  registerInspect(program)
-  registerPause(program)
-  registerResume(program)
-  registerCleanup(program)
+  const [called = ''] = program.parseOptions([...args]).operands
+  const load = Object.hasOwn(commands, called) ? commands[called] : undefined
+  for (const one of load === undefined ? Object.values(commands) : [load]) {
+    const register = await one()
+    register(program)
+  }
   return program
 }

@@ -1,4 +1,3 @@
-import { Presets, SingleBar } from 'cli-progress'
 import { count, duration } from './format.ts'
 
 /** How far long work is. */
@@ -28,12 +27,17 @@ export interface ProgressOptions {
 /** Between two lines where there is no terminal: a log of an hour stays readable. */
 const lineEveryMs = 5000
 
-export function createProgress(label: string, { stream, silent, now }: ProgressOptions): Progress {
+export async function createProgress(
+  label: string,
+  { stream, silent, now }: ProgressOptions,
+): Promise<Progress> {
   if (silent) return { update: () => undefined, end: () => undefined }
   return stream.isTTY ? bar(label, stream) : lines(label, stream, now)
 }
 
-function bar(label: string, stream: NodeJS.WritableStream): Progress {
+async function bar(label: string, stream: NodeJS.WritableStream): Promise<Progress> {
+  // Loaded here: every command has progress, and few have a bar.
+  const { Presets, SingleBar } = await import('cli-progress')
   const drawn = new SingleBar(
     {
       stream,

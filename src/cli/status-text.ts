@@ -1,6 +1,7 @@
-import { count, duration, paint, table } from './format.ts'
+import { count, duration, paint } from './format.ts'
 import { progressText } from './progress.ts'
 import type { Status } from './read-status.ts'
+import { table } from './table.ts'
 
 /** A status for people. */
 export function statusText(status: Status): string {

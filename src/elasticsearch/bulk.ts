@@ -13,6 +13,8 @@ const actionBytes = 74
 /** `,"routing":` */
 const routingBytes = 11
 
+const NEWLINE = 0x0a
+
 /** Why Elasticsearch would refuse this `_id` (and with it the whole request), or null. */
 export function idProblem(id: string): string | null {
   if (id === '') return 'the id is empty'
@@ -26,30 +28,34 @@ export function idProblem(id: string): string | null {
 
 /**
  * Operations → the NDJSON body of one bulk request, each with the batch's external version (invariant 7).
- * Text in, text out: bodies pass through as Postgres printed them, and the version is written from its
+ * Text in, bytes out: bodies pass through as Postgres printed them, and the version is written from its
  * digits (as a number, JSON would round it beyond 2^53). Bodies must hold no raw newline.
  *
- * 0.07 µs per operation of 800 bytes; the conversion to UTF-8 bytes, once, at the socket, is 0.7 µs (text beyond
- * Latin-1: 1.5 µs); cutting is 0.2 to 0.4 µs (Node 24, busy machine).
+ * Written at once into a buffer outside the heap: joined as text first, every request left a string of a megabyte to
+ * the garbage collector, which comes by seldom for those. 0.7 µs per operation of 800 bytes (text beyond Latin-1:
+ * 2.3 µs), a quarter less than joining and converting; cutting is 0.3 µs (1 µs) of its own (Node 24, busy machine).
  */
-export function encodeBulk(operations: readonly Operation[], version: bigint): string {
+export function encodeBulk(operations: readonly Operation[], version: bigint): Buffer {
   const digits = String(version)
   const heads = new Map<string, string>()
-  let body = ''
+  const bytes = Buffer.allocUnsafe(operations.reduce((sum, operation) => sum + operationBytes(operation), 0))
+  let end = 0
   let lastKind = ''
   let lastIndex = ''
   let head = ''
-  for (const { kind, index, id, routing, body: document } of operations) {
+  for (const { kind, index, id, routing, body } of operations) {
     if (kind !== lastKind || index !== lastIndex) {
       lastKind = kind
       lastIndex = index
       head = headOf(heads, kind, index, digits)
     }
-    body += head + JSON.stringify(id)
-    if (routing !== undefined) body += `,"routing":${JSON.stringify(routing)}`
-    body += kind === 'index' ? `}}\n${document ?? '{}'}\n` : '}}\n'
+    const rest = routing === undefined ? '}}\n' : `,"routing":${JSON.stringify(routing)}}}\n`
+    end += bytes.write(head + JSON.stringify(id) + rest, end)
+    if (kind === 'delete') continue
+    end += bytes.write(body ?? '{}', end)
+    bytes[end++] = NEWLINE
   }
-  return body
+  return bytes.subarray(0, end)
 }
 
 /** An action line up to its id; the same for all operations of one kind and index. */

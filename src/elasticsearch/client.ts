@@ -36,7 +36,7 @@ export interface Elasticsearch {
   /** Product and version; throws UnreachableError for a server that sluice does not support. */
   info(): Promise<ServerInfo>
   /** Sends a body made by `encodeBulk` from these operations, once, and classifies the answer. */
-  bulk(body: string, operations: readonly Operation[]): Promise<BulkAnswer>
+  bulk(body: Buffer, operations: readonly Operation[]): Promise<BulkAnswer>
   /** Whether requests would get through again: `answered` without items, or why not. */
   ping(): Promise<BulkAnswer>
   createIndex(index: NewIndex): Promise<{ uuid: string }>

@@ -10,7 +10,7 @@ export interface HttpRequest {
   readonly query?: Readonly<Record<string, string>>
   readonly body?: Readonly<Record<string, unknown>>
   /** A bulk body, sent byte for byte. */
-  readonly ndjson?: string
+  readonly ndjson?: Buffer
 }
 
 /** What a server answered, whatever its status: text, for proxies answer too. */
@@ -118,8 +118,7 @@ export function openHttp(
       path,
       ...(query === undefined ? {} : { querystring: query }),
       ...(body === undefined ? {} : { body }),
-      // Converted once: given a string, the client counts its bytes and undici encodes it again.
-      ...(ndjson === undefined ? {} : { bulkBody: Buffer.from(ndjson) }),
+      ...(ndjson === undefined ? {} : { bulkBody: ndjson }),
     }
     try {
       const result = await client.transport.request<string | boolean | undefined>(params, {

@@ -1,7 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runner } from 'node-pg-migrate'
 import pg, { escapeIdentifier } from 'pg'
 import { ConfigError, SchemaError } from '../errors.ts'
 import { connectionError, isConnectionError, sqlState } from './connect.ts'
@@ -33,6 +32,8 @@ export async function migrate(url: string, schema: string): Promise<readonly str
     await assertDirect(client)
     await assertServer(client)
     await assertNotNewer(client, schema)
+    // Loaded here: a daemon looks at the schema and never migrates it.
+    const { runner } = await import('node-pg-migrate')
     const applied = await runner({
       dbClient: client,
       dir: directory,

@@ -8,7 +8,7 @@ export type Sent =
   | { readonly outcome: 'obstacle'; readonly obstacle: Obstacle }
 
 export interface BulkSender {
-  bulk(body: string, operations: readonly Operation[]): Promise<BulkAnswer>
+  bulk(body: Buffer, operations: readonly Operation[]): Promise<BulkAnswer>
 }
 
 /**

@@ -1,7 +1,11 @@
 import type { Operation } from '../elasticsearch/types.ts'
 
-/** First guess of a document's size in bytes, before any was seen: 64 keys a MiB. */
-const FIRST_GUESS = 16 * 1024
+/**
+ * First guess of a document's size in bytes, before any was seen: four keys a MiB. A guess too large costs nine short
+ * round trips in the daemon's life, for each worker and document; with one of 16 kB, the first slices of rows of 1 MB
+ * were two of 64 MB, and that was the peak of the daemon's memory.
+ */
+const FIRST_GUESS = 256 * 1024
 
 /**
  * How many keys to load at once, so that their documents fill one request and memory stays bounded:

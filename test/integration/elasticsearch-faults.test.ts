@@ -184,7 +184,10 @@ describe('nodes', () => {
       /127\.0\.0\.1:[12]: cannot connect to 127\.0\.0\.1:[12]: connect ECONNREFUSED/,
     )
     expect(JSON.stringify([failure, String(failure)])).not.toContain('s3cret')
-    expect(await client.bulk('', [])).toMatchObject({ outcome: 'unknown', type: 'connect_error' })
+    expect(await client.bulk(Buffer.alloc(0), [])).toMatchObject({
+      outcome: 'unknown',
+      type: 'connect_error',
+    })
     await client.close()
   })
 

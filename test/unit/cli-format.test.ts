@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { exactJson } from '../../src/cli/exact-json.ts'
-import { count, duration, table } from '../../src/cli/format.ts'
+import { count, duration } from '../../src/cli/format.ts'
+import { table } from '../../src/cli/table.ts'
 
 describe('duration', () => {
   it.each([

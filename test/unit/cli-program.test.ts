@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createProgram } from '../../src/cli/program.ts'
 
-const { commands } = createProgram({ json: false })
+const { commands } = await createProgram({ json: false })
 
 describe('every command', () => {
   it('is there', () => {

@@ -3,18 +3,18 @@ import { describe, expect, it } from 'vitest'
 import { createProgress, progressText } from '../../src/cli/progress.ts'
 
 /** A stream that remembers, with a clock that the test moves. */
-function place({ isTTY = false, silent = false } = {}) {
+async function place({ isTTY = false, silent = false } = {}) {
   const clock = { ms: 0 }
   const stream = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY })
-  const progress = createProgress('run 1', { stream, silent, now: () => clock.ms })
+  const progress = await createProgress('run 1', { stream, silent, now: () => clock.ms })
   return { clock, progress, written: () => String(stream.read() ?? '') }
 }
 
 const state = { done: 500, total: 1000, perSecond: 250, remainingMs: 2000 }
 
 describe('progress', () => {
-  it('is one line at most every five seconds where there is no terminal', () => {
-    const { clock, progress, written } = place()
+  it('is one line at most every five seconds where there is no terminal', async () => {
+    const { clock, progress, written } = await place()
     progress.update(state)
     clock.ms = 4999
     progress.update({ ...state, done: 600 })
@@ -26,16 +26,16 @@ describe('progress', () => {
     )
   })
 
-  it('is a bar on a terminal', () => {
-    const { progress, written } = place({ isTTY: true })
+  it('is a bar on a terminal', async () => {
+    const { progress, written } = await place({ isTTY: true })
     progress.update(state)
     progress.end()
     progress.end()
     expect(written()).toContain('50%')
   })
 
-  it('is nothing with --json or --quiet', () => {
-    const { progress, written } = place({ silent: true })
+  it('is nothing with --json or --quiet', async () => {
+    const { progress, written } = await place({ silent: true })
     progress.update(state)
     progress.end('done')
     expect(written()).toBe('')

@@ -17,7 +17,7 @@ const refusing = (poison: ReadonlySet<string>, answer: 'refused' | 'too-large') 
   const requests: number[] = []
   return {
     requests,
-    bulk: async (_body: string, sent: readonly Operation[]): Promise<BulkAnswer> => {
+    bulk: async (_body: Buffer, sent: readonly Operation[]): Promise<BulkAnswer> => {
       requests.push(sent.length)
       if (sent.some(({ id }) => poison.has(id))) {
         return answer === 'refused'
@@ -71,7 +71,7 @@ test('the claim is looked after before every request', async () => {
 test('an unknown outcome is an obstacle, whatever was answered before', async () => {
   let calls = 0
   const server = {
-    bulk: async (_body: string, sent: readonly Operation[]): Promise<BulkAnswer> => {
+    bulk: async (_body: Buffer, sent: readonly Operation[]): Promise<BulkAnswer> => {
       calls += 1
       if (calls === 1) return { outcome: 'refused', type: 'x', reason: 'x' }
       if (calls === 2)

@@ -10,9 +10,10 @@ import {
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { count, paint, table } from '../format.ts'
+import { count, paint } from '../format.ts'
 import { installedDocument } from '../installed.ts'
 import { failedListJson, failedShowJson } from '../json/failed.ts'
+import { table } from '../table.ts'
 import { registerDiscard, registerRetry } from './failed-change.ts'
 
 export function registerFailed(program: Command): void {

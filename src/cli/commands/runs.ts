@@ -10,10 +10,11 @@ import { watchRun } from '../../runs/watch-run.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { count, duration, table } from '../format.ts'
+import { count, duration } from '../format.ts'
 import { type runJson, runsJson } from '../json/run.ts'
 import type { Output } from '../output.ts'
 import { progressText } from '../progress.ts'
+import { table } from '../table.ts'
 
 export function registerRuns(program: Command): void {
   const runs = program
@@ -91,7 +92,7 @@ export async function follow(
   run: Run,
   signal: AbortSignal = interrupted,
 ): Promise<Run> {
-  const progress = output.progress(`run ${run.id}: ${run.kind} of ${run.document}`)
+  const progress = await output.progress(`run ${run.id}: ${run.kind} of ${run.document}`)
   let last = run
   try {
     for await (const view of watchRun(pool, schema, run.id, signal)) {

@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/elasticsearch/types.ts'
+import { SliceSizer } from '../../src/sync/slice-sizer.ts'
+
+const MIB = 1024 * 1024
+
+const operations = (count: number, bytes: number): Operation[] =>
+  Array.from({ length: count }, (_, n) => ({
+    kind: 'index',
+    index: 'i',
+    id: `${n}`,
+    key: `${n}`,
+    body: 'x'.repeat(bytes),
+  }))
+
+/** Sizes of the first slices of a table whose documents all have this many bytes. */
+function slices(count: number, bytes: number): number[] {
+  const sizer = new SliceSizer()
+  return Array.from({ length: count }, () => {
+    const keys = sizer.keys(MIB)
+    sizer.observe(keys, operations(keys, bytes))
+    return keys
+  })
+}
+
+describe('slices of a batch', () => {
+  test('of rows of a megabyte, the first ones included, never hold more than four', () => {
+    expect(Math.max(...slices(10, 1_000_000))).toBeLessThanOrEqual(4)
+  })
+
+  test('of small rows grow to a whole batch within ten', () => {
+    expect(slices(10, 800).at(-1)).toBeGreaterThan(1_000)
+  })
+})
