@@ -103,6 +103,31 @@ describe('a paused document', () => {
   })
 })
 
+describe('a trial of a blocked index', () => {
+  test('goes to one worker, before everything else', async () => {
+    const from = dispatcher()
+    from.found([b])
+    from.try('a', 'a-1')
+    from.try('a', 'a-1')
+    expect(await from.next()).toEqual({ document: 'a', lane: 2, target: 'a-1' })
+    expect(await take(from, 1)).toEqual(['b0'])
+  })
+
+  test('does not wait for its document, which may wait for another index', async () => {
+    const from = dispatcher()
+    from.pause('a', obstacle)
+    from.try('a', 'a-1')
+    expect(await take(from, 1)).toEqual(['a2'])
+  })
+
+  test('waits for the gate', async () => {
+    const from = dispatcher()
+    from.close()
+    from.try('a', 'a-1')
+    expect(await idle(from)).toBe(true)
+  })
+})
+
 test.each([
   [1, 0, 125],
   [1, 0.999, 249.875],
