@@ -13,7 +13,8 @@ export interface ParkedTarget {
 
 /**
  * Indices of these documents that parked keys wait for: marks of lane 2 with a target, whoever parked them. Rides
- * sync_queue_parked, one probe for each index; 0.1 ms when nothing is parked, whatever else waits.
+ * sync_queue_parked, one probe for each index; 0.3 ms beside 1.1 million marks of others, 0.4 ms with
+ * 300,000 marks that wait for two indices.
  */
 export async function parkedTargets(
   db: Queryable,

@@ -102,7 +102,7 @@ export class BlockedIndices {
       document,
       index,
       type: 'parked',
-      reason: 'keys were parked for it: a trial is to show whether it takes writes',
+      reason: 'it was found so before, and has not been tried since',
       attempt: 0,
       releasedAt,
     }

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { readStanding } from '../../src/runs/standing.ts'
 import { type BatchContext, runBatch } from '../../src/sync/batch.ts'
 import { Tally } from '../../src/sync/tally.ts'
+import { eventually } from '../support/context.ts'
 import { createSyncWorld, noneBlocked, SCHEMA, type SyncWorld } from './sync-world.ts'
 
 /** Batches of a document that has two indices, of which one takes no writes (invariant 10). */
@@ -62,6 +63,27 @@ describe.each([
     ])
     expect(await failures()).toEqual([])
   })
+})
+
+test('what is on its way while another batch finds an index blocked is sent or parked, and not lost', async () => {
+  const { pool } = world.database
+  await world.change(1, 'one')
+  const locker = await pool.connect()
+  await locker.query('BEGIN; LOCK TABLE thing IN ACCESS EXCLUSIVE MODE')
+  const batch = runBatch(context, world.request)
+  await eventually(async () => {
+    const { rows } = await pool.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )
+    return rows.length > 0
+  })
+  const target = { index: building, uuid: '', role: 'building', releasedAt: null } as const
+  context.blocked.refused('thing', target, { type: 'closed', reason: 'why' })
+  await locker.query('COMMIT')
+  locker.release()
+  expect(await batch).toMatchObject({ outcome: 'settled' })
+  const parked = (await marks()).filter(({ lane }) => lane === 2)
+  expect([await world.indexed(1, building), ...parked.flatMap(({ keys }) => keys)]).toEqual(['one'])
 })
 
 describe('while an index is known to be blocked', () => {
