@@ -70,7 +70,7 @@ export class Daemon {
     // A trial includes claim, load and request; after two time-outs it is taken for lost.
     const trialMs = 2 * limits.requestTimeout
     const pacing = { now: () => performance.now(), random: Math.random, trialMs }
-    this.#dispatcher = new Dispatcher(pacing)
+    this.#dispatcher = new Dispatcher({ ...pacing, concurrency: limits.concurrency })
     this.#blocked = new BlockedIndices({
       ...pacing,
       onBlocked: (blocked) => options.log.warn(blocked, 'index takes no writes, its keys are parked'),
@@ -166,9 +166,13 @@ export class Daemon {
     await this.#supervisor.catch(() => undefined)
   }
 
-  /** Cuts the connections: Postgres rolls the claims back and the marks are there again. */
+  /**
+   * Cuts the connections: Postgres rolls the claims back and the marks are there again. Requests to Elasticsearch are
+   * given up, too, or a worker would wait for an answer as long as REQUEST_TIMEOUT says.
+   */
   abort(): void {
     this.#options.log.warn('batches under way are given back')
+    this.#options.elasticsearch.abort()
     for (const client of this.#clients) void client.end()
   }
 
@@ -245,6 +249,7 @@ export class Daemon {
     const { pool, settings, log } = this.#options
     const { type, reason } = obstacle
     if (obstacle.scope === 'index') return
+    this.#dispatcher.obstructed(obstacle)
     if (obstacle.scope === 'document') {
       const pause = this.#dispatcher.pause(document, obstacle)
       const alarm = alarmOf(obstacle)
