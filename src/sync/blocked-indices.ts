@@ -46,7 +46,8 @@ interface BlockedIndicesOptions {
 export class BlockedIndices {
   readonly #options: BlockedIndicesOptions
   readonly #blocked = new Map<string, Known>()
-  readonly #releasing = new Set<string>()
+  /** With the refusals before: an index that takes a trial and then refuses the rest is tried ever more rarely. */
+  readonly #releasing = new Map<string, number>()
 
   constructor(options: BlockedIndicesOptions) {
     this.#options = options
@@ -67,9 +68,10 @@ export class BlockedIndices {
 
   /** A batch was refused. Batches that were under way meanwhile do not make the wait longer. */
   refused(document: string, { index, releasedAt }: BatchTarget, { type, reason }: Refusal): void {
-    this.#releasing.delete(index)
     const known = this.#blocked.get(index)
-    const { attempt, until } = known ?? { attempt: 1, until: this.#after(1) }
+    const next = (this.#releasing.get(index) ?? 0) + 1
+    const { attempt, until } = known ?? { attempt: next, until: this.#after(next) }
+    this.#releasing.delete(index)
     const blocked = { document, index, type, reason, attempt, until, releasedAt }
     this.#blocked.set(index, blocked)
     if (known === undefined) this.#options.onBlocked(blocked)
@@ -79,7 +81,7 @@ export class BlockedIndices {
   took(index: string): void {
     const known = this.#blocked.get(index)
     this.#blocked.delete(index)
-    this.#releasing.add(index)
+    this.#releasing.set(index, known?.attempt ?? this.#releasing.get(index) ?? 0)
     if (known !== undefined) this.#options.onFree(known)
   }
 
@@ -112,7 +114,7 @@ export class BlockedIndices {
 
   /** No key is parked for any other index: they are free, or the next batch will find out. */
   parked(indices: ReadonlySet<string>): void {
-    for (const index of this.#releasing) if (!indices.has(index)) this.#releasing.delete(index)
+    for (const index of this.#releasing.keys()) if (!indices.has(index)) this.#releasing.delete(index)
     for (const [index, { until }] of this.#blocked) {
       if (!indices.has(index) && until <= this.#options.now()) this.#blocked.delete(index)
     }

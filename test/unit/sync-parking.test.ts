@@ -184,6 +184,23 @@ describe('what is done about parked keys', () => {
     expect(known.next(parkedFor('building'))).toBe('try')
   })
 
+  test('later each time, where an index takes the trial and refuses what is released', () => {
+    const { clock, known } = memory()
+    for (const pause of [125, 250, 500]) {
+      known.refused('d', building, { type: 'full', reason: 'too many fields' })
+      clock.now += pause - 1
+      expect(known.next(parkedFor('building'))).toBe('wait')
+      clock.now += 1
+      expect(known.next(parkedFor('building'))).toBe('try')
+      known.took('building')
+      expect(known.next(parkedFor('building'))).toBe('release')
+    }
+    known.parked(new Set())
+    known.refused('d', building, { type: 'full', reason: 'too many fields' })
+    clock.now += 125
+    expect(known.next(parkedFor('building'))).toBe('try')
+  })
+
   test('a trial at once where this daemon knows of nothing, and meanwhile it parks as well', () => {
     const { known, told } = memory()
     expect(known.next(parkedFor('building', '12:00'))).toBe('try')
