@@ -34,6 +34,8 @@ CREATE TABLE sync_queue (
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 100000,
   autovacuum_vacuum_cost_delay = 0
 );
+-- Keys that wait for an index, by index. Few or none: it costs the marks of the other lanes nothing.
+CREATE INDEX sync_queue_parked ON sync_queue (target, id) WHERE lane = 2 AND target IS NOT NULL;
 COMMENT ON TABLE  sync_queue IS 'Marks: "these keys of this document may have changed". Append-only, no unique key but the row''s own, no payload (invariant 2).';
 COMMENT ON COLUMN sync_queue.document   IS 'Document name; leads the primary key, so that a paused document costs a claim nothing.';
 COMMENT ON COLUMN sync_queue.lane       IS '0 interactive, 1 bulk (statements over 100 rows, backfills, repairs), 2 parked.';
@@ -42,7 +44,7 @@ COMMENT ON COLUMN sync_queue.source     IS 'Relation path within the document; '
 COMMENT ON COLUMN sync_queue.keys       IS 'Up to 500 key tuples: one part is its text, several are a JSON array as text. NULL: everything of that source.';
 COMMENT ON COLUMN sync_queue.op         IS 'What caused the mark: insert, update, delete, truncate, backfill, retry, enqueue, orphan, shed or alarm. The mass-delete brake lets pass what a delete explains.';
 COMMENT ON COLUMN sync_queue.origin     IS 'Transaction that caused it; inherited by derived marks.';
-COMMENT ON COLUMN sync_queue.target     IS 'Physical index this mark is for; NULL: all.';
+COMMENT ON COLUMN sync_queue.target     IS 'Physical index this mark is for; NULL: all. In lane 2: the index it waits for; NULL: it waits for resume().';
 COMMENT ON COLUMN sync_queue.run_id     IS 'Run that wrote the mark, if one did.';
 COMMENT ON COLUMN sync_queue.created_at IS 'Clock of the writing statement; lag is counted from here.';
 
@@ -89,13 +91,15 @@ CREATE TABLE sync_index (
   role       text        NOT NULL CHECK (role IN ('live', 'building', 'retired')),
   hash       text        NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
-  retired_at timestamptz
+  retired_at timestamptz,
+  released_at timestamptz
 );
 CREATE UNIQUE INDEX sync_index_one_live ON sync_index (alias) WHERE role = 'live';
 COMMENT ON TABLE  sync_index IS 'Physical indices. Every batch writes to all that are not retired.';
 COMMENT ON COLUMN sync_index.uuid IS 'Index UUID when it was created: a changed one means it was restored or recreated by hand (invariant 13).';
 COMMENT ON COLUMN sync_index.role IS 'live: the alias points here; building: a reindex fills it; retired: kept for a rollback.';
 COMMENT ON COLUMN sync_index.hash IS 'Hash of the mappings and settings it was created with.';
+COMMENT ON COLUMN sync_index.released_at IS 'When keys parked for it were last released, for it takes writes again: daemons that still hold it for blocked try it, too.';
 
 CREATE TABLE sync_failed (
   document        text        NOT NULL,
@@ -194,7 +198,7 @@ CREATE TABLE sync_worker (
 COMMENT ON TABLE  sync_worker IS 'Daemons, alive when seen_at is younger than 15 seconds.';
 COMMENT ON COLUMN sync_worker.reason    IS 'What it waits for.';
 COMMENT ON COLUMN sync_worker.documents IS 'Its configuration: document name to hash.';
-COMMENT ON COLUMN sync_worker.pauses    IS 'What it does not send at present, and why: [{"document", "type", "reason"}].';
+COMMENT ON COLUMN sync_worker.pauses    IS 'What it does not send at present, and why: [{"document", "index", "type", "reason"}]; index is null where the whole document waits.';
 
 CREATE TABLE sync_identity (
   only_row          boolean     PRIMARY KEY DEFAULT true CHECK (only_row),

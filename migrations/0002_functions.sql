@@ -77,6 +77,98 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION claim IS 'Takes the oldest free marks of a document and lane out of the queue: up to max_keys keys, at least one mark. They are back if the transaction does not commit.';
 
+-- Keys parked for an index that takes no writes: marks of lane 2 with a target. Those without one are the brake's, and
+-- none of these functions touches them. As in claim(), statistics cannot be trusted: the way is the partial index.
+
+CREATE FUNCTION parked_targets() RETURNS TABLE (document text, target text, registered boolean, released_at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+AS $$
+#variable_conflict use_column
+DECLARE
+  mark record;
+  last text := '';
+BEGIN
+  -- One probe for each: DISTINCT would read all marks.
+  LOOP
+    SELECT q.document, q.target INTO mark FROM sync_queue q
+     WHERE q.lane = 2 AND q.target > last ORDER BY q.target LIMIT 1;
+    EXIT WHEN NOT FOUND;
+    last := mark.target;
+    RETURN QUERY SELECT mark.document, mark.target, x.name IS NOT NULL, x.released_at
+                   FROM (VALUES (true)) AS one
+                   LEFT JOIN sync_index x ON x.name = mark.target AND x.role <> 'retired';
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION parked_targets IS 'Indices that parked keys wait for, and whether each is still written to.';
+
+CREATE FUNCTION try_target(target text) RETURNS SETOF sync_queue
+LANGUAGE plpgsql SET search_path FROM CURRENT
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    DELETE FROM sync_queue q
+     WHERE q.ctid = ANY (ARRAY(
+             SELECT p.ctid FROM sync_queue p
+              WHERE p.lane = 2 AND p.target = try_target.target ORDER BY p.id LIMIT 1
+                FOR UPDATE SKIP LOCKED))
+    RETURNING q.*;
+END $$;
+COMMENT ON FUNCTION try_target IS 'Takes the oldest free mark that waits for an index out of the queue, for a trial of that index. It is back if the transaction does not commit.';
+
+CREATE FUNCTION release_target(target text, max_keys integer) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+AS $$
+#variable_conflict use_column
+DECLARE
+  chosen   tid[];
+  released bigint;
+BEGIN
+  -- Marks that another daemon is just moving, or tries, are skipped. What is locked here and does not fit stays locked
+  -- until this statement ends.
+  SELECT coalesce(array_agg(c.tid), '{}'), coalesce(sum(c.size), 0) INTO chosen, released
+    FROM (SELECT f.tid, f.size, sum(f.size) OVER (ORDER BY f.id) - f.size AS before
+            FROM (SELECT q.ctid AS tid, q.id, coalesce(cardinality(q.keys), 1) AS size FROM sync_queue q
+                   WHERE q.lane = 2 AND q.target = release_target.target
+                   ORDER BY q.id LIMIT least(max_keys, 2000)
+                     FOR UPDATE SKIP LOCKED) f) c
+   WHERE c.before < max_keys;
+  IF released > 0 THEN
+    -- The marks keep their age and origin. Those of a run keep to the bulk lane, where the run counts them.
+    UPDATE sync_queue q SET lane = CASE WHEN released > 100 OR q.run_id IS NOT NULL THEN 1 ELSE 0 END
+     WHERE q.ctid = ANY (chosen);
+    UPDATE sync_index x SET released_at = clock_timestamp() WHERE x.name = release_target.target;
+  END IF;
+  RETURN released;
+END $$;
+COMMENT ON FUNCTION release_target IS 'Puts keys that wait for an index back into their lane: the interactive one for up to 100, else bulk. About max_keys at a time; returns how many.';
+
+CREATE FUNCTION forget_target(target text) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+AS $$
+#variable_conflict use_column
+DECLARE
+  forgotten bigint;
+BEGIN
+  WITH gone AS (
+    DELETE FROM sync_queue q
+     WHERE q.ctid = ANY (ARRAY(
+             SELECT p.ctid FROM sync_queue p
+              WHERE p.lane = 2 AND p.target = forget_target.target
+                AND NOT EXISTS (SELECT FROM sync_index x WHERE x.name = forget_target.target AND x.role <> 'retired')
+              ORDER BY p.id LIMIT 2000
+                FOR UPDATE OF p SKIP LOCKED))
+    RETURNING cardinality(q.keys) AS keys
+  )
+  SELECT coalesce(sum(g.keys), 0) INTO forgotten FROM gone g;
+  RETURN forgotten;
+END $$;
+COMMENT ON FUNCTION forget_target IS 'Drops marks that wait for an index which is written to no more: there is nothing left to do for it. Up to 2,000 marks at a time; returns the number of keys.';
+
 CREATE FUNCTION enqueue(document text, VARIADIC ids text[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$

@@ -7,7 +7,9 @@ SELECT d.name AS document,
        d.state,
        coalesce(q.pending_keys, 0) AS pending_keys,
        coalesce(q.parked_keys, 0) AS parked_keys,
+       coalesce(q.blocked_keys, 0) AS blocked_keys,
        q.oldest_pending_age,
+       q.oldest_parked_age,
        coalesce(l.synced_minute, 0) AS synced_last_minute,
        coalesce(r.synced_hour, 0) AS synced_last_hour,
        coalesce(r.synced_day, 0) AS synced_last_day,
@@ -26,6 +28,8 @@ SELECT d.name AS document,
   LEFT JOIN LATERAL (
     SELECT sum(coalesce(cardinality(m.keys), 1)) FILTER (WHERE m.lane < 2) AS pending_keys,
            sum(coalesce(cardinality(m.keys), 1)) FILTER (WHERE m.lane = 2) AS parked_keys,
+           sum(coalesce(cardinality(m.keys), 1)) FILTER (WHERE m.lane = 2 AND m.target IS NOT NULL) AS blocked_keys,
+           clock_timestamp() - min(m.created_at) FILTER (WHERE m.lane = 2) AS oldest_parked_age,
            clock_timestamp() - min(m.created_at) FILTER (WHERE m.lane < 2) AS oldest_pending_age
       FROM sync_queue m WHERE m.document = d.name) q ON true
   LEFT JOIN (
@@ -52,9 +56,11 @@ SELECT d.name AS document,
            count(*) FILTER (WHERE x.state = 'retrying') AS retrying, count(*) FILTER (WHERE x.state = 'dead') AS dead
       FROM sync_failed x GROUP BY x.document) f ON f.document = d.name;
 COMMENT ON VIEW sync_stats IS 'How each document is doing. Counts the marks of the queue: half a second with a million of them.';
-COMMENT ON COLUMN sync_stats.pending_keys       IS 'Keys marked and not acknowledged, repeated keys counted each time; an "everything" mark counts as one.';
+COMMENT ON COLUMN sync_stats.pending_keys       IS 'Keys marked and not acknowledged, parked ones apart, repeated keys counted each time; an "everything" mark counts as one.';
 COMMENT ON COLUMN sync_stats.parked_keys        IS 'Keys in lane 2: deletes that the mass-delete brake holds back (sync_brake), or keys whose index is blocked.';
-COMMENT ON COLUMN sync_stats.oldest_pending_age IS 'Age of the oldest mark; NULL when nothing is pending.';
+COMMENT ON COLUMN sync_stats.blocked_keys       IS 'Those of parked_keys whose index is blocked; a key that waits for two indices counts twice.';
+COMMENT ON COLUMN sync_stats.oldest_pending_age IS 'Age of the oldest mark; NULL when nothing is pending. Parked ones not counted.';
+COMMENT ON COLUMN sync_stats.oldest_parked_age  IS 'Age of the oldest parked mark; NULL when nothing is parked.';
 COMMENT ON COLUMN sync_stats.synced_last_minute IS 'Operations that Elasticsearch carried out, superseded ones not counted.';
 COMMENT ON COLUMN sync_stats.failed_last_minute IS 'Operations that are to be retried or dead.';
 COMMENT ON COLUMN sync_stats.failure_rate       IS 'Failed share of the last hour, 0 to 1.';

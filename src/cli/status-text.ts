@@ -13,9 +13,7 @@ export function statusText(status: Status): string {
     ),
     '',
     workersText(status.workers),
-    ...status.workers.flatMap(({ pauses }) =>
-      pauses.map(({ document, reason }) => paint('yellow', `${document} waits: ${reason}`)),
-    ),
+    ...waitLines(status.workers),
     '',
     ...runLines(status.runs),
     indicesText(status.indices),
@@ -53,7 +51,7 @@ function documentsText(documents: Status['documents']): string {
 
 /** All that a table cell cannot say. */
 function documentNotes(document: Status['documents'][number]): string[] {
-  const { name, reason, alarm, definition, attended, parkedKeys, brake } = document
+  const { name, reason, alarm, definition, attended, blockedKeys } = document
   const changed = `is not as the configuration has it: sluice install puts that into effect`
   const missing = 'is installed and not in the configuration'
   return [
@@ -63,10 +61,20 @@ function documentNotes(document: Status['documents'][number]): string[] {
     ...(definition === 'missing' ? [missing] : []),
     ...(attended ? [] : ['no daemon works on it: sluice run']),
     // What the brake has parked its alarm says.
-    ...(parkedKeys > 0 && brake === null
-      ? [`${count(parkedKeys)} keys are parked, because their index is blocked`]
-      : []),
+    ...(blockedKeys > 0 ? [`${count(blockedKeys)} keys are parked, because their index is blocked`] : []),
   ].map((text) => paint('yellow', `${name}: ${text}`))
+}
+
+/** Several daemons wait for the same things. */
+function waitLines(workers: Status['workers']): string[] {
+  const lines = workers.flatMap(({ pauses }) =>
+    pauses.map(({ document, index, reason }) =>
+      index === null
+        ? `${document} waits: ${reason}`
+        : `${document}: ${index} takes no writes, its keys are parked: ${reason}`,
+    ),
+  )
+  return [...new Set(lines)].map((line) => paint('yellow', line))
 }
 
 function workersText(workers: Status['workers']): string {

@@ -7,6 +7,8 @@ import type { Claim, Lane, Mark, MarkOp } from './types.ts'
 export interface ClaimRequest {
   readonly document: string
   readonly lane: Lane
+  /** A trial: one mark of lane 2 that waits for this index, and no other. */
+  readonly target?: string | undefined
   /** The claim ends before the mark that would exceed this; one mark (up to 500 keys) is always taken. */
   readonly maxKeys: number
   /** A stuck process is cut off, and its marks are free again, after idling this long in the claim. */
@@ -50,8 +52,12 @@ interface MarkRow extends QueryResultRow {
 export async function claimMarks(
   client: PoolClient,
   schema: string,
-  { document, lane, maxKeys, idleTimeoutMs }: ClaimRequest,
+  { document, lane, target, maxKeys, idleTimeoutMs }: ClaimRequest,
 ): Promise<Claim | null> {
+  const taking =
+    target === undefined
+      ? `claim(${escapeLiteral(document)}, ${Number(lane)}::smallint, ${Math.trunc(maxKeys)})`
+      : `try_target(${escapeLiteral(target)})`
   try {
     const rows = lastResult(
       await client.query<MarkRow>(
@@ -61,7 +67,7 @@ export async function claimMarks(
          SELECT ${takeClaimLock(schema)};
          SELECT ${timelineSql} AS timeline, id::text, source, keys, op, origin::text, target, run_id::text,
                 (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
-           FROM ${escapeIdentifier(schema)}.claim(${escapeLiteral(document)}, ${Number(lane)}::smallint, ${Math.trunc(maxKeys)}) AS mark
+           FROM ${escapeIdentifier(schema)}.${taking} AS mark
           ORDER BY mark.id`,
       ),
     )?.rows

@@ -13,7 +13,13 @@ export interface Heartbeat {
   /** Its configuration: document → hash of the definition. */
   readonly documents: Readonly<Record<string, string>>
   /** What it does not send at present. */
-  readonly pauses: readonly { readonly document: string; readonly type: string; readonly reason: string }[]
+  readonly pauses: readonly {
+    readonly document: string
+    /** A physical index of it; null: the whole document. */
+    readonly index: string | null
+    readonly type: string
+    readonly reason: string
+  }[]
 }
 
 /** Says that this daemon lives. A new process under the same name begins a new life. Rides the primary key. */

@@ -1,6 +1,6 @@
 import { escapeIdentifier } from 'pg'
 import type { Queryable } from '../postgres/types.ts'
-import type { Target } from './types.ts'
+import type { BatchTarget, Target } from './types.ts'
 
 /** Physical indices that every batch of the document writes to, the live one first. Read after the claim: what a reindex adds later marks later. */
 export async function readTargets(
@@ -26,10 +26,13 @@ export async function readWorkableTargets(
   db: Queryable,
   schema: string,
   { document, hash }: { readonly document: string; readonly hash: string },
-): Promise<readonly Target[] | null> {
+): Promise<readonly BatchTarget[] | null> {
   const s = escapeIdentifier(schema)
-  const { rows } = await db.query<{ workable: boolean } & { [Key in keyof Target]: Target[Key] | null }>(
-    `SELECT d.state = 'active' AND d.hash = $2 AS workable, i.name AS index, i.uuid, i.role
+  const { rows } = await db.query<
+    { workable: boolean } & { [Key in keyof BatchTarget]: BatchTarget[Key] | null }
+  >(
+    `SELECT d.state = 'active' AND d.hash = $2 AS workable, i.name AS index, i.uuid, i.role,
+            i.released_at::text AS "releasedAt"
        FROM ${s}.sync_document d
        LEFT JOIN ${s}.sync_index i ON i.document = d.name AND i.role IN ('live', 'building')
       WHERE d.name = $1
@@ -37,7 +40,7 @@ export async function readWorkableTargets(
     [document, hash],
   )
   if (rows[0]?.workable !== true) return null
-  return rows.flatMap(({ index, uuid, role }) =>
-    index === null || uuid === null || role === null ? [] : [{ index, uuid, role }],
+  return rows.flatMap(({ index, uuid, role, releasedAt }) =>
+    index === null || uuid === null || role === null ? [] : [{ index, uuid, role, releasedAt }],
   )
 }

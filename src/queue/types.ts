@@ -45,6 +45,12 @@ export interface Target {
   readonly role: 'live' | 'building'
 }
 
+/** A target as a batch reads it. */
+export interface BatchTarget extends Target {
+  /** When keys parked for it were last released; equal or not is all that matters. */
+  readonly releasedAt: string | null
+}
+
 /** One distinct key of a batch, with what its marks said. */
 export interface BatchKey {
   readonly key: string
@@ -107,7 +113,7 @@ export interface Settlement {
   readonly failures: readonly Failure[]
   /** Keys to mark again, uncharged (claim's life over, timeline fault): same lane, same origin. */
   readonly givenBack: readonly BatchKey[]
-  /** Keys that the mass-delete brake holds back: marked in lane 2. */
+  /** Keys that the mass-delete brake holds back (no target), and keys whose target is blocked: marked in lane 2. */
   readonly parked: readonly BatchKey[]
   readonly runs: readonly RunCounts[]
   /** Log and rollup rows that are due (the worker aggregates them to one a second). */

@@ -65,7 +65,10 @@ export async function writeLog(
       counted('dead'),
       sum(log, 'bytes'),
       batches,
-      sum(log, 'lagSumMs'),
+      sum(
+        log.filter(({ outcome }) => outcome !== 'blocked'),
+        'lagSumMs',
+      ),
       lagCounts,
     ],
   )

@@ -11,6 +11,12 @@ import type { Run } from './types.ts'
  */
 export const MAX_PENDING_KEYS = 20_000
 
+/**
+ * Most keys of one run that wait for a blocked index while the run goes on for the others: 2,000 marks, 50 MB. Past it
+ * the run waits, too; a reindex, whose marks are all for one index, comes to this.
+ */
+export const MAX_PARKED_KEYS = 1_000_000
+
 /** Keys marked in one transaction: ten array marks, 6 ms. */
 export const CHUNK_KEYS = 5_000
 
@@ -52,12 +58,12 @@ export async function waitFor(
   }
 }
 
-/** True when another chunk fits. */
-export function hasRoom(standing: Standing): boolean {
-  return standing.pendingKeys + CHUNK_KEYS <= MAX_PENDING_KEYS
+/** True when another chunk fits. Parked keys are nobody's work at present, and do not stop it. */
+export function hasRoom({ pendingKeys, parkedKeys }: Standing): boolean {
+  return pendingKeys - parkedKeys + CHUNK_KEYS <= MAX_PENDING_KEYS && parkedKeys <= MAX_PARKED_KEYS
 }
 
-/** True when every mark of the run is answered and settled. */
+/** True when every mark of the run is answered and settled, those parked for a blocked index included. */
 export function isDrained(standing: Standing): boolean {
   return standing.pendingMarks === 0
 }

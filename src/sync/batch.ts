@@ -8,6 +8,7 @@ import { claimMarks } from '../queue/claim-marks.ts'
 import { giveBack } from '../queue/give-back.ts'
 import { readWorkableTargets } from '../queue/read-targets.ts'
 import type { BatchKey, Claim, Lane, Target } from '../queue/types.ts'
+import type { BlockedIndices } from './blocked-indices.ts'
 import { Brake, type BrakeContext } from './brake.ts'
 import { type Confidence, isSuspicious } from './confidence.ts'
 import { draw } from './draw.ts'
@@ -16,6 +17,7 @@ import { expandMarks } from './expand.ts'
 import { loadDocuments } from './load.ts'
 import { Obstructed, obstacleOf } from './obstacle.ts'
 import { Outcomes } from './outcomes.ts'
+import { Parking } from './parking.ts'
 import { type BulkSender, sendOperations } from './send.ts'
 import { settle } from './settle.ts'
 import type { SliceSizer } from './slice-sizer.ts'
@@ -30,6 +32,8 @@ export interface BatchContext extends BrakeContext {
   readonly elasticsearch: BulkSender & BrakeContext['elasticsearch']
   /** Timeline of the server that the daemon has joined, or null while it is between two. */
   readonly timeline: () => string | null
+  /** Indices that take no writes, as far as this daemon knows. */
+  readonly blocked: BlockedIndices
 }
 
 export interface BatchRequest {
@@ -37,6 +41,8 @@ export interface BatchRequest {
   /** Of the definition that the plan was made from. */
   readonly hash: string
   readonly lane: Lane
+  /** A trial of this blocked index, with a mark that is parked for it. */
+  readonly target?: string | undefined
   readonly sizer: SliceSizer
   /** How many keys may go together, after requests that got no answer. */
   readonly confidence: Confidence
@@ -72,6 +78,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     const claim = await claimMarks(claims, schema, {
       document: plan.document,
       lane,
+      target: request.target,
       maxKeys: limits.batchSize,
       idleTimeoutMs,
     })
@@ -96,15 +103,19 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     const { alone } = confidence
 
     const outcomes = new Outcomes(marked)
-    const brake = new Brake(context, work, plan, { targets, keys })
+    const parking = new Parking(context.blocked, plan.document, { targets, trial: request.target })
+    const brake = new Brake(context, work, plan, { targets: parking.open, keys })
     outcomes.giveBack(marked.slice(keys.length))
     for (let start = 0; start < keys.length; ) {
-      const slice = keys.slice(start, start + sizer.keys(limits.batchBytes))
-      start += slice.length
+      const next = keys.slice(start, start + sizer.keys(limits.batchBytes))
+      start += next.length
       if (over()) {
-        outcomes.giveBack(slice)
+        outcomes.giveBack(next)
         continue
       }
+      // What is for a blocked index waits for it; the rest goes on (invariant 10).
+      const { slice, open } = parking.park(next, outcomes)
+      if (slice.length === 0) continue
       // 4. load
       const loaded = await loadDocuments(work, plan, slice.map(keyText), limits.requestTimeout)
       assertSameServer(claim.timeline, loaded.timeline)
@@ -112,7 +123,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
 
       // 5. encode
       const readable = without(slice, loaded.failures)
-      const encoded = encodeOperations(plan, readable, loaded.documents, targets)
+      const encoded = encodeOperations(plan, readable, loaded.documents, open)
       outcomes.impossible(encoded.failures)
       outcomes.gone(encoded.gone)
       sizer.observe(slice.length, encoded.operations)
@@ -135,8 +146,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
           outcomes.unanswered(operations, sent.obstacle, alone)
           continue
         }
-        const blocked = sent.verdicts.find((verdict) => verdict.outcome === 'blocked')
-        if (blocked !== undefined) throw new Obstructed({ scope: 'document', ...blocked })
+        parking.judge(operations, sent.verdicts)
         const elapsedMs = performance.now() - claimedAt
         outcomes.answered(operations, sent.verdicts, { elapsedMs, tookMs: sent.tookMs })
       }

@@ -12,11 +12,13 @@ import { readDocuments } from '../queue/read-documents.ts'
 import { requeueDueFailures } from '../queue/requeue-due-failures.ts'
 import { writeLog } from '../queue/write-log.ts'
 import { version } from '../version.ts'
+import type { BlockedIndices } from './blocked-indices.ts'
 import type { Chore } from './chores.ts'
 import type { DaemonState } from './daemon.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { assessDocuments } from './documents.ts'
 import { checkIndexIdentity } from './index-identity.ts'
+import { tendParkedKeys } from './parked-keys.ts'
 import { Tally } from './tally.ts'
 import type { Unwritten } from './worker.ts'
 
@@ -26,6 +28,7 @@ export interface ChoresContext {
   readonly elasticsearch: Elasticsearch
   readonly log: Logger
   readonly dispatcher: Dispatcher
+  readonly blocked: BlockedIndices
   readonly plans: Map<string, DocumentPlan>
   readonly waiting: Map<string, string>
   readonly unwritten: Map<string, Unwritten>
@@ -59,6 +62,7 @@ export function daemonChores(context: ChoresContext): readonly Chore[] {
         if (keys > 0) log.debug({ keys }, 'due failures marked again')
       },
     },
+    { name: 'parked keys', everyMs: 1_000, run: () => tendParkedKeys(context) },
     { name: 'log', everyMs: 1_000, run: () => writeOutstanding(context) },
     // At the start too, for a daemon that is restarted every day; last, for nothing waits for it.
     { name: 'cleanup', everyMs: 86_400_000, run: () => cleanup(context) },
@@ -85,7 +89,8 @@ async function refreshDocuments({ settings, pool, log, plans, waiting }: ChoresC
 }
 
 /** Tells `sync_worker` that this daemon lives, and what it waits for. */
-export async function beat({ settings, pool, dispatcher, waiting, state }: ChoresContext): Promise<void> {
+export async function beat(context: ChoresContext): Promise<void> {
+  const { settings, pool, dispatcher, blocked, waiting, state } = context
   const { state: name, reason } = state()
   await heartbeat(pool, settings.schema, {
     instance: settings.instance,
@@ -98,8 +103,19 @@ export async function beat({ settings, pool, dispatcher, waiting, state }: Chore
       [...settings.documents].map(([document, d]) => [document, definitionHash(d)]),
     ),
     pauses: [
-      ...dispatcher.pauses.map(({ document, type, reason: why }) => ({ document, type, reason: why })),
-      ...[...waiting].map(([document, why]) => ({ document, type: 'waiting', reason: why })),
+      ...dispatcher.pauses.map(({ document, type, reason: why }) => ({
+        document,
+        index: null,
+        type,
+        reason: why,
+      })),
+      ...blocked.all.map(({ document, index, type, reason: why }) => ({
+        document,
+        index,
+        type,
+        reason: why,
+      })),
+      ...[...waiting].map(([document, why]) => ({ document, index: null, type: 'waiting', reason: why })),
     ],
   })
 }

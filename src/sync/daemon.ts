@@ -7,6 +7,7 @@ import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { pendingLanes } from '../queue/pending-lanes.ts'
 import { clearAlarm, setAlarm } from '../queue/set-alarm.ts'
 import { awaitElasticsearch } from './await-elasticsearch.ts'
+import { BlockedIndices } from './blocked-indices.ts'
 import { DEFAULT_SHARE } from './brake.ts'
 import { Chores } from './chores.ts'
 import { isSuspicious } from './confidence.ts'
@@ -45,6 +46,7 @@ export interface DaemonState {
 export class Daemon {
   readonly #options: DaemonOptions
   readonly #dispatcher: Dispatcher
+  readonly #blocked: BlockedIndices
   readonly #poller: Poller
   readonly #choresContext: ChoresContext
   readonly #chores: Chores
@@ -67,11 +69,12 @@ export class Daemon {
     this.#options = options
     // A trial includes claim, load and request; after two time-outs it is taken for lost.
     const trialMs = 2 * limits.requestTimeout
-    this.#dispatcher = new Dispatcher({
-      now: () => performance.now(),
-      random: Math.random,
-      concurrency: limits.concurrency,
-      trialMs,
+    const pacing = { now: () => performance.now(), random: Math.random, trialMs }
+    this.#dispatcher = new Dispatcher({ ...pacing, concurrency: limits.concurrency })
+    this.#blocked = new BlockedIndices({
+      ...pacing,
+      onBlocked: (blocked) => options.log.warn(blocked, 'index takes no writes, its keys are parked'),
+      onFree: ({ document, index }) => options.log.info({ document, index }, 'index takes writes again'),
     })
     this.#poller = new Poller({
       pollingInterval: limits.pollingInterval,
@@ -82,6 +85,7 @@ export class Daemon {
     this.#choresContext = {
       ...options,
       dispatcher: this.#dispatcher,
+      blocked: this.#blocked,
       plans: this.#plans,
       waiting: new Map(),
       unwritten: this.#unwritten,
@@ -122,6 +126,7 @@ export class Daemon {
         ),
       },
       dispatcher: this.#dispatcher,
+      blocked: this.#blocked,
       plans: this.#plans,
       unwritten: this.#unwritten,
       confidences: new Map(),
@@ -218,8 +223,9 @@ export class Daemon {
       case 'settled':
         if (result.tripped !== null)
           this.#options.log.error({ document, reason: result.tripped }, 'deletes are held back')
-        if (result.obstacle === null) this.#recovered(document)
-        else this.#obstructed(document, result.obstacle)
+        // A trial says nothing of the document's other indices.
+        if (result.obstacle === null && assignment.target === undefined) this.#recovered(document)
+        else if (result.obstacle !== null) this.#obstructed(document, result.obstacle)
         this.#poller.hurry()
         break
       case 'given-back':
@@ -242,6 +248,7 @@ export class Daemon {
   #obstructed(document: string, obstacle: Obstacle): void {
     const { pool, settings, log } = this.#options
     const { type, reason } = obstacle
+    if (obstacle.scope === 'index') return
     this.#dispatcher.obstructed(obstacle)
     if (obstacle.scope === 'document') {
       const pause = this.#dispatcher.pause(document, obstacle)
@@ -263,8 +270,8 @@ export class Daemon {
   /** A chore or the poll failed. */
   #failed(error: unknown, what: string): void {
     const { scope, reason } = obstacleOf(error)
-    if (scope === 'document') this.#options.log.error({ what, reason }, 'failed')
-    else this.#goneAway(scope, reason)
+    if (scope === 'postgres' || scope === 'elasticsearch') this.#goneAway(scope, reason)
+    else this.#options.log.error({ what, reason }, 'failed')
   }
 
   #goneAway(server: 'postgres' | 'elasticsearch', reason: string): void {

@@ -7,6 +7,8 @@ import type { Obstacle } from './types.ts'
 export interface Assignment {
   readonly document: string
   readonly lane: Lane
+  /** A trial of this blocked index, with a mark that is parked for it. */
+  readonly target?: string
 }
 
 /** A document that waits after an obstacle of its own. */
@@ -43,6 +45,8 @@ export class Dispatcher {
   /** Documents with pending marks, by lane, least recently served first. */
   readonly #ready: readonly [Set<string>, Set<string>] = [new Set(), new Set()]
   readonly #pauses = new Map<string, Pause>()
+  /** Trials of blocked indices, by index. They go first: few, and each a single mark. */
+  readonly #trials = new Map<string, Assignment>()
   #waiting: ((assignment: Assignment | null) => void)[] = []
   #open = false
   #stopped = false
@@ -78,6 +82,12 @@ export class Dispatcher {
       }
     }
     for (const { document, lane } of pending) if (lane !== 2) this.#ready[lane].add(document)
+    this.#wake()
+  }
+
+  /** An index is to be tried. A pause of its document does not matter: it may be for another index, or end with this one. */
+  try(document: string, target: string): void {
+    this.#trials.set(target, { document, lane: 2, target })
     this.#wake()
   }
 
@@ -140,6 +150,11 @@ export class Dispatcher {
 
   #take(): Assignment | null {
     if (!this.#open || this.#stopped || !this.#inFlight.isFree) return null
+    for (const [target, trial] of this.#trials) {
+      this.#trials.delete(target)
+      this.#inFlight.began()
+      return trial
+    }
     const bulkFirst = this.#served % BULK_SHARE === BULK_SHARE - 1
     for (const lane of bulkFirst ? ([1, 0] as const) : ([0, 1] as const)) {
       for (const document of this.#ready[lane]) {

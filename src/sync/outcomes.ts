@@ -18,6 +18,7 @@ export class Outcomes {
   readonly #failedStates = new Map<BatchKey, FailedState>()
   readonly #givenBack = new Map<string, BatchKey>()
   readonly #parked = new Map<string, BatchKey>()
+  readonly #waiting = new Map<string, BatchKey>()
   readonly #deleted = new Set<string>()
   readonly #runs = new Map<string, Record<RunResult, number>>()
   #obstacle: Obstacle | null = null
@@ -40,9 +41,13 @@ export class Outcomes {
     return [...this.#givenBack.values()]
   }
 
-  /** Keys that the mass-delete brake holds back. */
+  /**
+   * Keys that the mass-delete brake holds back, without a target; and keys that wait for a blocked index, which is their
+   * target. One that is given back needs no parking: its mark is for that index, too.
+   */
   get parked(): readonly BatchKey[] {
-    return [...this.#parked.values()]
+    const waiting = [...this.#waiting.values()].filter(({ key }) => !this.#givenBack.has(key))
+    return [...this.#parked.values(), ...waiting]
   }
 
   /** Keys whose document was in an index and is not any more. */
@@ -140,12 +145,22 @@ export class Outcomes {
     }
   }
 
-  /** What the batch adds to the runs that wrote its marks; a key given back is not processed yet. */
+  /**
+   * Parks a key for an index that is known to be blocked, without sending anything. Its mark stays its run's: a run is
+   * done when all its keys are in all indices, so it ends when the index takes writes again, or is given up.
+   */
+  wait(key: BatchKey, index: string): void {
+    this.#wait(key, index)
+    this.tally.add({ index, operation: 'none', outcome: 'blocked' }, 0, key.ageMs, 0)
+  }
+
+  /** What the batch adds to the runs that wrote its marks; a key that is given back, or waits, is not processed yet. */
   runCounts(marks: readonly Mark[]): readonly RunCounts[] {
+    const waiting = new Set([...this.#waiting.values()].map(({ key }) => key))
     const processed = new Map<string, number>()
     for (const { runId, keys } of marks) {
       if (runId === null || keys === null) continue
-      const own = keys.filter((key) => !this.#givenBack.has(key)).length
+      const own = keys.filter((key) => !this.#givenBack.has(key) && !waiting.has(key)).length
       processed.set(runId, (processed.get(runId) ?? 0) + own)
     }
     return [...processed].map(([runId, count]) => ({ ...this.#run(runId), runId, processed: count }))
@@ -184,9 +199,12 @@ export class Outcomes {
         this.#fail(operation, key, verdict.type, verdict.reason, true)
         return
       case 'blocked':
-        // A batch with a blocked item is given back as a whole before it comes to this.
-        this.giveBack([key])
+        this.#wait(key, operation.index)
     }
+  }
+
+  #wait(key: BatchKey, index: string): void {
+    this.#waiting.set(`${index} ${key.key}`, { ...key, target: index })
   }
 
   #succeed({ index, key }: Pick<Operation, 'index' | 'key'>): void {

@@ -31,7 +31,7 @@ export class Tally {
     return this.#batches
   }
 
-  /** Counts one operation. `lagMs`: from the mark to the answer. */
+  /** Counts one operation. `lagMs`: from the mark to the answer, or to the moment it was parked. */
   add(
     what: Pick<LogEntry, 'index' | 'operation' | 'outcome'>,
     bytes: number,
@@ -43,6 +43,8 @@ export class Tally {
     entry.bytes += bytes
     entry.lagSumMs += lagMs
     entry.tookMs += tookMs
+    // What waits for an index, or for somebody's decision, has no answer yet.
+    if (what.outcome === 'blocked') return
     const bound = LAG_BOUNDS_MS.findIndex((limit) => lagMs <= limit)
     const slot = bound === -1 ? LAG_BOUNDS_MS.length : bound
     this.#lagCounts[slot] = (this.#lagCounts[slot] ?? 0) + 1

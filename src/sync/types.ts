@@ -20,10 +20,11 @@ export interface KeyFailure {
 
 /**
  * Why a batch was given back. `elasticsearch` and `postgres`: the server does not answer or refuses
- * everything, all batches wait; `document`: this document alone waits. Nobody is charged (invariant 10).
+ * everything, all batches wait; `document`: this document alone waits; `index`: the trial of a blocked index failed.
+ * Nobody is charged (invariant 10).
  */
 export interface Obstacle {
-  readonly scope: 'elasticsearch' | 'postgres' | 'document'
+  readonly scope: 'elasticsearch' | 'postgres' | 'document' | 'index'
   readonly type: string
   readonly reason: string
 }

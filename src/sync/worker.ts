@@ -52,6 +52,7 @@ export async function runWorker(context: WorkerContext): Promise<void> {
       plan,
       hash,
       lane: assignment.lane,
+      target: assignment.target,
       sizer,
       confidence,
       dueLog: due,
@@ -61,6 +62,10 @@ export async function runWorker(context: WorkerContext): Promise<void> {
       returned: settled ? null : due,
       added: settled && due === null ? result.tally : null,
     })
+    if (assignment.target !== undefined) {
+      const refused = result.outcome === 'given-back' && result.obstacle.scope === 'index'
+      context.blocked.trialEnded(assignment.target, refused ? result.obstacle : null)
+    }
     if (!(settled && result.full)) context.dispatcher.exhausted(assignment)
     if (result.outcome !== 'empty') context.onBatch(assignment, result)
     context.dispatcher.ended()

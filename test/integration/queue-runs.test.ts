@@ -195,7 +195,7 @@ test('a heartbeat keeps the life of a process, and begins a new one for the next
     state: 'running',
     reason: null,
     documents: { city: 'hash' },
-    pauses: [{ document: 'city', type: 'unreachable', reason: 'why' }],
+    pauses: [{ document: 'city', index: null, type: 'unreachable', reason: 'why' }],
   } as const
   const since = async () =>
     (await db.rows<{ started: string }>(`SELECT started_at::text AS started FROM ${db.s}.sync_worker`))[0]

@@ -7,6 +7,7 @@ import { physicalName } from '../../src/elasticsearch/names.ts'
 import { createPool } from '../../src/postgres/connect.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
 import type { BatchContext, BatchRequest } from '../../src/sync/batch.ts'
+import { BlockedIndices } from '../../src/sync/blocked-indices.ts'
 import { Confidence } from '../../src/sync/confidence.ts'
 import { SliceSizer } from '../../src/sync/slice-sizer.ts'
 import {
@@ -29,8 +30,10 @@ export interface SyncWorld {
   change(id: number, name: string | null): Promise<void>
   /** Marks that wait, claimed ones not yet settled among them. */
   pendingKeys(): Promise<number>
-  /** Name in the index, or null. */
-  indexed(id: number): Promise<string | null>
+  /** Name in the index (default: the live one), or null. */
+  indexed(id: number, index?: string): Promise<string | null>
+  /** Creates and registers another index that every batch writes to, as a reindex does. */
+  addTarget(suffix: string): Promise<string>
   drop(): Promise<void>
 }
 
@@ -82,6 +85,7 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
     elasticsearch,
     brake: { share: () => 0.1, size: (name) => elasticsearch.count(name) },
     timeline: () => timeline.rows[0]?.timeline ?? null,
+    blocked: noneBlocked(),
   }
   return {
     database,
@@ -105,9 +109,18 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
       )
       return rows[0]?.keys ?? 0
     },
-    indexed: async (id) => {
-      const { source } = await elasticsearch.get(index, String(id))
+    indexed: async (id, of = index) => {
+      const { source } = await elasticsearch.get(of, String(id))
       return (source as { name?: string } | null | undefined)?.name ?? null
+    },
+    addTarget: async (suffix) => {
+      const name = physicalName(alias, new Date(), suffix)
+      const created = await elasticsearch.createIndex({ name, mappings, settings: {} })
+      await pool.query(
+        `INSERT INTO "${SCHEMA}".sync_index (name, document, alias, uuid, role, hash) VALUES ($1, 'thing', $2, $3, 'building', 'h')`,
+        [name, alias, created.uuid],
+      )
+      return name
     },
     drop: async () => {
       await elasticsearch.close()
@@ -117,6 +130,16 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
     },
   }
 }
+
+/** The memory of a daemon that has just been started. */
+export const noneBlocked = () =>
+  new BlockedIndices({
+    now: () => performance.now(),
+    random: Math.random,
+    trialMs: 20_000,
+    onBlocked: () => {},
+    onFree: () => {},
+  })
 
 async function change(pool: pg.Pool, id: number, name: string | null): Promise<void> {
   const client = await pool.connect()

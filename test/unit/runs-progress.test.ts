@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { lookDelay } from '../../src/runs/pacing.ts'
+import { hasRoom, isDrained, lookDelay, MAX_PARKED_KEYS } from '../../src/runs/pacing.ts'
 import { runProgress, type Sample, sampled } from '../../src/runs/progress.ts'
 import type { Run } from '../../src/runs/types.ts'
 
@@ -112,4 +112,19 @@ test('looks at the queue are far apart where nothing drains or looking is dear',
     25, 50, 100, 200, 400, 500, 500,
   ])
   expect(lookDelay(0, 200)).toBe(2000)
+})
+
+describe('keys of a run that wait for a blocked index', () => {
+  const standing = { state: 'running', worker: 'a', pendingMarks: 1 } as const
+
+  test('do not stop its walk for the other indices, up to a bound', () => {
+    expect(hasRoom({ ...standing, pendingKeys: 500_000, parkedKeys: 500_000 })).toBe(true)
+    expect(hasRoom({ ...standing, pendingKeys: 520_000, parkedKeys: 500_000 })).toBe(false)
+    const parkedKeys = MAX_PARKED_KEYS + 1
+    expect(hasRoom({ ...standing, pendingKeys: parkedKeys, parkedKeys })).toBe(false)
+  })
+
+  test('keep it from being done', () => {
+    expect(isDrained({ ...standing, pendingKeys: 1, parkedKeys: 1 })).toBe(false)
+  })
 })

@@ -103,6 +103,40 @@ describe('a paused document', () => {
   })
 })
 
+describe('a trial of a blocked index', () => {
+  test('goes to one worker, before everything else', async () => {
+    const from = dispatcher()
+    from.found([b])
+    from.try('a', 'a-1')
+    from.try('a', 'a-1')
+    expect(await from.next()).toEqual({ document: 'a', lane: 2, target: 'a-1' })
+    expect(await take(from, 1)).toEqual(['b0'])
+  })
+
+  test('does not wait for its document, which may wait for another index', async () => {
+    const from = dispatcher()
+    from.pause('a', obstacle)
+    from.try('a', 'a-1')
+    expect(await take(from, 1)).toEqual(['a2'])
+  })
+
+  test('is in flight as any batch', async () => {
+    const from = dispatcher({ now: 0 }, 1)
+    from.found([b])
+    from.try('a', 'a-1')
+    await take(from, 1)
+    expect(await idle(from)).toBe(true)
+    from.ended()
+  })
+
+  test('waits for the gate', async () => {
+    const from = dispatcher()
+    from.close()
+    from.try('a', 'a-1')
+    expect(await idle(from)).toBe(true)
+  })
+})
+
 describe('while Elasticsearch is too busy', () => {
   const busy = { scope: 'document', type: 'rejected_execution_exception', reason: 'queue is full' } as const
 

@@ -109,6 +109,38 @@ test('the log adds up operations, bytes and lag', () => {
   ])
 })
 
+describe('a key whose index is blocked', () => {
+  const refused: ItemVerdict = { outcome: 'blocked', type: 'closed', reason: 'why' }
+
+  test('waits for that index, uncharged, and its run waits with it', () => {
+    const outcomes = judged(refused, '3')
+    expect(outcomes.parked).toEqual([{ ...key('k', '3'), target: 'i' }])
+    expect([outcomes.failures, outcomes.givenBack, outcomes.obstacle]).toEqual([[], [], null])
+    expect(outcomes.runCounts([mark('3', 'k')])).toMatchObject([{ runId: '3', processed: 0 }])
+  })
+
+  test('waits for each index that is blocked', () => {
+    const outcomes = new Outcomes([key('k')])
+    outcomes.wait(key('k'), 'i')
+    outcomes.wait(key('k'), 'j')
+    expect(outcomes.parked.map(({ target }) => target)).toEqual(['i', 'j'])
+    expect(outcomes.tally.entries).toMatchObject([
+      { index: 'i', operation: 'none', outcome: 'blocked', count: 1 },
+      { index: 'j', operation: 'none', outcome: 'blocked', count: 1 },
+    ])
+  })
+
+  test('does not wait where it is given back: its mark is for that index, too', () => {
+    const outcomes = judged(refused)
+    outcomes.giveBack([key('k')])
+    expect(outcomes.parked).toEqual([])
+  })
+
+  test('has no lag: there is no answer yet', () => {
+    expect(judged(refused).tally.lagCounts.every((count) => count === 0)).toBe(true)
+  })
+})
+
 describe('a delete that the brake holds back', () => {
   test('is marked without its run and its index, and its run has done with it', () => {
     const outcomes = new Outcomes([{ ...key('k', '3'), target: 'i', op: 'orphan' }])

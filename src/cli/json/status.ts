@@ -19,6 +19,8 @@ export const statusJson = z.strictObject({
       attended: z.boolean(),
       pendingKeys: number,
       parkedKeys: number,
+      /** Those of `parkedKeys` whose index is blocked. */
+      blockedKeys: number,
       /** The mass-delete brake, while it holds deletes back. */
       brake: z
         .strictObject({
@@ -54,8 +56,15 @@ export const statusJson = z.strictObject({
       /** What it waits for. */
       reason: z.string().nullable(),
       version: z.string(),
-      /** Documents that it does not send at present, and why. */
-      pauses: z.array(z.strictObject({ document: z.string(), type: z.string(), reason: z.string() })),
+      /** Documents that it does not send at present, and why; `index`: only to that index. */
+      pauses: z.array(
+        z.strictObject({
+          document: z.string(),
+          index: z.string().nullable(),
+          type: z.string(),
+          reason: z.string(),
+        }),
+      ),
       startedAt: z.string(),
       seenMsAgo: number,
     }),

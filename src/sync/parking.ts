@@ -1,0 +1,120 @@
+import type { ItemVerdict, Operation } from '../elasticsearch/types.ts'
+import type { BatchKey, BatchTarget } from '../queue/types.ts'
+import type { BlockedIndices, Refusal } from './blocked-indices.ts'
+import { Obstructed } from './obstacle.ts'
+import type { Outcomes } from './outcomes.ts'
+
+interface Addressed {
+  readonly targets: readonly BatchTarget[]
+  /** The batch is a trial of this index. */
+  readonly trial: string | undefined
+}
+
+/**
+ * What of one batch is sent, and what has to wait for an index that takes no writes (invariant 10).
+ *
+ * - Some of the document's indices are blocked: their keys are parked, the other indices get everything.
+ * - All are: the batch is given back and the document paused, so that nothing is parked of which nothing can be done.
+ *   Its next batch tries them all.
+ * - A trial that is refused is given back, so that its mark stays where it is.
+ */
+export class Parking {
+  readonly #known: BlockedIndices
+  readonly #document: string
+  readonly #targets: readonly BatchTarget[]
+  readonly #trial: boolean
+  /** Held for blocked, and sent to all the same. */
+  readonly #tried: Set<string>
+
+  constructor(known: BlockedIndices, document: string, { targets, trial }: Addressed) {
+    this.#known = known
+    this.#document = document
+    this.#targets = targets
+    this.#trial = trial !== undefined
+    const held = targets.filter((target) => known.holds(target))
+    const all = held.length === targets.length ? held.map(({ index }) => index) : []
+    this.#tried = new Set(trial === undefined ? all : [trial])
+  }
+
+  /** Targets that are sent to, as things are. */
+  get open(): readonly BatchTarget[] {
+    return this.#targets.filter((target) => !this.#waits(target))
+  }
+
+  /**
+   * Parks what is for blocked indices. Returns the keys that are left, and the targets to send them to: both by one look,
+   * for another batch may find an index blocked at any moment, and what is neither parked nor sent would be lost.
+   */
+  park(
+    keys: readonly BatchKey[],
+    outcomes: Pick<Outcomes, 'wait'>,
+  ): { readonly slice: readonly BatchKey[]; readonly open: readonly BatchTarget[] } {
+    const { open } = this
+    const blocked = this.#targets.filter((target) => !open.includes(target))
+    if (blocked.length === 0) return { slice: keys, open }
+    const { sent, waiting } = separate(keys, { open, blocked })
+    for (const { key, index } of waiting) outcomes.wait(key, index)
+    return { slice: sent, open }
+  }
+
+  /** Learns from the verdicts of one request which indices take writes. Throws Obstructed where none of them does. */
+  judge(operations: readonly Operation[], verdicts: readonly ItemVerdict[]): void {
+    if (this.#tried.size === 0 && !verdicts.some(({ outcome }) => outcome === 'blocked')) return
+    const { refused, taken } = answersByIndex(operations, verdicts)
+    for (const index of taken) if (this.#tried.delete(index)) this.#known.took(index)
+    const [first] = refused
+    if (first === undefined) return
+    const [, { type, reason }] = first
+    if (this.#trial) throw new Obstructed({ scope: 'index', type, reason })
+    const left = this.#targets.some((target) => !refused.has(target.index) && !this.#known.holds(target))
+    if (!left) throw new Obstructed({ scope: 'document', type, reason })
+    for (const target of this.#targets) {
+      const refusal = refused.get(target.index)
+      if (refusal === undefined) continue
+      this.#tried.delete(target.index)
+      this.#known.refused(this.#document, target, refusal)
+    }
+  }
+
+  #waits(target: BatchTarget): boolean {
+    return !this.#tried.has(target.index) && this.#known.holds(target)
+  }
+}
+
+/** Keys that at least one open index gets, and which keys wait for which blocked ones. */
+export function separate(
+  keys: readonly BatchKey[],
+  { open, blocked }: { readonly open: readonly IndexName[]; readonly blocked: readonly IndexName[] },
+): {
+  readonly sent: readonly BatchKey[]
+  readonly waiting: readonly { readonly key: BatchKey; readonly index: string }[]
+} {
+  const waiting: { key: BatchKey; index: string }[] = []
+  const sent = keys.filter((key) => {
+    const isFor = ({ index }: IndexName) => key.target === null || key.target === index
+    const waits = blocked.filter(isFor)
+    for (const { index } of waits) waiting.push({ key, index })
+    // A key for an index that is no target any more waits for nothing, and has nothing to send.
+    return waits.length === 0 || open.some(isFor)
+  })
+  return { sent, waiting }
+}
+
+type IndexName = Pick<BatchTarget, 'index'>
+
+/** Indices that refused an operation, and those that took all they were sent, by one answer. A busy one did neither. */
+export function answersByIndex(
+  operations: readonly Operation[],
+  verdicts: readonly ItemVerdict[],
+): { readonly refused: ReadonlyMap<string, Refusal>; readonly taken: ReadonlySet<string> } {
+  const refused = new Map<string, Refusal>()
+  const taken = new Set<string>()
+  operations.forEach(({ index }, n) => {
+    const verdict = verdicts[n]
+    if (verdict === undefined) return
+    if (verdict.outcome === 'blocked') refused.set(index, { type: verdict.type, reason: verdict.reason })
+    else if (verdict.outcome !== 'retry') taken.add(index)
+  })
+  for (const index of refused.keys()) taken.delete(index)
+  return { refused, taken }
+}

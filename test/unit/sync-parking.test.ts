@@ -1,0 +1,230 @@
+import { describe, expect, test } from 'vitest'
+import type { ItemVerdict, Operation } from '../../src/elasticsearch/types.ts'
+import type { BatchKey, BatchTarget } from '../../src/queue/types.ts'
+import { BlockedIndices } from '../../src/sync/blocked-indices.ts'
+import { Obstructed } from '../../src/sync/obstacle.ts'
+import { answersByIndex, Parking, separate } from '../../src/sync/parking.ts'
+
+const key = (name: string, target: string | null = null): BatchKey => ({
+  key: name,
+  origin: '7',
+  target,
+  runId: null,
+  ageMs: 10,
+  op: 'update',
+})
+const target = (index: string, releasedAt: string | null = null): BatchTarget => ({
+  index,
+  uuid: index,
+  role: 'live',
+  releasedAt,
+})
+const live = target('live')
+const building = target('building')
+const operation = (index: string): Operation => ({ kind: 'index', index, id: '1', key: '1', body: '{}' })
+const done: ItemVerdict = { outcome: 'done', result: 'updated' }
+const refused: ItemVerdict = { outcome: 'blocked', type: 'closed', reason: 'why' }
+const busy: ItemVerdict = { outcome: 'retry', type: 'busy', reason: 'later', charged: false }
+const dead: ItemVerdict = { outcome: 'dead', type: 'mapping', reason: 'no' }
+
+/** A daemon's memory, its clock, and what it told. */
+function memory() {
+  const clock = { now: 0 }
+  const told: string[] = []
+  const known = new BlockedIndices({
+    now: () => clock.now,
+    random: () => 0,
+    trialMs: 1_000,
+    onBlocked: ({ index }) => told.push(`blocked ${index}`),
+    onFree: ({ index }) => told.push(`free ${index}`),
+  })
+  return { clock, told, known }
+}
+
+const waiting = () => {
+  const parked: string[] = []
+  return { parked, wait: ({ key: name }: BatchKey, index: string) => parked.push(`${name} ${index}`) }
+}
+
+const parkedFor = (index: string, releasedAt: string | null = null) => ({
+  document: 'd',
+  index,
+  registered: true,
+  releasedAt,
+})
+
+describe('which keys are sent and which wait', () => {
+  test.each<[string, BatchKey, string[], string[]]>([
+    ['for all indices', key('k'), ['k'], ['building']],
+    ['for the open one', key('k', 'live'), ['k'], []],
+    ['for the blocked one', key('k', 'building'), [], ['building']],
+    ['for one that is no target any more', key('k', 'retired'), ['k'], []],
+  ])('a key %s', (_, one, sent, waits) => {
+    const result = separate([one], { open: [live], blocked: [building] })
+    expect(result.sent.map((k) => k.key)).toEqual(sent)
+    expect(result.waiting.map(({ index }) => index)).toEqual(waits)
+  })
+
+  test('a key for all waits for each that is blocked', () => {
+    const result = separate([key('k')], { open: [live], blocked: [building, target('third')] })
+    expect(result.waiting.map(({ index }) => index)).toEqual(['building', 'third'])
+  })
+})
+
+test('an answer tells which indices refused, and which took all they were sent', () => {
+  const operations = ['a', 'a', 'b', 'c', 'd'].map(operation)
+  const { refused: no, taken } = answersByIndex(operations, [done, refused, done, busy, dead])
+  expect([...no]).toEqual([['a', { type: 'closed', reason: 'why' }]])
+  expect([...taken]).toEqual(['b', 'd'])
+})
+
+describe('a batch', () => {
+  const targets = [live, building]
+
+  test('that meets a blocked index goes on for the others, and the next one parks unsent', () => {
+    const { known, told } = memory()
+    const batch = new Parking(known, 'd', { targets, trial: undefined })
+    batch.judge([operation('live'), operation('building')], [done, refused])
+    expect(told).toEqual(['blocked building'])
+    const outcomes = waiting()
+    const next = new Parking(known, 'd', { targets, trial: undefined })
+    expect(next.park([key('k')], outcomes)).toEqual({ slice: [key('k')], open: [live] })
+    expect(outcomes.parked).toEqual(['k building'])
+    expect(known.all).toMatchObject([{ document: 'd', index: 'building', type: 'closed', reason: 'why' }])
+  })
+
+  test('sends to what it has not parked, also when another batch finds an index blocked meanwhile', () => {
+    const { known } = memory()
+    const batch = new Parking(known, 'd', { targets, trial: undefined })
+    const outcomes = waiting()
+    const { slice, open } = batch.park([key('k')], outcomes)
+    known.refused('d', building, { type: 'closed', reason: 'why' })
+    expect([slice, open, outcomes.parked]).toEqual([[key('k')], targets, []])
+  })
+
+  test('of which no index takes anything is given back, and nothing is remembered', () => {
+    const { known } = memory()
+    const batch = new Parking(known, 'd', { targets, trial: undefined })
+    expect(() => batch.judge([operation('live'), operation('building')], [refused, refused])).toThrow(
+      Obstructed,
+    )
+    expect(known.all).toEqual([])
+  })
+
+  test('of which the other index is blocked already is given back', () => {
+    const { known } = memory()
+    known.refused('d', building, { type: 'closed', reason: 'why' })
+    const batch = new Parking(known, 'd', { targets, trial: undefined })
+    expect(() => batch.judge([operation('live')], [refused])).toThrow(Obstructed)
+    expect(known.all.map(({ index }) => index)).toEqual(['building'])
+  })
+
+  test('whose indices are all held for blocked tries them all', () => {
+    const { known, told } = memory()
+    for (const each of targets) known.refused('d', each, { type: 'closed', reason: 'why' })
+    const batch = new Parking(known, 'd', { targets, trial: undefined })
+    expect(batch.park([key('k')], waiting()).open).toEqual(targets)
+    batch.judge([operation('live'), operation('building')], [done, refused])
+    expect(told).toContain('free live')
+    expect(batch.open).toEqual([live])
+  })
+
+  test('that is a trial and is refused is given back as the index’s obstacle', () => {
+    const { known } = memory()
+    known.refused('d', building, { type: 'closed', reason: 'why' })
+    const trial = new Parking(known, 'd', { targets, trial: 'building' })
+    expect(trial.park([key('k', 'building')], waiting()).slice).toEqual([key('k', 'building')])
+    const judge = () => trial.judge([operation('building')], [refused])
+    expect(judge).toThrow(expect.objectContaining({ obstacle: expect.objectContaining({ scope: 'index' }) }))
+  })
+
+  test('that is a trial proves nothing where the server was only busy', () => {
+    const { known } = memory()
+    known.refused('d', building, { type: 'closed', reason: 'why' })
+    const trial = new Parking(known, 'd', { targets, trial: 'building' })
+    trial.judge([operation('building')], [busy])
+    expect(known.holds(building)).toBe(true)
+    trial.judge([operation('building')], [dead])
+    expect(known.holds(building)).toBe(false)
+  })
+})
+
+describe('what is done about parked keys', () => {
+  test('a trial when the time has come, later each time it is refused', () => {
+    const { clock, known } = memory()
+    known.refused('d', building, { type: 'closed', reason: 'why' })
+    expect(known.next(parkedFor('building'))).toBe('wait')
+    clock.now = 125
+    expect(known.next(parkedFor('building'))).toBe('try')
+    expect(known.next(parkedFor('building'))).toBe('wait')
+    known.trialEnded('building', { type: 'closed', reason: 'still' })
+    clock.now += 249
+    expect(known.next(parkedFor('building'))).toBe('wait')
+    clock.now += 1
+    expect(known.next(parkedFor('building'))).toBe('try')
+    expect(known.all).toMatchObject([{ reason: 'still' }])
+  })
+
+  test('refusals of batches that were under way together count once', () => {
+    const { clock, known } = memory()
+    for (let n = 0; n < 5; n++) known.refused('d', building, { type: 'closed', reason: 'why' })
+    clock.now = 125
+    expect(known.next(parkedFor('building'))).toBe('try')
+  })
+
+  test('release when a trial succeeded, until none is left', () => {
+    const { clock, known } = memory()
+    known.refused('d', building, { type: 'closed', reason: 'why' })
+    clock.now = 125
+    known.next(parkedFor('building'))
+    known.took('building')
+    known.trialEnded('building', null)
+    expect(known.next(parkedFor('building'))).toBe('release')
+    known.parked(new Set())
+    expect(known.next(parkedFor('building'))).toBe('try')
+  })
+
+  test('later each time, where an index takes the trial and refuses what is released', () => {
+    const { clock, known } = memory()
+    for (const pause of [125, 250, 500]) {
+      known.refused('d', building, { type: 'full', reason: 'too many fields' })
+      clock.now += pause - 1
+      expect(known.next(parkedFor('building'))).toBe('wait')
+      clock.now += 1
+      expect(known.next(parkedFor('building'))).toBe('try')
+      known.took('building')
+      expect(known.next(parkedFor('building'))).toBe('release')
+    }
+    known.parked(new Set())
+    known.refused('d', building, { type: 'full', reason: 'too many fields' })
+    clock.now += 125
+    expect(known.next(parkedFor('building'))).toBe('try')
+  })
+
+  test('a trial at once where this daemon knows of nothing, and meanwhile it parks as well', () => {
+    const { known, told } = memory()
+    expect(known.next(parkedFor('building', '12:00'))).toBe('try')
+    expect(known.holds(target('building', '12:00'))).toBe(true)
+    expect(told).toEqual([])
+    known.trialEnded('building', { type: 'closed', reason: 'why' })
+    expect(told).toEqual(['blocked building'])
+  })
+
+  test('release when another daemon did', () => {
+    const { known, told } = memory()
+    known.refused('d', building, { type: 'closed', reason: 'why' })
+    expect(known.holds(target('building', '12:00'))).toBe(false)
+    expect(known.next(parkedFor('building', '12:00'))).toBe('release')
+    expect(told).toEqual(['blocked building', 'free building'])
+  })
+
+  test('nothing, where none is parked: the next batch finds out', () => {
+    const { clock, known } = memory()
+    known.refused('d', building, { type: 'closed', reason: 'why' })
+    known.parked(new Set())
+    expect(known.holds(building)).toBe(true)
+    clock.now = 125
+    known.parked(new Set())
+    expect(known.holds(building)).toBe(false)
+  })
+})
