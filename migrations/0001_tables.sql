@@ -181,6 +181,7 @@ CREATE TABLE sync_worker (
   state      text        NOT NULL CHECK (state IN ('running', 'waiting', 'draining', 'stopped')),
   reason     text,
   documents  jsonb       NOT NULL DEFAULT '{}',
+  since      timestamptz NOT NULL DEFAULT clock_timestamp(),
   pauses     jsonb       NOT NULL DEFAULT '[]',
   started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   seen_at    timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -188,7 +189,8 @@ CREATE TABLE sync_worker (
 COMMENT ON TABLE  sync_worker IS 'Daemons, alive when seen_at is younger than 15 seconds.';
 COMMENT ON COLUMN sync_worker.reason    IS 'What it waits for.';
 COMMENT ON COLUMN sync_worker.documents IS 'Its configuration: document name to hash.';
-COMMENT ON COLUMN sync_worker.pauses    IS 'What it does not send at present, and why: [{"document", "type", "reason"}].';
+COMMENT ON COLUMN sync_worker.since     IS 'Since when it is in this state.';
+COMMENT ON COLUMN sync_worker.pauses    IS 'What it does not send at present, why and since when: [{"document", "type", "reason", "since"}].';
 
 CREATE TABLE sync_identity (
   only_row          boolean     PRIMARY KEY DEFAULT true CHECK (only_row),

@@ -13,11 +13,11 @@ import { requeueDueFailures } from '../queue/requeue-due-failures.ts'
 import { writeLog } from '../queue/write-log.ts'
 import { version } from '../version.ts'
 import type { Chore } from './chores.ts'
-import type { DaemonState } from './daemon.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { assessDocuments } from './documents.ts'
 import { checkIndexIdentity } from './index-identity.ts'
 import { Tally } from './tally.ts'
+import type { DaemonState } from './types.ts'
 import type { Unwritten } from './worker.ts'
 
 export interface ChoresContext {
@@ -27,13 +27,19 @@ export interface ChoresContext {
   readonly log: Logger
   readonly dispatcher: Dispatcher
   readonly plans: Map<string, DocumentPlan>
-  readonly waiting: Map<string, string>
+  readonly waiting: Map<string, Waiting>
   readonly unwritten: Map<string, Unwritten>
   readonly state: () => DaemonState
 }
 
+/** Why a document is not worked on, and since when (milliseconds of the monotonic clock). */
+interface Waiting {
+  readonly reason: string
+  readonly since: number
+}
+
 /** What a daemon does beside its batches, in the order of the first round. */
-export function daemonChores(context: ChoresContext): readonly Chore[] {
+export function daemonChores(context: ChoresContext, beat: () => Promise<void>): readonly Chore[] {
   const { settings, pool, log, plans } = context
   const { schema } = settings
   return [
@@ -45,7 +51,7 @@ export function daemonChores(context: ChoresContext): readonly Chore[] {
       },
     },
     { name: 'documents', everyMs: 2_000, run: () => refreshDocuments(context) },
-    { name: 'heartbeat', everyMs: 5_000, run: () => beat(context) },
+    { name: 'heartbeat', everyMs: 5_000, run: beat },
     {
       name: 'index identity',
       everyMs: 30_000,
@@ -73,20 +79,33 @@ async function cleanup({ settings, pool, log }: ChoresContext): Promise<void> {
 async function refreshDocuments({ settings, pool, log, plans, waiting }: ChoresContext): Promise<void> {
   const assessment = assessDocuments(settings.documents, await readDocuments(pool, settings.schema))
   for (const [name, reason] of assessment.waiting) {
-    if (waiting.get(name) !== reason) log.warn({ document: name, reason }, 'document is not worked on')
     plans.delete(name)
+    if (waiting.get(name)?.reason === reason) continue
+    log.warn({ document: name, reason }, 'document is not worked on')
+    waiting.set(name, { reason, since: performance.now() })
   }
   for (const [name, plan] of assessment.plans) {
     if (!plans.has(name)) log.info({ document: name, index: plan.index }, 'document is worked on')
     plans.set(name, plan)
+    waiting.delete(name)
   }
-  waiting.clear()
-  for (const [name, reason] of assessment.waiting) waiting.set(name, reason)
 }
 
-/** Tells `sync_worker` that this daemon lives, and what it waits for. */
-export async function beat({ settings, pool, dispatcher, waiting, state }: ChoresContext): Promise<void> {
-  const { state: name, reason } = state()
+/**
+ * Tells `sync_worker` that this daemon lives, and what it waits for. One at a time, each with the state of its moment:
+ * an older one never overwrites a newer one.
+ */
+export function heart(context: ChoresContext): () => Promise<void> {
+  let last = Promise.resolve()
+  return () => {
+    last = last.catch(() => undefined).then(() => beat(context))
+    return last
+  }
+}
+
+async function beat({ settings, pool, dispatcher, waiting, state }: ChoresContext): Promise<void> {
+  const { state: name, reason, forMs } = state()
+  const now = performance.now()
   await heartbeat(pool, settings.schema, {
     instance: settings.instance,
     host: hostname(),
@@ -94,12 +113,23 @@ export async function beat({ settings, pool, dispatcher, waiting, state }: Chore
     version,
     state: name,
     reason,
+    forMs,
     documents: Object.fromEntries(
       [...settings.documents].map(([document, d]) => [document, definitionHash(d)]),
     ),
     pauses: [
-      ...dispatcher.pauses.map(({ document, type, reason: why }) => ({ document, type, reason: why })),
-      ...[...waiting].map(([document, why]) => ({ document, type: 'waiting', reason: why })),
+      ...dispatcher.pauses.map(({ document, type, reason: why, since }) => ({
+        document,
+        type,
+        reason: why,
+        forMs: now - since,
+      })),
+      ...[...waiting].map(([document, { reason: why, since }]) => ({
+        document,
+        type: 'waiting',
+        reason: why,
+        forMs: now - since,
+      })),
     ],
   })
 }

@@ -53,9 +53,13 @@ export const statusJson = z.strictObject({
       state: z.enum(['running', 'waiting', 'draining', 'stopped']),
       /** What it waits for. */
       reason: z.string().nullable(),
+      /** Since when it is in this state. */
+      since: z.string(),
       version: z.string(),
-      /** Documents that it does not send at present, and why. */
-      pauses: z.array(z.strictObject({ document: z.string(), type: z.string(), reason: z.string() })),
+      /** Documents that it does not send at present, why and since when. */
+      pauses: z.array(
+        z.strictObject({ document: z.string(), type: z.string(), reason: z.string(), since: z.string() }),
+      ),
       startedAt: z.string(),
       seenMsAgo: number,
     }),
