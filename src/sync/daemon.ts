@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { Settings } from '../config/types.ts'
+import type { ElasticsearchSettings, Settings } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { pendingLanes } from '../queue/pending-lanes.ts'
@@ -25,6 +25,8 @@ export interface DaemonOptions {
   readonly pool: pg.Pool
   readonly elasticsearch: Elasticsearch
   readonly log: Logger
+  /** Reads the settings once more, when Elasticsearch does not know us (any more). */
+  readonly readElasticsearch?: () => Promise<ElasticsearchSettings>
   /** Told of every batch that was more than an empty claim. */
   readonly onBatch?: (assignment: Assignment, result: BatchResult) => void
 }
