@@ -143,12 +143,10 @@ export async function writeOutstanding({ settings, pool, unwritten, state }: Cho
     const { tally } = entry
     unwritten.set(document, { tally: new Tally(), writtenAt: now })
     const { entries, lagCounts, batches } = tally
-    await writeLog(pool, settings.schema, {
-      worker: settings.instance,
-      document,
-      log: entries,
-      lagCounts,
-      batches,
+    const due = { worker: settings.instance, document, log: entries, lagCounts, batches }
+    await writeLog(pool, settings.schema, due).catch((error: unknown) => {
+      unwritten.get(document)?.tally.merge(tally)
+      throw error
     })
   }
 }

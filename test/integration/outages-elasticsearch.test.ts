@@ -47,7 +47,7 @@ describe('an outage', () => {
     expect(apartMs(waiting.since, rows[0].now)).toBeLessThan(3_000)
     // Whatever the heartbeats say meanwhile, it is the same outage.
     await eventually(async () => expect((await world.worker()).seenMsAgo).toBeLessThan(1_000))
-    expect(apartMs((await world.worker()).since, waiting.since)).toBeLessThan(500)
+    expect(apartMs((await world.worker()).since, waiting.since)).toBeLessThan(2_000)
     const { documents } = await world.status()
     expect(documents[0]).toMatchObject({ name: 'item', pendingKeys: 1, retrying: 0, dead: 0 })
     expect(documents[0]?.oldestPendingMs).toBeGreaterThan(100)
@@ -77,7 +77,7 @@ describe('an outage', () => {
       const worker = await world.worker()
       return worker.state === 'waiting' ? worker : null
     })
-    expect(apartMs(waiting.since, since)).toBeLessThan(500)
+    expect(apartMs(waiting.since, since)).toBeLessThan(2_000)
     proxy.heal()
     await world.recovers()
   })
@@ -112,7 +112,7 @@ describe('an outage', () => {
         })
         const { documents, workers } = await world.status()
         expect(workers[0]).toMatchObject({ state: 'running', pauses: [{ document: 'item' }] })
-        expect(apartMs(workers[0]?.pauses[0]?.since ?? '', pause.since)).toBeLessThan(500)
+        expect(apartMs(workers[0]?.pauses[0]?.since ?? '', pause.since)).toBeLessThan(2_000)
         expect(documents[0]).toMatchObject({ pendingKeys: 1, retrying: 0, dead: 0 })
         expect((await world.place.sluice(['status'])).stdout).toMatch(
           /item waits: .* \(since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)/,
