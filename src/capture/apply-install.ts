@@ -4,6 +4,7 @@ import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
 import { isRecord } from '../documents/merge.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { physicalName } from '../elasticsearch/names.ts'
+import { ConfigError } from '../errors.ts'
 import { migrate } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
 import { requestRun } from '../queue/request-run.ts'
@@ -43,13 +44,16 @@ export interface InstallRun {
 export async function applyInstall(plan: InstallPlan, target: InstallTarget): Promise<readonly InstallRun[]> {
   const { pool, url, schema, elasticsearch, onWait } = target
   if (plan.migrate) await migrate(url, schema)
-  for (const alias of plan.aliases) await elasticsearch.putTemplate(alias)
+  const fresh = new Set(plan.changes.filter(isFresh).map((change) => change.plan.index))
+  for (const alias of plan.aliases) if (!fresh.has(alias)) await elasticsearch.putTemplate(alias)
   const runs: InstallRun[] = []
   for (const change of plan.changes) {
-    const created = await applyIndex(change, elasticsearch)
+    let created: CreatedIndex | null = null
     try {
+      created = await applyIndex(change, elasticsearch)
+      const index = created
       const tables = [...new Set(change.plan.sources.map(({ table }) => quoteTable(table)))]
-      const run = await withShortLocks(pool, (client) => applyDatabase(client, schema, change, created), {
+      const run = await withShortLocks(pool, (client) => applyDatabase(client, schema, change, index), {
         tables,
         onWait,
       })
@@ -57,10 +61,16 @@ export async function applyInstall(plan: InstallPlan, target: InstallTarget): Pr
     } catch (error) {
       // Nobody knows of it. What this cannot remove the next install will recognise.
       if (created) await elasticsearch.deleteIndex(created.name).catch(() => {})
+      if (isFresh(change)) await elasticsearch.deleteTemplate(change.plan.index).catch(() => {})
       throw error
     }
   }
   return runs
+}
+
+/** Its index is its first: no daemon can be writing to one of these names. */
+function isFresh({ index }: DocumentChange): boolean {
+  return index.create !== null && index.lost === null
 }
 
 interface CreatedIndex {
@@ -69,22 +79,29 @@ interface CreatedIndex {
 }
 
 async function applyIndex(
-  { plan, index, maker }: DocumentChange,
+  change: DocumentChange,
   elasticsearch: Elasticsearch,
 ): Promise<CreatedIndex | null> {
+  const { plan, index, maker } = change
+  if (isFresh(change)) await elasticsearch.putTemplate(plan.index)
   if (index.extend) await elasticsearch.putMappings(index.extend, plan.mappings)
   if (index.create === null) return null
   if (index.create.remove) await elasticsearch.deleteIndex(index.create.remove)
   const name = physicalName(plan.index, new Date(), randomName())
   const meta = isRecord(plan.mappings._meta) ? plan.mappings._meta : {}
   const mappings = { ...plan.mappings, _meta: { ...meta, sluice: maker } }
-  const { uuid } = await elasticsearch.createIndex({
-    name,
-    alias: plan.index,
-    mappings,
-    settings: plan.settings,
-  })
-  return { name, uuid }
+  try {
+    const wanted = { name, alias: plan.index, mappings, settings: plan.settings }
+    const { uuid } = await elasticsearch.createIndex(wanted)
+    return { name, uuid }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new ConfigError(error.message, {
+      where: `documents.${plan.document}`,
+      remedy: 'Correct its mappings or settings, then: sluice install. Documents before it are installed.',
+      cause: error,
+    })
+  }
 }
 
 /** The database's part of one document, in the caller's transaction. `created`: its new index, to be registered. */

@@ -4,7 +4,7 @@ import { type ExitCode, exitCodes } from './exit-codes.ts'
 
 /**
  * Makes a commander action of a command's function: opens the context, closes it whatever happens, sets the exit
- * code that the function returns (0 where it returns none). Errors pass through to main.ts, which prints them once.
+ * code that the function returns (0 where it returns none). Errors pass through to dispatch.ts, which prints them once.
  *
  * The function gets the context and then what commander passes: the positional arguments and the command's own
  * options (global ones are in the context).

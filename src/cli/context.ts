@@ -23,7 +23,7 @@
  *
  * - commander calls with (arguments…, options, command); `action` puts the context before them.
  * - Ask the context for the least that does: `base()` needs no documents, `database()` no Elasticsearch.
- * - Throw SluiceErrors (UsageError, FailedError …): main.ts prints them and finds the exit code. Return
+ * - Throw SluiceErrors (UsageError, FailedError …): dispatch.ts prints them and finds the exit code. Return
  *   `exitCodes.differences` where it ran and found something.
  * - Print through `context.output` alone: `result(schema, value, human)` once, for what was asked: with --json it is
  *   the one document on standard output, and `schema` (zod, in src/cli/json/<command>.ts, exported by src/index.ts)
@@ -31,7 +31,7 @@
  *   --json or --quiet. `warn` goes to standard error always.
  * - Long work: `context.output.progress(label)`.
  * - `context.interrupted` is an AbortSignal: reading it takes over SIGINT and SIGTERM, a second one ends at once.
- * - main.ts imports and calls the register function; it holds nothing else.
+ * - program.ts imports and calls the register function; it holds nothing else.
  */
 import type { Command } from 'commander'
 import type pg from 'pg'

@@ -1,33 +1,14 @@
 #!/usr/bin/env node
-import { CommanderError } from 'commander'
-import { UsageError } from '../errors.ts'
-import { exitCodeOf, exitCodes } from './exit-codes.ts'
-import { muteConfigWarnings } from './node-warnings.ts'
-import { printError } from './output.ts'
-import { createProgram } from './program.ts'
+import { tooOld } from './node-version.ts'
 
-muteConfigWarnings()
-// `sluice status | head -1`: the reader has seen enough.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
-})
-
-const json = process.argv.includes('--json')
-
-try {
-  await createProgram({ json }).parseAsync()
-} catch (error) {
-  if (!(error instanceof CommanderError)) {
-    process.exitCode = exitCodeOf(error)
-    printError(error, { json })
-  } else if (error.exitCode === 0) {
-    process.exitCode = exitCodes.done
-  } else {
-    // Commander has printed its text already, and help for a missing command.
-    process.exitCode = exitCodes.usage
-    const message =
-      error.code === 'commander.help' ? 'no command was given' : error.message.replace(/^error: /, '')
-    if (json) printError(new UsageError(message, { remedy: 'sluice --help lists the commands.' }), { json })
-  }
+// Imports nothing else before it has looked: with an older Node the rest cannot even be linked.
+const problem = tooOld(process.versions.node)
+if (problem === null) await import('./dispatch.ts')
+else {
+  const { message, remedy } = problem
+  if (process.argv.includes('--json')) {
+    const error = { code: 'usage', message, where: null, remedy }
+    process.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`)
+  } else process.stderr.write(`error: ${message}\n  → ${remedy}\n`)
+  process.exitCode = 2
 }

@@ -30,7 +30,7 @@ With --json, standard output is one JSON document; of a command that failed it i
 
 /**
  * The whole command line. Nothing of it runs or prints until it is parsed. With `json`, commander prints no errors:
- * they come as exceptions too, and main.ts prints a document.
+ * they come as exceptions too, and dispatch.ts prints a document.
  */
 export function createProgram({ json }: { readonly json: boolean }): Command {
   const program = new Command('sluice')
@@ -50,7 +50,7 @@ export function createProgram({ json }: { readonly json: boolean }): Command {
     .configureHelp({ showGlobalOptions: true })
     .helpCommand(false)
     .addHelpText('after', afterword)
-    // main.ts ends the process, once, with a code of ours. Inherited by the commands, so it comes before them.
+    // dispatch.ts ends the process, once, with a code of ours. Inherited by the commands, so it comes before them.
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => {

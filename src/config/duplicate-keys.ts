@@ -37,3 +37,53 @@ function next(level: Level): void {
   if (level.keys === null) level.key = String(Number(level.key) + 1)
   else level.expectsKey = true
 }
+
+/** Comments, texts, words, and the characters that structure a module. What a template holds is text here. */
+const moduleTokens =
+  /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`|\.\.\.|[\p{L}\p{N}_$]+|[^\s]/gu
+
+/**
+ * Names that occur twice in `documents: { … }` of a module, where JavaScript drops the first without a word, too. By
+ * its tokens alone: what is computed is not seen, and nothing is found that is not there.
+ */
+export function duplicateDocuments(source: string): string[] {
+  const found: string[] = []
+  const open: (Names | null)[] = []
+  let before: readonly [string, string] = ['', '']
+  for (const [token] of source.matchAll(moduleTokens)) {
+    if (token.startsWith('//') || token.startsWith('/*')) continue
+    const names = open.at(-1)
+    if ('{[('.includes(token)) {
+      const isDocuments = token === '{' && before[1] === ':' && unquoted(before[0]) === 'documents'
+      open.push(isDocuments ? { seen: new Set(), expected: true } : null)
+    } else if ('}])'.includes(token)) {
+      open.pop()
+    } else if (names && token === ',') {
+      names.expected = true
+    } else if (names?.expected) {
+      names.expected = false
+      const name = unquoted(token)
+      if (name !== null && names.seen.has(name)) found.push(name)
+      if (name !== null) names.seen.add(name)
+    }
+    // A computed name is none.
+    if (names && token === '[') names.expected = false
+    before = [before[1], token]
+  }
+  return found
+}
+
+interface Names {
+  readonly seen: Set<string>
+  expected: boolean
+}
+
+/** The name that a token writes, or null where it is none. */
+function unquoted(token: string): string | null {
+  return (
+    /^(?:"(.*)"|'(.*)'|([\p{L}\p{N}_$]+))$/u
+      .exec(token)
+      ?.slice(1)
+      .find((name) => name !== undefined) ?? null
+  )
+}

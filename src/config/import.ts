@@ -3,7 +3,7 @@ import { stripTypeScriptTypes } from 'node:module'
 import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError } from '../errors.ts'
-import { duplicateKeys } from './duplicate-keys.ts'
+import { duplicateDocuments, duplicateKeys } from './duplicate-keys.ts'
 
 /** What a configuration file says, unchecked: the value of a JSON file, the default export of a module. */
 export async function importConfig(file: string): Promise<unknown> {
@@ -40,6 +40,13 @@ async function importModule(file: string): Promise<unknown> {
     module = await import(pathToFileURL(file).href)
   } catch (error) {
     throw await importError(file, error)
+  }
+  const [duplicate] = duplicateDocuments(await readFile(file, 'utf8'))
+  if (duplicate !== undefined) {
+    throw new ConfigError('given twice; JavaScript would drop the first without a word', {
+      where: `documents.${duplicate} (${file})`,
+      remedy: 'Rename one of them, or remove it.',
+    })
   }
   if (typeof module === 'object' && module !== null && 'default' in module) return module.default
   throw new ConfigError('exports no default', {

@@ -59,6 +59,8 @@ export interface Elasticsearch {
   getMappings(index: string): Promise<JsonObject>
   putMappings(index: string, mappings: JsonObject): Promise<void>
   getSettings(index: string): Promise<JsonObject>
+  /** Gives up all requests under way, and every later one: their outcome is unknown. */
+  abort(): void
   /** Lets requests under way end, and closes. */
   close(): Promise<void>
 }
@@ -96,6 +98,7 @@ export function connectElasticsearch(
     getMappings: (index) => getMappings(http, index),
     putMappings: (index, mappings) => putMappings(http, index, mappings),
     getSettings: (index) => getSettings(http, index),
+    abort: () => http.abort(),
     close: () => http.close(),
   }
 }

@@ -34,6 +34,8 @@ export interface Http {
   readonly nodes: string
   /** Never throws for what a server or a network does. */
   send(request: HttpRequest): Promise<HttpAnswer | TransportFailure>
+  /** Gives up all requests under way, and every later one: their outcome is unknown. */
+  abort(): void
   close(): Promise<void>
 }
 
@@ -94,6 +96,8 @@ export function openHttp(
     redaction: { type: 'off' },
   })
   const nodes = urls.map(hostPort).join(', ')
+  const underWay = new Set<AbortController>()
+  let givenUp = false
 
   async function send({
     method,
@@ -107,6 +111,8 @@ export function openHttp(
     // the deadline bounds the body too.
     const abort = new AbortController()
     const deadline = setTimeout(() => abort.abort(), requestTimeoutMs + bodyGraceMs)
+    underWay.add(abort)
+    if (givenUp) abort.abort()
     const params = {
       method,
       path,
@@ -137,13 +143,20 @@ export function openHttp(
           node: nodeOf(meta.connection, nodes),
         }
       }
+      if (givenUp)
+        return { kind: 'connection_error', message: `given up on ${nodes}: sluice ends`, node: nodes }
       return failureOf(error, abort.signal.aborted, nodes, requestTimeoutMs)
     } finally {
+      underWay.delete(abort)
       clearTimeout(deadline)
     }
   }
 
-  return { nodes, send, close: () => client.close() }
+  const abort = () => {
+    givenUp = true
+    for (const request of underWay) request.abort()
+  }
+  return { nodes, send, abort, close: () => client.close() }
 }
 
 /** `/cities/_doc/a%2Fb`: parts percent-encoded. */
@@ -168,7 +181,7 @@ function failureOf(error: unknown, late: boolean, nodes: string, timeoutMs: numb
   }
   const words = error instanceof Error ? error.message : String(error)
   // Its own wording of an error without a message repeats the URL.
-  const said = words.startsWith('connection failed') ? '' : `: ${words}`
+  const said = words.startsWith('connection failed') ? '' : `: ${inWords(words)}`
   if (
     /certificate|self.signed|altname|unable to verify|wrong version number|\bSSL\b|\bTLS\b|EPROTO/i.test(
       words,
@@ -183,6 +196,12 @@ function failureOf(error: unknown, late: boolean, nodes: string, timeoutMs: numb
     return { kind: 'connect_error', message: `cannot connect to ${node}${said}`, node }
   }
   return { kind: 'connection_error', message: `the connection to ${node} broke${said}`, node }
+}
+
+/** `401D…:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:…/tlsany_meth.c:77:` → its words. */
+function inWords(message: string): string {
+  const openssl = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1]
+  return openssl ?? message
 }
 
 function connectionIn(meta: unknown): { readonly url: URL } | null {

@@ -17,6 +17,7 @@ export function openReplaceableHttp(
 ): ReplaceableHttp {
   let current = settings
   let http = openHttp(current, options)
+  let former: Http | undefined
   return {
     nodes: http.nodes,
     send: (request) => http.send(request),
@@ -31,10 +32,14 @@ export function openReplaceableHttp(
         ...(username === undefined ? {} : { username }),
         ...(password === undefined ? {} : { password }),
       }
-      const former = http
+      former = http
       http = openHttp(current, options)
       former.close().catch(() => undefined)
       return true
+    },
+    abort: () => {
+      former?.abort()
+      http.abort()
     },
     close: () => http.close(),
   }

@@ -122,11 +122,13 @@ export class RunLoop {
   /** Again and again while a server is away, each time from the cursor as it is stored. */
   async #execute(run: Run, signal: AbortSignal): Promise<RunOutcome> {
     const { pool, schema, log } = this.#context
+    let outcome: RunOutcome | undefined
     const attempt = async (number: number): Promise<RunOutcome> => {
       const current = number === 1 ? run : await readRun(pool, schema, run.id)
       if (current === null || current.worker !== run.worker) return 'lost'
       if (current.state !== 'running' && current.state !== 'cancelling') return 'lost'
-      return executeRun(this.#context, current, signal)
+      outcome = await executeRun(this.#context, current, signal)
+      return outcome
     }
     try {
       return await pRetry(attempt, {
@@ -141,6 +143,8 @@ export class RunLoop {
         },
       })
     } catch (error) {
+      // p-retry throws where the signal is aborted, whatever the attempt came to.
+      if (outcome !== undefined) return outcome
       // Aborted between two attempts.
       if (error instanceof RunInterrupted) return leave(this.#context, run, error.interruption)
       throw error

@@ -47,7 +47,6 @@ export class Daemon {
   /** Documents it may work on now; replaced entry by entry, for the workers hold the map. */
   readonly #plans = new Map<string, DocumentPlan>()
   readonly #unwritten = new Map<string, Unwritten>()
-  /** Tells what it is doing. */
   readonly #beat: () => Promise<void>
   /** Servers that are away; the gate is open while there is none. */
   readonly #away: Absences
@@ -67,10 +66,10 @@ export class Daemon {
     const { settings, pool } = options
     const { limits, schema } = settings
     this.#options = options
+    const chance = { now: () => performance.now(), random: Math.random }
+    const { concurrency, requestTimeout } = limits
     // A trial includes claim, load and request; after two time-outs it is taken for lost.
-    const trialMs = 2 * limits.requestTimeout
-    const chance = { now: () => performance.now(), random: Math.random, trialMs }
-    this.#dispatcher = new Dispatcher(chance)
+    this.#dispatcher = new Dispatcher({ ...chance, concurrency, trialMs: 2 * requestTimeout })
     this.#away = new Absences(chance)
     this.#poller = new Poller({
       pollingInterval: limits.pollingInterval,
@@ -147,9 +146,13 @@ export class Daemon {
     await this.#supervisor.catch(() => undefined)
   }
 
-  /** Cuts the connections: Postgres rolls the claims back and the marks are there again. */
+  /**
+   * Cuts the connections: Postgres rolls the claims back and the marks are there again. Requests to Elasticsearch are
+   * given up, too, or a worker would wait for an answer as long as REQUEST_TIMEOUT says.
+   */
   abort(): void {
     this.#options.log.warn('batches under way are given back')
+    this.#options.elasticsearch.abort()
     for (const client of this.#clients) void client.end()
   }
 
@@ -229,6 +232,7 @@ export class Daemon {
   #obstructed(document: string, obstacle: Obstacle): void {
     const { pool, settings, log } = this.#options
     const { type, reason } = obstacle
+    this.#dispatcher.obstructed(obstacle)
     if (obstacle.scope === 'document') {
       const pause = this.#dispatcher.pause(document, obstacle)
       const alarm = alarmOf(obstacle)
@@ -290,7 +294,6 @@ export class Daemon {
     this.#beat().catch(() => undefined)
   }
 
-  /** Ends early when stopping. */
   #pause(ms: number): Promise<void> {
     return delay(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
   }

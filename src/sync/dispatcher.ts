@@ -1,4 +1,5 @@
 import type { Lane } from '../queue/types.ts'
+import { InFlight, isTooBusy } from './in-flight.ts'
 import { backoffDelay } from './pacing.ts'
 import type { Obstacle } from './types.ts'
 
@@ -26,6 +27,8 @@ interface DispatcherOptions {
   /** Monotonic clock, milliseconds. */
   readonly now: () => number
   readonly random: () => number
+  /** Most batches in flight. */
+  readonly concurrency: number
   /** How long a trial of a paused document may take before another one is allowed. */
   readonly trialMs: number
 }
@@ -33,10 +36,11 @@ interface DispatcherOptions {
 /**
  * Decides what is claimed next: lane 0 before lane 1 (with a share for lane 1), the documents of a lane in
  * turn, paused documents not at all until their time has come, and then by one worker alone. While the gate
- * is closed (a server is away), nothing.
+ * is closed (a server is away), nothing; and fewer at a time while Elasticsearch is too busy.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions
+  readonly #inFlight: InFlight
   /** Documents with pending marks, by lane, least recently served first. */
   readonly #ready: readonly [Set<string>, Set<string>] = [new Set(), new Set()]
   readonly #pauses = new Map<string, Pause>()
@@ -47,6 +51,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options
+    this.#inFlight = new InFlight(options.concurrency)
   }
 
   get pauses(): readonly Pause[] {
@@ -77,6 +82,12 @@ export class Dispatcher {
     this.#wake()
   }
 
+  /** The batch of an assignment has ended, whatever came of it. */
+  ended(): void {
+    this.#inFlight.ended()
+    this.#wake()
+  }
+
   /** A claim of this assignment found nothing more to do. */
   exhausted({ document, lane }: Assignment): void {
     if (lane !== 2) this.#ready[lane].delete(document)
@@ -84,9 +95,15 @@ export class Dispatcher {
 
   /** A batch of this document was settled: whatever stood in its way is gone. Returns the pause that ended. */
   recovered(document: string): Pause | undefined {
+    this.#inFlight.answered()
     const pause = this.#pauses.get(document)
     this.#pauses.delete(document)
     return pause
+  }
+
+  /** Elasticsearch did not take (all of) a batch: fewer are in flight from now on where it was too busy. */
+  obstructed(obstacle: Obstacle): void {
+    if (isTooBusy(obstacle)) this.#inFlight.refused()
   }
 
   /** The document waits, each time longer. */
@@ -126,7 +143,7 @@ export class Dispatcher {
   }
 
   #take(): Assignment | null {
-    if (!this.#open || this.#stopped) return null
+    if (!this.#open || this.#stopped || !this.#inFlight.isFree) return null
     const bulkFirst = this.#served % BULK_SHARE === BULK_SHARE - 1
     for (const lane of bulkFirst ? ([1, 0] as const) : ([0, 1] as const)) {
       for (const document of this.#ready[lane]) {
@@ -135,6 +152,7 @@ export class Dispatcher {
         this.#ready[lane].delete(document)
         this.#ready[lane].add(document)
         this.#served += 1
+        this.#inFlight.began()
         return { document, lane }
       }
     }

@@ -40,6 +40,7 @@ export async function runWorker(context: WorkerContext): Promise<void> {
     const hash = context.hashes.get(assignment.document)
     if (plan === undefined || hash === undefined) {
       context.dispatcher.exhausted(assignment)
+      context.dispatcher.ended()
       continue
     }
     const sizer = sizers.get(plan.document) ?? new SliceSizer()
@@ -62,6 +63,7 @@ export async function runWorker(context: WorkerContext): Promise<void> {
     })
     if (!(settled && result.full)) context.dispatcher.exhausted(assignment)
     if (result.outcome !== 'empty') context.onBatch(assignment, result)
+    context.dispatcher.ended()
   }
 }
 

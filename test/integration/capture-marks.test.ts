@@ -131,6 +131,36 @@ describe('a table whose document uses some of its columns', () => {
     },
   )
 
+  it.each<[name: string, sql: string, keys: number]>([
+    ['all that a large update changes', "UPDATE city SET name = 'y' WHERE id >= 100", 300],
+    ['nothing where it changes unused columns', 'UPDATE city SET n = 1 WHERE id >= 100', 0],
+    [
+      'some of its rows',
+      "UPDATE city SET name = CASE WHEN id % 4 = 0 THEN 'y' ELSE 'x' END WHERE id >= 100",
+      75,
+    ],
+    ['only its last row', "UPDATE city SET name = CASE id WHEN 399 THEN 'y' ELSE 'x' END WHERE id >= 100", 1],
+    [
+      'all of them, unchanged ones too, where its first rows have changed',
+      "UPDATE city SET name = CASE WHEN id < 200 THEN 'y' ELSE 'x' END WHERE id >= 100",
+      300,
+    ],
+    ['old and new keys', 'UPDATE city SET id = id + 1000, n = 1 WHERE id >= 100', 600],
+    [
+      'a changed key, and none of those beside it',
+      'UPDATE city SET id = CASE id WHEN 399 THEN 999 ELSE id END, n = 1 WHERE id >= 100',
+      2,
+    ],
+  ])('marks of a large update: %s', async (_, sql, keys) => {
+    await pool.query(rows(100, 399))
+    await world.takeMarks()
+    await pool.query(sql)
+    const { rows: marks } = await pool.query<{ keys: string[] }>(
+      `DELETE FROM "${world.schema}".sync_queue RETURNING keys`,
+    )
+    expect(new Set(marks.flatMap((mark) => mark.keys)).size).toBe(keys)
+  })
+
   it('COPY is a statement like any other', async () => {
     const client = await pool.connect()
     try {

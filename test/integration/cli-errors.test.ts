@@ -84,6 +84,26 @@ describe('Postgres', () => {
       expect(code).toBe(2)
     }
   })
+
+  it('with a schema of a newer sluice, the daemon ends and logs why', async () => {
+    await place.sluice(['migrate'], { SLUICE_SCHEMA: 'newer' })
+    await database.pool.query(
+      `INSERT INTO newer.sync_migration (name, run_on) VALUES ('9999_future', now()) ON CONFLICT DO NOTHING`,
+    )
+    await place.write('newer.json', '{ "documents": {} }')
+    const { code, stdout, stderr } = await place.sluice(['run', '--config', 'newer.json'], {
+      SLUICE_SCHEMA: 'newer',
+    })
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: 60, reason: expect.stringContaining('9999_future') }),
+    )
+    expect(stderr).toContain('Upgrade sluice')
+    expect(code).toBe(2)
+  })
 })
 
 describe('Elasticsearch', () => {
@@ -104,6 +124,25 @@ describe('Elasticsearch', () => {
         ELASTICSEARCH_URL: `http://127.0.0.1:${port}`,
       })
       expect(stderr).toContain(`Elasticsearch at 127.0.0.1:${port}`)
+      expect(code).toBe(4)
+    } finally {
+      server.close()
+    }
+  })
+
+  it('is not spoken to in TLS where it speaks none, and says so in words', async () => {
+    const server = createServer((_request, response) => response.end('{}'))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    try {
+      const { code, stderr } = await place.sluice(['inspect', 'city', '1'], {
+        ELASTICSEARCH_URL: `https://127.0.0.1:${port}`,
+      })
+      expect(stderr.split('\n')).toEqual([
+        `error: Elasticsearch at 127.0.0.1:${port}: no secure connection to 127.0.0.1:${port}: wrong version number`,
+        expect.stringContaining('→ check the scheme of ELASTICSEARCH_URL'),
+        '',
+      ])
       expect(code).toBe(4)
     } finally {
       server.close()

@@ -270,14 +270,29 @@ describe('a name that is taken', () => {
   })
 })
 
-it('what fails in the database leaves no index', async () => {
+it('what fails in the database leaves nothing in Elasticsearch', async () => {
   await world.install({})
   await world.database.pool.query('CREATE TABLE sluice.document_city ()')
-  // The guard may stay: it is put before anything else.
-  const things = async () => (await world.everything()).filter((name) => !name.includes('index_templates'))
-  const before = await things()
+  // What uninstall --keep-indices has left to the test before.
+  await world.elasticsearch.deleteTemplate(city.index)
+  const before = await world.everything()
   await expect(world.install({ city })).rejects.toThrow(/document_city/)
-  expect(await things()).toEqual(before)
+  expect(await world.everything()).toEqual(before)
+})
+
+it('a mapping that Elasticsearch refuses names its document, and leaves nothing of it and of those after it', async () => {
+  await world.install({})
+  const before = await world.everything()
+  const refused = { ...city, mappings: { properties: { name: { type: 'txt' } } } }
+  const error = await world
+    .install({ city: refused, line: { ...city, index: `${city.index}-other` } })
+    .catch((reason: unknown) => reason)
+  expect(error).toMatchObject({ code: 'config', where: 'documents.city' })
+  expect(error).toHaveProperty(
+    'message',
+    expect.stringContaining('The mapper type [txt] declared on field [name]'),
+  )
+  expect(await world.everything()).toEqual(before)
 })
 
 describe('damage is repaired, and followed by a verify', () => {

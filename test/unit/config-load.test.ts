@@ -188,6 +188,11 @@ describe('a configuration file that cannot be used', () => {
       '{"documents": {"city": {}, "town": {}, "city": {}}}',
       /^documents\.city \(\.\/sluice\.config\.json\): given twice; JSON would drop the first/,
     ],
+    [
+      'sluice.config.ts',
+      'export default { documents: { city: {}, town: {}, city: {} } }',
+      /^documents\.city \(\.\/sluice\.config\.ts\): given twice; JavaScript would drop the first/,
+    ],
   ])('%s: %j', async (name, text, message) => {
     await write({ [name]: text })
     expect(await complaint()).toMatch(message)

@@ -7,8 +7,8 @@ const b = { document: 'b', lane: 0 } as const
 const bulk = { document: 'a', lane: 1 } as const
 const obstacle = { scope: 'document', type: 'x', reason: 'because' } as const
 
-function dispatcher(clock = { now: 0 }) {
-  const made = new Dispatcher({ now: () => clock.now, random: () => 0, trialMs: 1000 })
+function dispatcher(clock = { now: 0 }, concurrency = 100) {
+  const made = new Dispatcher({ now: () => clock.now, random: () => 0, concurrency, trialMs: 1000 })
   made.open()
   return made
 }
@@ -100,6 +100,42 @@ describe('a paused document', () => {
     expect(second.until).toBeGreaterThan(first.until)
     expect(from.recovered('a')).toEqual(second)
     expect(from.pause('a', obstacle)).toEqual(first)
+  })
+})
+
+describe('while Elasticsearch is too busy', () => {
+  const busy = { scope: 'document', type: 'rejected_execution_exception', reason: 'queue is full' } as const
+
+  test('fewer batches are in flight: half of them after each refusal, one at least', async () => {
+    const from = dispatcher({ now: 0 }, 4)
+    from.found([a])
+    await take(from, 4)
+    from.obstructed(busy)
+    for (let n = 0; n < 4; n++) from.ended()
+    expect(await take(from, 2)).toEqual(['a0', 'a0'])
+    expect(await idle(from)).toBe(true)
+  })
+
+  test('one more is in flight after twenty good answers', async () => {
+    const from = dispatcher({ now: 0 }, 2)
+    from.found([a])
+    from.obstructed(busy)
+    from.obstructed(busy)
+    expect(await take(from, 1)).toEqual(['a0'])
+    const second = from.next()
+    for (let n = 0; n < 19; n++) from.recovered('a')
+    from.found([a])
+    expect(await Promise.race([second.then(() => 'taken'), Promise.resolve('waits')])).toBe('waits')
+    from.recovered('a')
+    from.found([a])
+    expect(await second).toEqual(a)
+  })
+
+  test('another kind of obstacle changes nothing', async () => {
+    const from = dispatcher({ now: 0 }, 2)
+    from.found([a])
+    from.obstructed(obstacle)
+    expect(await take(from, 2)).toEqual(['a0', 'a0'])
   })
 })
 

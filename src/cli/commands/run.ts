@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { pino } from 'pino'
+import { describeError } from '../../errors.ts'
 import { Instance } from '../../runs/instance.ts'
 import { version } from '../../version.ts'
 import { action, examples } from '../command.ts'
@@ -60,6 +61,10 @@ async function run(context: CommandContext): Promise<ExitCode> {
     instance.start()
     await instance.finished
     return exitCodes.done
+  } catch (error) {
+    // Standard error says it, too; whoever collects the log sees this alone.
+    log.fatal({ reason: describeError(error) }, 'cannot go on')
+    throw error
   } finally {
     await instance.stop()
     process.off('SIGTERM', onSignal)

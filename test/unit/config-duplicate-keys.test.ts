@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest'
+import { duplicateDocuments } from '../../src/config/duplicate-keys.ts'
+
+describe('documents of one name in a module', () => {
+  it.each([
+    [`export default { documents: { city: { table: 'a' }, city: { table: 'b' } } }`],
+    [`export default defineConfig({ documents: { "city": { fields: ['a'] }, 'city': b } })`],
+    [`const documents = 1; export default { 'documents': { city, town: { city: 1 }, city: () => ({}) } }`],
+    [`// it's\nexport default { documents: { city: a, /* } */ ...others, city: sql(\`a } \${b}\`) } }`],
+  ])('are found in %s', (source) => {
+    expect(duplicateDocuments(source)).toEqual(['city'])
+  })
+
+  it.each([
+    [`export default { documents: { city: { fields: { a: 'a', b: 'a' } }, town: { fields: { a: 'a' } } } }`],
+    [`export default { documents: prod ? { city: a } : { city: b } }`],
+    [`export default { documents: { ...(prod ? { city: a } : {}), city: b } }`],
+    [`export default { documents: { ...city, city: b } }`],
+    [`export default { documents: { city: 'city', [city]: city /* city: */ } } // city: {}, city`],
+    [`export default { documents: { city: a ? city : city, town: [city, city], port: f(city, city) } }`],
+    [`const city = { city: 1 }; const more = { city: 2 }; export default { documents: { city } }`],
+  ])('are not seen in %s', (source) => {
+    expect(duplicateDocuments(source)).toEqual([])
+  })
+})
