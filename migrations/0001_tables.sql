@@ -191,6 +191,7 @@ CREATE TABLE sync_worker (
   state      text        NOT NULL CHECK (state IN ('running', 'waiting', 'draining', 'stopped')),
   reason     text,
   documents  jsonb       NOT NULL DEFAULT '{}',
+  since      timestamptz NOT NULL DEFAULT clock_timestamp(),
   pauses     jsonb       NOT NULL DEFAULT '[]',
   started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   seen_at    timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -198,7 +199,8 @@ CREATE TABLE sync_worker (
 COMMENT ON TABLE  sync_worker IS 'Daemons, alive when seen_at is younger than 15 seconds.';
 COMMENT ON COLUMN sync_worker.reason    IS 'What it waits for.';
 COMMENT ON COLUMN sync_worker.documents IS 'Its configuration: document name to hash.';
-COMMENT ON COLUMN sync_worker.pauses    IS 'What it does not send at present, and why: [{"document", "index", "type", "reason"}]; index is null where the whole document waits.';
+COMMENT ON COLUMN sync_worker.since     IS 'Since when it is in this state.';
+COMMENT ON COLUMN sync_worker.pauses    IS 'What it does not send at present, why and since when: [{"document", "index", "type", "reason", "since"}]; index is null where the whole document waits.';
 
 CREATE TABLE sync_identity (
   only_row          boolean     PRIMARY KEY DEFAULT true CHECK (only_row),

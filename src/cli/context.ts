@@ -38,7 +38,7 @@ import type { Command } from 'commander'
 import type pg from 'pg'
 import { loadBaseSettings, loadDefinitions, loadSettings, missingUrl, type Sources } from '../config/load.ts'
 import { configError, type Problem } from '../config/problems.ts'
-import type { BaseSettings, DocumentDefinition, Settings } from '../config/types.ts'
+import type { BaseSettings, DocumentDefinition, ElasticsearchSettings, Settings } from '../config/types.ts'
 import type { Flag } from '../config/variables.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { connectionError, createPool } from '../postgres/connect.ts'
@@ -67,6 +67,8 @@ export interface CommandContext {
   pool(): Promise<pg.Pool>
   /** A pool, and our schema, which is there and of this program's version. */
   database(): Promise<Database>
+  /** What flags, environment, `.env` and configuration say of Elasticsearch now. */
+  readElasticsearch(): Promise<ElasticsearchSettings>
   /** A connection to Elasticsearch that has answered. */
   elasticsearch(): Promise<Elasticsearch>
   /** An error as a user should see it: what Postgres says becomes a SluiceError. */
@@ -101,8 +103,8 @@ export function openContext(command: Command): CommandContext {
     return opened
   })
   const elasticsearch = once(async () => {
-    const { elasticsearch: settings, limits, file } = await base()
-    if (settings === null) throw missing(missingUrl('elasticsearch'), file)
+    const settings = elasticsearchOf(await base())
+    const { limits } = await base()
     // Half of all that a command loads, and many ask the database alone.
     const { connectElasticsearch } = await import('../elasticsearch/client.ts')
     const opened = connectElasticsearch(settings, { requestTimeoutMs: limits.requestTimeout })
@@ -124,6 +126,7 @@ export function openContext(command: Command): CommandContext {
       await checkSchema(await pool(), schema)
       return { pool: await pool(), schema }
     }),
+    readElasticsearch: async () => elasticsearchOf(await loadBaseSettings(sources)),
     elasticsearch,
     explain: async (error) => explain(error, (await base().catch(() => null))?.postgres ?? ''),
     close: async () => {
@@ -137,6 +140,11 @@ export async function postgresUrl(base: Promise<BaseSettings>): Promise<string> 
   const { postgres, file } = await base
   if (postgres === null) throw missing(missingUrl('postgres'), file)
   return postgres
+}
+
+function elasticsearchOf({ elasticsearch, file }: BaseSettings): ElasticsearchSettings {
+  if (elasticsearch === null) throw missing(missingUrl('elasticsearch'), file)
+  return elasticsearch
 }
 
 function missing(problem: Problem, file: string | null): Error {

@@ -69,7 +69,7 @@ function documentsSql(s: string): string {
 /** A daemon that has ended in order is not news for longer than an hour. */
 function workersSql(s: string): string {
   return `
-    SELECT instance, alive, state, reason, version, pauses, ${utc('started_at', 'startedAt')},
+    SELECT instance, alive, state, reason, ${utc('since', 'since')}, version, pauses, ${utc('started_at', 'startedAt')},
            ${milliseconds('clock_timestamp() - seen_at', 'seenMsAgo')}
       FROM ${s}.sync_workers
      WHERE alive OR seen_at > clock_timestamp() - interval '1 hour'

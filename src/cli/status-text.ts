@@ -13,7 +13,7 @@ export function statusText(status: Status): string {
     ),
     '',
     workersText(status.workers),
-    ...waitLines(status.workers),
+    ...pausesText(status.workers),
     '',
     ...runLines(status.runs),
     indicesText(status.indices),
@@ -65,18 +65,6 @@ function documentNotes(document: Status['documents'][number]): string[] {
   ].map((text) => paint('yellow', `${name}: ${text}`))
 }
 
-/** Several daemons wait for the same things. */
-function waitLines(workers: Status['workers']): string[] {
-  const lines = workers.flatMap(({ pauses }) =>
-    pauses.map(({ document, index, reason }) =>
-      index === null
-        ? `${document} waits: ${reason}`
-        : `${document}: ${index} takes no writes, its keys are parked: ${reason}`,
-    ),
-  )
-  return [...new Set(lines)].map((line) => paint('yellow', line))
-}
-
 function workersText(workers: Status['workers']): string {
   if (workers.length === 0) return paint('yellow', 'No daemon has been seen within an hour: sluice run')
   return table(
@@ -87,14 +75,28 @@ function workersText(workers: Status['workers']): string {
       { head: 'seen', align: 'right' },
       { head: 'waits for' },
     ],
-    workers.map(({ instance, alive, state, version, seenMsAgo, reason }) => [
+    workers.map(({ instance, alive, state, version, seenMsAgo, reason, since }) => [
       instance,
       alive || state === 'stopped' ? state : paint('red', 'vanished'),
       version,
       `${duration(seenMsAgo)} ago`,
-      reason ?? '',
+      reason === null ? '' : `${reason} (since ${timeText(since)})`,
     ]),
   )
+}
+
+/** Each once, however many daemons say so; what one that is gone has said last is not so any more. */
+function pausesText(workers: Status['workers']): string[] {
+  const pauses = workers.filter(({ alive }) => alive).flatMap((worker) => worker.pauses)
+  const same = Map.groupBy(pauses, ({ document, index, reason }) =>
+    index === null
+      ? `${document} waits: ${reason}`
+      : `${document}: ${index} takes no writes, its keys are parked: ${reason}`,
+  )
+  return [...same].map(([text, all]) => {
+    const [since = ''] = all.map((pause) => pause.since).sort()
+    return paint('yellow', `${text} (since ${timeText(since)})`)
+  })
 }
 
 function runLines(runs: Status['runs']): string[] {
@@ -110,13 +112,12 @@ function indicesText(indices: Status['indices']): string {
   if (indices.length === 0) return 'No index.'
   return table(
     [{ head: 'index' }, { head: 'alias' }, { head: 'role' }, { head: 'created' }],
-    indices.map(({ name, alias, role, createdAt }) => [
-      name,
-      alias,
-      role,
-      `${createdAt.slice(0, 19).replace('T', ' ')} UTC`,
-    ]),
+    indices.map(({ name, alias, role, createdAt }) => [name, alias, role, timeText(createdAt)]),
   )
+}
+
+function timeText(utc: string): string {
+  return `${utc.slice(0, 19).replace('T', ' ')} UTC`
 }
 
 function optional(ms: number | null): string {

@@ -1,6 +1,6 @@
 import type { ElasticsearchSettings } from '../config/types.ts'
 import { count, existing, get, listIds, refresh } from './documents.ts'
-import { type Http, openHttp } from './http.ts'
+import type { Http } from './http.ts'
 import {
   type AliasTargets,
   aliasTargets,
@@ -19,6 +19,7 @@ import {
   describeBody,
   parseObject,
 } from './outcome-request.ts'
+import { openReplaceableHttp } from './replaceable-http.ts'
 import { serverInfo } from './server-info.ts'
 import { deleteTemplate, putTemplate } from './templates.ts'
 import type { BulkAnswer, DocumentAddress, Operation, ServerInfo, StoredDocument } from './types.ts'
@@ -35,6 +36,10 @@ export interface Elasticsearch {
   readonly nodes: string
   /** Product and version; throws UnreachableError for a server that sluice does not support. */
   info(): Promise<ServerInfo>
+  /**
+   * Shows the credentials of these settings from now on; false where they are the same, or meant for another address.
+   */
+  useCredentials(stated: ElasticsearchSettings): boolean
   /** Sends a body made by `encodeBulk` from these operations, once, and classifies the answer. */
   bulk(body: Buffer, operations: readonly Operation[]): Promise<BulkAnswer>
   /** Whether requests would get through again: `answered` without items, or why not. */
@@ -65,12 +70,13 @@ export function connectElasticsearch(
   settings: ElasticsearchSettings,
   options: { readonly requestTimeoutMs: number },
 ): Elasticsearch {
-  const http = openHttp(settings, options)
+  const http = openReplaceableHttp(settings, options)
   const product = productOf(http)
   const bulkQuery = { filter_path: bulkFilterPath, timeout: `${shardTimeoutMs(options.requestTimeoutMs)}ms` }
   return {
     nodes: http.nodes,
     info: () => serverInfo(http),
+    useCredentials: (stated) => http.useCredentials(stated),
     bulk: async (body, operations) => {
       const answer = await http.send({ method: 'POST', path: '/_bulk', query: bulkQuery, ndjson: body })
       return answer.kind === 'answer'

@@ -51,7 +51,8 @@ export function classifyResponse(status: number, body: string, expected: readonl
   if (status === 400 && error?.type !== undefined && !isOurFault(error))
     return { outcome: 'refused', type, reason }
   if (status === 401 || status === 403) {
-    return { outcome: 'blocked', type, reason: error === undefined ? reason : plainReason(error) }
+    const why = error === undefined ? reason : plainReason(error)
+    return { outcome: 'blocked', type, reason: why, ...(status === 401 ? { unauthorized: true } : {}) }
   }
   return { outcome: 'blocked', type, reason }
 }

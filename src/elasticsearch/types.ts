@@ -28,8 +28,13 @@ export type BulkAnswer =
   | { readonly outcome: 'answered'; readonly items: readonly ItemVerdict[]; readonly tookMs: number }
   /** Time-out, reset, 429, 502, 503, 504, or an answer that makes no sense: some of it may have been applied. */
   | { readonly outcome: 'unknown'; readonly type: string; readonly reason: string }
-  /** 401, 403, 406, wrong product: nothing goes on until someone acts. */
-  | { readonly outcome: 'blocked'; readonly type: string; readonly reason: string }
+  /** 401, 403, 406, wrong product: nothing goes on until someone acts. `unauthorized`: 401, it does not know us. */
+  | {
+      readonly outcome: 'blocked'
+      readonly type: string
+      readonly reason: string
+      readonly unauthorized?: true
+    }
   /** 413. */
   | { readonly outcome: 'too-large'; readonly reason: string }
   /** 400 for the request as a whole: one of its operations is malformed. */

@@ -1,5 +1,6 @@
-import { describeError, UnreachableError } from '../errors.ts'
-import { isConnectionError, sqlState } from '../postgres/connect.ts'
+import { describeError } from '../errors.ts'
+import { sqlState } from '../postgres/connect.ts'
+import { obstacleOf } from '../sync/obstacle.ts'
 import { backfill } from './backfill.ts'
 import type { RunContext, RunWork } from './context.ts'
 import { type Interruption, RunInterrupted } from './interrupted.ts'
@@ -57,7 +58,7 @@ export async function leave(
 /** Serialization failure, deadlock, lock not available: the statement was sound, and may be tried again. */
 const TRY_AGAIN: ReadonlySet<string | undefined> = new Set(['40001', '40P01', '55P03'])
 
-/** True when the same run may well go on later: a server is away, or a transaction was in another's way. */
+/** True when the same run may well go on later: a server is away or cannot serve anybody, or a transaction was in another's way. */
 export function isTransient(error: unknown): boolean {
-  return error instanceof UnreachableError || isConnectionError(error) || TRY_AGAIN.has(sqlState(error))
+  return obstacleOf(error).scope !== 'document' || TRY_AGAIN.has(sqlState(error))
 }

@@ -1,16 +1,10 @@
 import type pg from 'pg'
-import type { Logger } from 'pino'
-import type { Settings } from '../config/types.ts'
 import { connectElasticsearch, type Elasticsearch } from '../elasticsearch/client.ts'
 import { createPool } from '../postgres/connect.ts'
 import { Daemon, type DaemonOptions } from '../sync/daemon.ts'
 import { RunLoop } from './run-loop.ts'
 
-interface InstanceOptions {
-  readonly settings: Settings
-  readonly log: Logger
-  readonly onBatch?: DaemonOptions['onBatch']
-}
+type InstanceOptions = Omit<DaemonOptions, 'pool' | 'elasticsearch'>
 
 /** Two connections for each batch in flight (claim, work), and a few for polling, chores and runs. */
 const OTHER_CONNECTIONS = 4
@@ -26,7 +20,7 @@ export class Instance {
   readonly #elasticsearch: Elasticsearch
   #stopping: Promise<void> | undefined
 
-  constructor({ settings, log, onBatch }: InstanceOptions) {
+  constructor({ settings, log, ...options }: InstanceOptions) {
     const { limits, instance, schema } = settings
     const max = 2 * limits.concurrency + OTHER_CONNECTIONS
     this.#pool = createPool(settings.postgres, { max, applicationName: `sluice ${instance}` })
@@ -34,7 +28,7 @@ export class Instance {
       requestTimeoutMs: limits.requestTimeout,
     })
     const shared = { pool: this.#pool, elasticsearch: this.#elasticsearch, log }
-    this.daemon = new Daemon({ settings, ...shared, ...(onBatch === undefined ? {} : { onBatch }) })
+    this.daemon = new Daemon({ settings, ...shared, ...options })
     this.#runs = new RunLoop({ ...shared, schema, instance, plans: this.daemon.plans })
   }
 

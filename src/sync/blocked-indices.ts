@@ -14,6 +14,8 @@ interface BlockedIndex extends Refusal {
 }
 
 interface Known extends BlockedIndex {
+  /** First refusal; milliseconds of the monotonic clock. */
+  readonly since: number
   /** Refusals in a row; 0 while only others know of it. */
   readonly attempt: number
   /** No trial before this; milliseconds of the monotonic clock. */
@@ -53,7 +55,7 @@ export class BlockedIndices {
     this.#options = options
   }
 
-  get all(): readonly BlockedIndex[] {
+  get all(): readonly (BlockedIndex & { readonly since: number })[] {
     return [...this.#blocked.values()]
   }
 
@@ -70,9 +72,13 @@ export class BlockedIndices {
   refused(document: string, { index, releasedAt }: BatchTarget, { type, reason }: Refusal): void {
     const known = this.#blocked.get(index)
     const next = (this.#releasing.get(index) ?? 0) + 1
-    const { attempt, until } = known ?? { attempt: next, until: this.#after(next) }
+    const { since, attempt, until } = known ?? {
+      since: this.#options.now(),
+      attempt: next,
+      until: this.#after(next),
+    }
     this.#releasing.delete(index)
-    const blocked = { document, index, type, reason, attempt, until, releasedAt }
+    const blocked = { document, index, type, reason, since, attempt, until, releasedAt }
     this.#blocked.set(index, blocked)
     if (known === undefined) this.#options.onBlocked(blocked)
   }
@@ -105,6 +111,7 @@ export class BlockedIndices {
       index,
       type: 'parked',
       reason: 'it was found so before, and has not been tried since',
+      since: now(),
       attempt: 0,
       releasedAt,
     }

@@ -14,12 +14,12 @@ import { writeLog } from '../queue/write-log.ts'
 import { version } from '../version.ts'
 import type { BlockedIndices } from './blocked-indices.ts'
 import type { Chore } from './chores.ts'
-import type { DaemonState } from './daemon.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { assessDocuments } from './documents.ts'
 import { checkIndexIdentity } from './index-identity.ts'
 import { tendParkedKeys } from './parked-keys.ts'
 import { Tally } from './tally.ts'
+import type { DaemonState } from './types.ts'
 import type { Unwritten } from './worker.ts'
 
 export interface ChoresContext {
@@ -30,13 +30,19 @@ export interface ChoresContext {
   readonly dispatcher: Dispatcher
   readonly blocked: BlockedIndices
   readonly plans: Map<string, DocumentPlan>
-  readonly waiting: Map<string, string>
+  readonly waiting: Map<string, Waiting>
   readonly unwritten: Map<string, Unwritten>
   readonly state: () => DaemonState
 }
 
+/** Why a document is not worked on, and since when (milliseconds of the monotonic clock). */
+interface Waiting {
+  readonly reason: string
+  readonly since: number
+}
+
 /** What a daemon does beside its batches, in the order of the first round. */
-export function daemonChores(context: ChoresContext): readonly Chore[] {
+export function daemonChores(context: ChoresContext, beat: () => Promise<void>): readonly Chore[] {
   const { settings, pool, log, plans } = context
   const { schema } = settings
   return [
@@ -48,7 +54,7 @@ export function daemonChores(context: ChoresContext): readonly Chore[] {
       },
     },
     { name: 'documents', everyMs: 2_000, run: () => refreshDocuments(context) },
-    { name: 'heartbeat', everyMs: 5_000, run: () => beat(context) },
+    { name: 'heartbeat', everyMs: 5_000, run: beat },
     {
       name: 'index identity',
       everyMs: 30_000,
@@ -77,21 +83,34 @@ async function cleanup({ settings, pool, log }: ChoresContext): Promise<void> {
 async function refreshDocuments({ settings, pool, log, plans, waiting }: ChoresContext): Promise<void> {
   const assessment = assessDocuments(settings.documents, await readDocuments(pool, settings.schema))
   for (const [name, reason] of assessment.waiting) {
-    if (waiting.get(name) !== reason) log.warn({ document: name, reason }, 'document is not worked on')
     plans.delete(name)
+    if (waiting.get(name)?.reason === reason) continue
+    log.warn({ document: name, reason }, 'document is not worked on')
+    waiting.set(name, { reason, since: performance.now() })
   }
   for (const [name, plan] of assessment.plans) {
     if (!plans.has(name)) log.info({ document: name, index: plan.index }, 'document is worked on')
     plans.set(name, plan)
+    waiting.delete(name)
   }
-  waiting.clear()
-  for (const [name, reason] of assessment.waiting) waiting.set(name, reason)
 }
 
-/** Tells `sync_worker` that this daemon lives, and what it waits for. */
-export async function beat(context: ChoresContext): Promise<void> {
+/**
+ * Tells `sync_worker` that this daemon lives, and what it waits for. One at a time, each with the state of its moment:
+ * an older one never overwrites a newer one.
+ */
+export function heart(context: ChoresContext): () => Promise<void> {
+  let last = Promise.resolve()
+  return () => {
+    last = last.catch(() => undefined).then(() => beat(context))
+    return last
+  }
+}
+
+async function beat(context: ChoresContext): Promise<void> {
   const { settings, pool, dispatcher, blocked, waiting, state } = context
-  const { state: name, reason } = state()
+  const { state: name, reason, forMs } = state()
+  const now = performance.now()
   await heartbeat(pool, settings.schema, {
     instance: settings.instance,
     host: hostname(),
@@ -99,25 +118,31 @@ export async function beat(context: ChoresContext): Promise<void> {
     version,
     state: name,
     reason,
+    forMs,
     documents: Object.fromEntries(
       [...settings.documents].map(([document, d]) => [document, definitionHash(d)]),
     ),
     pauses: [
-      ...dispatcher.pauses.map(({ document, type, reason: why }) => ({
-        document,
+      ...dispatcher.pauses.map((pause) => ({ ...pauseOf(pause, now), index: null })),
+      ...blocked.all.map((pause) => ({ ...pauseOf(pause, now), index: pause.index })),
+      ...[...waiting].map(([document, { reason: why, since }]) => ({
+        ...pauseOf({ document, type: 'waiting', reason: why, since }, now),
         index: null,
-        type,
-        reason: why,
       })),
-      ...blocked.all.map(({ document, index, type, reason: why }) => ({
-        document,
-        index,
-        type,
-        reason: why,
-      })),
-      ...[...waiting].map(([document, why]) => ({ document, index: null, type: 'waiting', reason: why })),
     ],
   })
+}
+
+interface Wait {
+  readonly document: string
+  readonly type: string
+  readonly reason: string
+  /** Milliseconds of the monotonic clock. */
+  readonly since: number
+}
+
+function pauseOf({ document, type, reason, since }: Wait, now: number) {
+  return { document, type, reason, forMs: now - since }
 }
 
 /** Writes outcomes that no later batch has taken along to the log. */
@@ -129,12 +154,10 @@ export async function writeOutstanding({ settings, pool, unwritten, state }: Cho
     const { tally } = entry
     unwritten.set(document, { tally: new Tally(), writtenAt: now })
     const { entries, lagCounts, batches } = tally
-    await writeLog(pool, settings.schema, {
-      worker: settings.instance,
-      document,
-      log: entries,
-      lagCounts,
-      batches,
+    const due = { worker: settings.instance, document, log: entries, lagCounts, batches }
+    await writeLog(pool, settings.schema, due).catch((error: unknown) => {
+      unwritten.get(document)?.tally.merge(tally)
+      throw error
     })
   }
 }

@@ -1,39 +1,35 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { Settings } from '../config/types.ts'
-import { definitionHash } from '../documents/hash.ts'
+import type { ElasticsearchSettings, Settings } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { pendingLanes } from '../queue/pending-lanes.ts'
 import { clearAlarm, setAlarm } from '../queue/set-alarm.ts'
+import { Absences } from './absences.ts'
 import { awaitElasticsearch } from './await-elasticsearch.ts'
 import { BlockedIndices } from './blocked-indices.ts'
-import { DEFAULT_SHARE } from './brake.ts'
 import { Chores } from './chores.ts'
 import { isSuspicious } from './confidence.ts'
-import { beat, type ChoresContext, daemonChores, writeOutstanding } from './daemon-chores.ts'
+import { type ChoresContext, daemonChores, heart, writeOutstanding } from './daemon-chores.ts'
 import type { Assignment } from './dispatcher.ts'
 import { Dispatcher } from './dispatcher.ts'
-import { indexSizes } from './index-sizes.ts'
 import { joinDatabase } from './join-database.ts'
 import { alarmOf, obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
-import type { BatchResult, Obstacle } from './types.ts'
+import type { BatchResult, DaemonState, Obstacle } from './types.ts'
 import { runWorker, type Unwritten } from './worker.ts'
+import { workerContext } from './worker-context.ts'
 
 export interface DaemonOptions {
   readonly settings: Settings
   readonly pool: pg.Pool
   readonly elasticsearch: Elasticsearch
   readonly log: Logger
+  /** Reads the settings once more, when Elasticsearch does not know us (any more). */
+  readonly readElasticsearch?: () => Promise<ElasticsearchSettings>
   /** Told of every batch that was more than an empty claim. */
   readonly onBatch?: (assignment: Assignment, result: BatchResult) => void
-}
-
-/** What a daemon is doing; `reason` says what it waits for. */
-export interface DaemonState {
-  readonly state: 'running' | 'waiting' | 'draining' | 'stopped'
-  readonly reason: string | null
 }
 
 /**
@@ -53,29 +49,37 @@ export class Daemon {
   /** Documents it may work on now; replaced entry by entry, for the workers hold the map. */
   readonly #plans = new Map<string, DocumentPlan>()
   readonly #unwritten = new Map<string, Unwritten>()
-  /** Servers that are away, and why; the gate is open while there is none. */
-  readonly #away = new Map<'postgres' | 'elasticsearch', string>()
+  readonly #beat: () => Promise<void>
+  /** Servers that are away; the gate is open while there is none. */
+  readonly #away: Absences
   readonly #stopping = new AbortController()
   readonly #clients = new Set<pg.PoolClient>()
   #timeline: string | null = null
   #leave: (() => void) | undefined
+  /** Pause before Postgres is joined again. */
+  #rejoinAfterMs = 0
   #workers: Promise<unknown> = Promise.resolve()
   #supervisor: Promise<void> = Promise.resolve()
   #stopped = false
+  /** Since when it has been running, or draining, or stopped; monotonic milliseconds. */
+  #since = performance.now()
 
   constructor(options: DaemonOptions) {
     const { settings, pool } = options
     const { limits, schema } = settings
     this.#options = options
+    const chance = { now: () => performance.now(), random: Math.random }
+    const { concurrency, requestTimeout } = limits
     // A trial includes claim, load and request; after two time-outs it is taken for lost.
-    const trialMs = 2 * limits.requestTimeout
-    const pacing = { now: () => performance.now(), random: Math.random, trialMs }
-    this.#dispatcher = new Dispatcher({ ...pacing, concurrency: limits.concurrency })
+    const pacing = { ...chance, trialMs: 2 * requestTimeout }
+    this.#dispatcher = new Dispatcher({ ...pacing, concurrency })
     this.#blocked = new BlockedIndices({
       ...pacing,
-      onBlocked: (blocked) => options.log.warn(blocked, 'index takes no writes, its keys are parked'),
+      onBlocked: ({ document, index, type, reason }) =>
+        options.log.warn({ document, index, type, reason }, 'index takes no writes, its keys are parked'),
       onFree: ({ document, index }) => options.log.info({ document, index }, 'index takes writes again'),
     })
+    this.#away = new Absences(chance)
     this.#poller = new Poller({
       pollingInterval: limits.pollingInterval,
       poll: () => pendingLanes(pool, schema, [...this.#plans.keys()]),
@@ -91,17 +95,20 @@ export class Daemon {
       unwritten: this.#unwritten,
       state: () => this.state,
     }
-    this.#chores = new Chores(daemonChores(this.#choresContext), (error, chore) => this.#failed(error, chore))
-    this.#away.set('postgres', 'starting')
+    this.#beat = heart(this.#choresContext)
+    const chores = daemonChores(this.#choresContext, this.#beat)
+    this.#chores = new Chores(chores, (error, chore) => this.#failed(error, chore))
+    this.#away.gone('postgres', 'starting')
     pool.on('connect', (client) => this.#clients.add(client))
     pool.on('remove', (client) => this.#clients.delete(client))
   }
 
   get state(): DaemonState {
-    if (this.#stopped) return { state: 'stopped', reason: null }
-    if (this.#stopping.signal.aborted) return { state: 'draining', reason: null }
-    const [reason] = this.#away.values()
-    return reason === undefined ? { state: 'running', reason: null } : { state: 'waiting', reason }
+    const forMs = performance.now() - this.#since
+    if (this.#stopped) return { state: 'stopped', reason: null, forMs }
+    if (this.#stopping.signal.aborted) return { state: 'draining', reason: null, forMs }
+    const waiting = this.#away.current
+    return waiting === null ? { state: 'running', reason: null, forMs } : { state: 'waiting', ...waiting }
   }
 
   /** Plans of the documents it may work on now. */
@@ -111,32 +118,15 @@ export class Daemon {
 
   /** Starts everything and returns at once; `finished` tells how it ends. */
   start(): void {
-    const { settings, pool, elasticsearch } = this.#options
-    const context = {
-      schema: settings.schema,
-      instance: settings.instance,
-      limits: settings.limits,
-      pool,
-      elasticsearch,
-      brake: {
-        share: (document: string) => settings.documents.get(document)?.brake?.deletes ?? DEFAULT_SHARE,
-        size: indexSizes(
-          (index) => elasticsearch.count(index),
-          () => performance.now(),
-        ),
-      },
+    const context = workerContext(this.#options, {
       dispatcher: this.#dispatcher,
       blocked: this.#blocked,
       plans: this.#plans,
       unwritten: this.#unwritten,
-      confidences: new Map(),
-      hashes: new Map(
-        [...settings.documents].map(([name, definition]) => [name, definitionHash(definition)]),
-      ),
       timeline: () => this.#timeline,
-      onBatch: (assignment: Assignment, result: BatchResult) => this.#batchEnded(assignment, result),
-    }
-    this.#workers = Promise.all(Array.from({ length: settings.limits.concurrency }, () => runWorker(context)))
+      onBatch: (assignment, result) => this.#batchEnded(assignment, result),
+    })
+    this.#workers = Promise.all(Array.from({ length: context.limits.concurrency }, () => runWorker(context)))
     this.#supervisor = this.#supervise()
   }
 
@@ -157,6 +147,7 @@ export class Daemon {
   async stop(): Promise<void> {
     if (this.#stopping.signal.aborted) return
     this.#stopping.abort()
+    this.#since = performance.now()
     this.#dispatcher.stop()
     this.#leave?.()
     const timeout = this.#options.settings.limits.shutdownTimeout
@@ -180,21 +171,23 @@ export class Daemon {
     const { log } = this.#options
     try {
       while (!this.#stopping.signal.aborted) {
-        const waitingFor = (reason: string) => this.#away.set('postgres', reason)
+        const waitingFor = (reason: string) => this.#away.gone('postgres', reason)
         const identity = await joinDatabase(this.#options, this.#stopping.signal, waitingFor)
         if (identity === null) break
         this.#timeline = identity.timeline
         const left = new Promise<void>((resolve) => {
           this.#leave = resolve
         })
-        this.#away.delete('postgres')
+        this.#away.back('postgres')
         await this.#chores.start()
         this.#poller.start()
         this.#openGate()
         await left
         await this.#poller.stop()
         // While draining the heartbeat goes on.
-        if (!this.#stopping.signal.aborted) await this.#chores.stop()
+        if (this.#stopping.signal.aborted) break
+        await this.#chores.stop()
+        await this.#pause(this.#rejoinAfterMs)
       }
     } finally {
       this.#stopping.abort()
@@ -202,6 +195,7 @@ export class Daemon {
       await this.#workers
       await this.#chores.stop()
       this.#stopped = true
+      this.#since = performance.now()
       await this.#farewell()
       log.info('stopped')
     }
@@ -211,7 +205,7 @@ export class Daemon {
   async #farewell(): Promise<void> {
     try {
       await writeOutstanding(this.#choresContext)
-      await beat(this.#choresContext)
+      await this.#beat()
     } catch (error) {
       this.#options.log.warn({ reason: obstacleOf(error).reason }, 'could not say goodbye to the database')
     }
@@ -223,6 +217,7 @@ export class Daemon {
       case 'settled':
         if (result.tripped !== null)
           this.#options.log.error({ document, reason: result.tripped }, 'deletes are held back')
+        this.#away.served()
         // A trial says nothing of the document's other indices.
         if (result.obstacle === null && assignment.target === undefined) this.#recovered(document)
         else if (result.obstacle !== null) this.#obstructed(document, result.obstacle)
@@ -241,6 +236,7 @@ export class Daemon {
     if (ended === undefined) return
     const { pool, settings, log } = this.#options
     log.info({ document }, 'goes on')
+    this.#tellState()
     const alarm = alarmOf({ scope: 'document', ...ended })
     if (alarm !== null) this.#tell(clearAlarm(pool, settings.schema, document, alarm))
   }
@@ -255,6 +251,7 @@ export class Daemon {
       const alarm = alarmOf(obstacle)
       const what = { document, type, reason, attempt: pause.attempt }
       log[alarm === null ? 'warn' : 'error'](what, 'document paused, its marks are given back')
+      if (pause.attempt === 1) this.#tellState()
       if (alarm !== null) this.#tell(setAlarm(pool, settings.schema, document, alarm))
       return
     }
@@ -276,22 +273,41 @@ export class Daemon {
 
   #goneAway(server: 'postgres' | 'elasticsearch', reason: string): void {
     if (this.#stopping.signal.aborted || this.#away.has(server)) return
-    this.#away.set(server, reason)
+    const delayMs = this.#away.gone(server, reason)
     this.#dispatcher.close()
     this.#options.log.warn({ server, reason }, 'waiting')
-    if (server === 'postgres') this.#leave?.()
-    else this.#awaitElasticsearch(reason).catch((error: unknown) => this.#failed(error, 'probe'))
+    this.#tellState()
+    if (server === 'postgres') {
+      this.#rejoinAfterMs = delayMs
+      this.#leave?.()
+    } else this.#awaitElasticsearch(reason, delayMs).catch((error: unknown) => this.#failed(error, 'probe'))
   }
 
-  async #awaitElasticsearch(reason: string): Promise<void> {
-    const waitingFor = (now: string) => this.#away.set('elasticsearch', now)
+  async #awaitElasticsearch(reason: string, delayMs: number): Promise<void> {
+    await this.#pause(delayMs)
+    const waitingFor = (now: string) => {
+      this.#away.gone('elasticsearch', now)
+      this.#tellState()
+    }
     const { signal } = this.#stopping
     if (!(await awaitElasticsearch({ ...this.#options, reason, waitingFor, signal }))) return
-    this.#away.delete('elasticsearch')
+    this.#away.back('elasticsearch')
     this.#openGate()
   }
 
   #openGate(): void {
-    if (this.#away.size === 0) this.#dispatcher.open()
+    if (!this.#away.none) return
+    this.#since = performance.now()
+    this.#dispatcher.open()
+    this.#tellState()
+  }
+
+  /** Now, not with the next heartbeat, which makes up for it where that fails. */
+  #tellState(): void {
+    this.#beat().catch(() => undefined)
+  }
+
+  #pause(ms: number): Promise<void> {
+    return delay(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
   }
 }

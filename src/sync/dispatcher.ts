@@ -17,7 +17,8 @@ interface Pause {
   readonly type: string
   readonly reason: string
   readonly attempt: number
-  /** Milliseconds of the monotonic clock. */
+  /** Its first obstacle, and the next trial; milliseconds of the monotonic clock. */
+  readonly since: number
   readonly until: number
 }
 
@@ -117,9 +118,12 @@ export class Dispatcher {
 
   /** The document waits, each time longer. */
   pause(document: string, obstacle: Obstacle): Pause {
-    const attempt = (this.#pauses.get(document)?.attempt ?? 0) + 1
-    const until = this.#options.now() + backoffDelay(attempt, this.#options.random())
-    const pause = { document, type: obstacle.type, reason: obstacle.reason, attempt, until }
+    const now = this.#options.now()
+    const known = this.#pauses.get(document)
+    const attempt = (known?.attempt ?? 0) + 1
+    const until = now + backoffDelay(attempt, this.#options.random())
+    const { type, reason } = obstacle
+    const pause = { document, type, reason, attempt, since: known?.since ?? now, until }
     this.#pauses.set(document, pause)
     return pause
   }

@@ -45,3 +45,10 @@ export type BatchResult =
       readonly full: boolean
     }
   | { readonly outcome: 'given-back'; readonly obstacle: Obstacle }
+
+/** What a daemon is doing, and for how long, in milliseconds; `reason` says what it waits for. */
+export interface DaemonState {
+  readonly state: 'running' | 'waiting' | 'draining' | 'stopped'
+  readonly reason: string | null
+  readonly forMs: number
+}

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -9,10 +9,7 @@ import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
 import type { BulkAnswer, Operation } from '../../src/elasticsearch/types.ts'
 import { ConfigError, UnreachableError } from '../../src/errors.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
-import { elasticsearchVersion, type Server } from '../support/servers/index.ts'
-import { requireJava } from '../support/servers/java.ts'
-import { distribution } from '../support/servers/maven.ts'
-import { startSearchServer } from '../support/servers/search-server.ts'
+import { elasticsearchVersion, type Server, startSecuredElasticsearch } from '../support/servers/index.ts'
 
 const options = { requestTimeoutMs: 30_000 }
 const operation: Operation = { kind: 'index', index: 'sec-2026-a', id: '1', key: '1', body: '{"a":1}' }
@@ -29,53 +26,20 @@ const infoOf = async (settings: ElasticsearchSettings): Promise<unknown> => {
 
 describe('a server that wants to know who we are', () => {
   let server: Server
-  let template: string
   const withPassword = (username: string, password: string) => ({ url: server.url, username, password })
 
   beforeAll(async () => {
-    const artifact = `org.elasticsearch.distribution.integ-test-zip:elasticsearch:${elasticsearchVersion}:zip`
-    const [home, java] = [
-      await distribution({ artifact, megabytes: 107 }),
-      await requireJava(17, 'Elasticsearch'),
-    ]
-    // Users come from files: this build cannot create its index of users and API keys (an analyser is missing).
-    template = mkdtempSync(join(tmpdir(), 'sluice-users-'))
-    cpSync(join(home, 'config'), template, { recursive: true })
-    writeFileSync(join(template, 'users'), 'sluice:correct horse: battery\nreader:correct horse: battery\n')
-    writeFileSync(join(template, 'users_roles'), 'writer:sluice\nreader:reader\n')
     const role = (name: string, privileges: string): string =>
       `${name}:\n  cluster: [monitor, manage_index_templates]\n  indices:\n    - names: [sec, 'sec-*']\n      privileges: [${privileges}]\n`
-    const probe = 'probe:\n  cluster: [monitor]\n'
-    writeFileSync(
-      join(template, 'roles.yml'),
-      probe + role('writer', 'all') + role('reader', 'read, view_index_metadata'),
-    )
-    server = await startSearchServer({
-      name: 'Elasticsearch',
-      template,
-      settingsFile: 'elasticsearch.yml',
-      settings: {
-        'xpack.security.enabled': 'true',
-        'http.max_content_length': '1mb',
-        // So that the server can be seen to be up without a password.
-        'xpack.security.authc.anonymous.username': 'anonymous',
-        'xpack.security.authc.anonymous.roles': 'probe',
-      },
-      command: (directory) => ({
-        file: join(home, 'bin/elasticsearch'),
-        env: {
-          ES_JAVA_HOME: java,
-          ES_JAVA_OPTS: '-Xms512m -Xmx512m',
-          ES_PATH_CONF: join(directory, 'config'),
-          ES_TMPDIR: join(directory, 'tmp'),
-        },
-      }),
+    server = await startSecuredElasticsearch({
+      users: { sluice: 'correct horse: battery', reader: 'correct horse: battery' },
+      usersRoles: 'writer:sluice\nreader:reader\n',
+      roles: `probe:\n  cluster: [monitor]\n${role('writer', 'all')}${role('reader', 'read, view_index_metadata')}`,
+      anonymousRole: 'probe',
+      settings: { 'http.max_content_length': '1mb' },
     })
   }, 300_000)
-  afterAll(async () => {
-    await server?.stop()
-    if (template) rmSync(template, { recursive: true })
-  })
+  afterAll(() => server?.stop())
 
   it('lets in a user with the right password, from the settings or the URL', async () => {
     const settings = withPassword('sluice', 'correct horse: battery')

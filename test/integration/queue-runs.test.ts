@@ -194,26 +194,38 @@ test('a heartbeat keeps the life of a process, and begins a new one for the next
     version: '1',
     state: 'running',
     reason: null,
+    forMs: 1_000,
     documents: { city: 'hash' },
-    pauses: [{ document: 'city', index: null, type: 'unreachable', reason: 'why' }],
+    pauses: [{ document: 'city', index: null, type: 'unreachable', reason: 'why', forMs: 60_000 }],
   } as const
   const since = async () =>
     (await db.rows<{ started: string }>(`SELECT started_at::text AS started FROM ${db.s}.sync_worker`))[0]
       ?.started
   await heartbeat(db.pool, db.schema, beat)
   const first = await since()
-  await heartbeat(db.pool, db.schema, { ...beat, state: 'waiting', reason: 'Elasticsearch' })
+  await heartbeat(db.pool, db.schema, { ...beat, state: 'waiting', reason: 'Elasticsearch', forMs: 10_000 })
   expect(await since()).toBe(first)
   expect(
-    await db.rows(`SELECT instance, alive, state, reason, documents, pauses FROM ${db.s}.sync_workers`),
+    await db.rows(
+      `SELECT instance, alive, state, reason, (extract(epoch FROM seen_at - since) * 10)::integer AS tenths, documents, pauses FROM ${db.s}.sync_workers`,
+    ),
   ).toEqual([
     {
       instance: 'i',
       alive: true,
       state: 'waiting',
       reason: 'Elasticsearch',
+      tenths: 100,
       documents: beat.documents,
-      pauses: beat.pauses,
+      pauses: [
+        {
+          document: 'city',
+          index: null,
+          type: 'unreachable',
+          reason: 'why',
+          since: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+        },
+      ],
     },
   ])
   await heartbeat(db.pool, db.schema, { ...beat, pid: 2 })

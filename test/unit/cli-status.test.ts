@@ -2,17 +2,20 @@ import { expect, test } from 'vitest'
 import type { Status } from '../../src/cli/read-status.ts'
 import { statusText } from '../../src/cli/status-text.ts'
 
+const since = '2026-01-01T00:00:00.000Z'
+
 const worker = (instance: string): Status['workers'][number] => ({
   instance,
   alive: true,
   state: 'running',
   reason: null,
+  since,
   version: '1',
   pauses: [
-    { document: 'city', index: 'cities-2', type: 'index_closed_exception', reason: 'closed' },
-    { document: 'country', index: null, type: 'timeout', reason: 'no answer' },
+    { document: 'city', index: 'cities-2', type: 'index_closed_exception', reason: 'closed', since },
+    { document: 'country', index: null, type: 'timeout', reason: 'no answer', since },
   ],
-  startedAt: '2026-01-01T00:00:00.000Z',
+  startedAt: since,
   seenMsAgo: 100,
 })
 

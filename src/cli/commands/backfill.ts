@@ -157,7 +157,11 @@ async function toTheEnd(
   }
   if (own === null) return followAll(context.interrupted)
 
-  const instance = new Instance({ settings: own, log: pino({ level: 'silent' }) })
+  const instance = new Instance({
+    settings: own,
+    log: pino({ level: 'silent' }),
+    readElasticsearch: context.readElasticsearch,
+  })
   const gaveUp = new AbortController()
   instance.start()
   // It ends by itself only by an error; that error is the command's.

@@ -41,7 +41,7 @@ async function run(context: CommandContext): Promise<ExitCode> {
       censor: '***',
     },
   })
-  const instance = new Instance({ settings, log })
+  const instance = new Instance({ settings, log, readElasticsearch: context.readElasticsearch })
   log.info({ version, pid: process.pid, documents: [...settings.documents.keys()] }, 'starting')
 
   let signals = 0

@@ -55,14 +55,17 @@ export const statusJson = z.strictObject({
       state: z.enum(['running', 'waiting', 'draining', 'stopped']),
       /** What it waits for. */
       reason: z.string().nullable(),
+      /** Since when it is in this state. */
+      since: z.string(),
       version: z.string(),
-      /** Documents that it does not send at present, and why; `index`: only to that index. */
+      /** Documents that it does not send at present, why and since when; `index`: only to that index. */
       pauses: z.array(
         z.strictObject({
           document: z.string(),
           index: z.string().nullable(),
           type: z.string(),
           reason: z.string(),
+          since: z.string(),
         }),
       ),
       startedAt: z.string(),

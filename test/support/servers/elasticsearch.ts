@@ -6,17 +6,27 @@ import type { Server } from './server.ts'
 
 export const elasticsearchVersion = '8.19.21'
 
-/** Starts the real Elasticsearch 8.19, in the build that Elastic publishes for integration tests (few modules). */
-export async function startElasticsearch(options: SearchServerOptions = {}): Promise<Server> {
-  const java = await requireJava(17, 'Elasticsearch')
-  const home = await distribution({
+export interface ElasticsearchOptions extends SearchServerOptions {
+  /** Folder of configuration files to start from; default: the distribution's. */
+  readonly template?: string
+}
+
+/** Where the distribution is; it is fetched once. */
+export function elasticsearchHome(): Promise<string> {
+  return distribution({
     artifact: `org.elasticsearch.distribution.integ-test-zip:elasticsearch:${elasticsearchVersion}:zip`,
     megabytes: 107,
   })
+}
+
+/** Starts the real Elasticsearch 8.19, in the build that Elastic publishes for integration tests (few modules). */
+export async function startElasticsearch(options: ElasticsearchOptions = {}): Promise<Server> {
+  const java = await requireJava(17, 'Elasticsearch')
+  const home = await elasticsearchHome()
   const heap = options.heap ?? '1g'
   return startSearchServer({
     name: 'Elasticsearch',
-    template: join(home, 'config'),
+    template: options.template ?? join(home, 'config'),
     settingsFile: 'elasticsearch.yml',
     settings: { 'xpack.security.enabled': 'false', ...options.settings },
     command: (directory) => ({

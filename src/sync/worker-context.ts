@@ -1,0 +1,32 @@
+import { definitionHash } from '../documents/hash.ts'
+import { DEFAULT_SHARE } from './brake.ts'
+import type { DaemonOptions } from './daemon.ts'
+import { indexSizes } from './index-sizes.ts'
+import type { WorkerContext } from './worker.ts'
+
+type Shared = Pick<WorkerContext, 'dispatcher' | 'blocked' | 'plans' | 'unwritten' | 'timeline' | 'onBatch'>
+
+/** What all workers of a daemon work with. */
+export function workerContext(
+  { settings, pool, elasticsearch }: DaemonOptions,
+  shared: Shared,
+): WorkerContext {
+  const { schema, instance, limits, documents } = settings
+  return {
+    ...shared,
+    schema,
+    instance,
+    limits,
+    pool,
+    elasticsearch,
+    brake: {
+      share: (document) => documents.get(document)?.brake?.deletes ?? DEFAULT_SHARE,
+      size: indexSizes(
+        (index) => elasticsearch.count(index),
+        () => performance.now(),
+      ),
+    },
+    confidences: new Map(),
+    hashes: new Map([...documents].map(([name, definition]) => [name, definitionHash(definition)])),
+  }
+}

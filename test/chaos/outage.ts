@@ -1,0 +1,253 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs, promisify } from 'node:util'
+import type pg from 'pg'
+import { describeError, FailedError, UsageError } from '../../src/errors.ts'
+import { createPool } from '../../src/postgres/connect.ts'
+import { compare } from '../support/compare.ts'
+import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
+import { plainEnvironment, prepareDaemons } from './daemons.ts'
+import { askStatus, type Status, untruths } from './outage-status.ts'
+import { articles, type SteadyWrites, startSteadyWrites } from './steady-writes.ts'
+import { describeState, drained } from './verdict.ts'
+
+const usage = `npm run outage -- [--minutes 10] [--rate 100] [--json]
+
+The outage drill: an application writes at a steady rate, two daemons follow; Elasticsearch is killed, stays away for so
+many minutes, and is started again. Meanwhile no document may be charged an attempt, no write of the application may
+fail, and "sluice status" has to say what is waited for and how far behind it is; afterwards the daemons have to catch up
+by themselves. Then every row is compared with its document. Exit code 0 only if all of that holds.
+--minutes takes fractions.
+`
+
+const DAEMONS = 2
+
+/** How long the daemons may take to work off what has gathered. */
+const CATCH_UP_MS = 300_000
+
+const begun = performance.now()
+const say = (text: string) => {
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1).padStart(6)
+  process.stderr.write(`${seconds} s  ${text}\n`)
+}
+
+const closing = new AsyncDisposableStack()
+const interrupted = new Promise<number>((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(130))
+})
+
+try {
+  const options = readOptions()
+  process.exitCode = options === null ? 0 : await Promise.race([story(options), interrupted])
+} catch (error) {
+  process.stderr.write(`${describeError(error)}\n`)
+  process.exitCode = error instanceof UsageError ? 2 : 1
+} finally {
+  await closing.disposeAsync()
+  process.exit()
+}
+
+interface Options {
+  readonly minutes: number
+  readonly rate: number
+  readonly json: boolean
+}
+
+function readOptions(): Options | null {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '10' },
+      rate: { type: 'string', default: '100' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(usage)
+    return null
+  }
+  const positive = (name: 'minutes' | 'rate') => {
+    const value = Number(values[name])
+    if (value > 0 && Number.isFinite(value)) return value
+    throw new UsageError(`--${name} ${values[name]}: a number above 0 was expected`)
+  }
+  return { minutes: positive('minutes'), rate: positive('rate'), json: values.json }
+}
+
+async function story({ minutes, rate, json }: Options): Promise<number> {
+  const world = await setUp()
+  const { postgres, elasticsearch, daemons, pool, status, logs } = world
+  const ms = minutes * 60_000
+  const problems: string[] = []
+
+  const writes = startSteadyWrites(postgres.url, rate)
+  closing.defer(() => writes.stop())
+  // Connections, plans and caches of the first second are no measure.
+  await delay(Math.min(5_000, ms))
+  say(`the application writes ${rate} times a second`)
+  writes.begin('before')
+  await delay(Math.min(60_000, ms))
+
+  say(`kill -9 Elasticsearch, for ${minutes} minutes`)
+  const since = Date.now()
+  await elasticsearch.kill('SIGKILL')
+  writes.begin('during')
+  const looks = await lookOn(since + ms, since, world, problems)
+  say('Elasticsearch is started again')
+  // Its start takes the processors away from everybody: that is not the outage.
+  writes.begin('starting')
+  await elasticsearch.start()
+  const back = performance.now()
+  writes.begin('after')
+
+  say('it answers; the daemons catch up under the same writes')
+  const caughtUp = await catchUp(status, back)
+  if (caughtUp === null) problems.push('the daemons did not catch up')
+  await writes.stop()
+  if (!(await drained({ pool, elasticsearch: elasticsearch.url, say })))
+    problems.push('the queue did not drain')
+  const compared = await compare({
+    pool,
+    elasticsearch: elasticsearch.url,
+    index: 'outage-articles',
+    truth: `SELECT id::text, json_build_object('id', id, 'title', title, 'body', body, 'stock', stock) AS document FROM article ORDER BY id`,
+  })
+  const charged = await chargedEver(pool)
+  problems.push(...charged.examples, ...compared.examples, ...daemons.failures)
+  problems.push(...writes.errors.map((error) => `the application failed: ${error}`))
+  if (compared.missing + compared.stale + compared.extra > 0) problems.push('rows and documents do not agree')
+  if (problems.length > 0) {
+    for (const problem of problems) process.stderr.write(`${problem}\n`)
+    process.stderr.write(`${await describeState(pool)}\nlogs of the daemons: ${logs}\n`)
+  }
+  await daemons.end()
+  if (problems.length === 0) await rm(logs, { recursive: true })
+  report({ minutes, rate, json, writes, looks, charged: charged.count, caughtUp, compared, problems })
+  return problems.length === 0 ? 0 : 1
+}
+
+type World = Awaited<ReturnType<typeof setUp>>
+
+/** Servers, a table, an installed configuration, and daemons that have done the first backfill. */
+async function setUp() {
+  const logs = await mkdtemp(join(tmpdir(), 'sluice-outage-'))
+  say(`logs in ${logs}`)
+  const [postgres, elasticsearch] = await Promise.all([startPostgres(), startElasticsearch({ heap: '512m' })])
+  closing.defer(() => postgres.stop())
+  closing.defer(() => elasticsearch.stop())
+  const pool = createPool(postgres.url, { max: 2, applicationName: 'outage drill' })
+  closing.defer(() => pool.end())
+  await pool.query(articles)
+
+  const config = join(logs, 'sluice.config.json')
+  const connection = { postgres: postgres.url, elasticsearch: elasticsearch.url }
+  const documents = { article: { table: 'article', index: 'outage-articles' } }
+  await writeFile(config, JSON.stringify({ connection, documents }, null, 2))
+  const program = join(import.meta.dirname, '../..')
+  const main = join(program, 'src/cli/main.ts')
+  const place = { config, cwd: logs, env: plainEnvironment() }
+  await promisify(execFile)(process.execPath, [main, 'install', '--config', config], place)
+  // A success erases a row of sync_failed: what was ever there has to be kept elsewhere.
+  await pool.query(`
+    CREATE TABLE charged (key text, attempts int, type text, reason text);
+    CREATE FUNCTION charge() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN INSERT INTO public.charged VALUES (new.key, new.attempts, new.type, new.reason); RETURN NULL; END $$;
+    CREATE TRIGGER charge AFTER INSERT OR UPDATE ON sluice.sync_failed FOR EACH ROW EXECUTE FUNCTION charge()`)
+  const daemons = await prepareDaemons({ program, config, logs, count: DAEMONS })
+  closing.defer(() => daemons.end())
+  daemons.startAll()
+  if (!(await drained({ pool, elasticsearch: elasticsearch.url, say }))) {
+    throw new FailedError('the first backfill does not end', { where: `logs of the daemons: ${logs}` })
+  }
+  return { postgres, elasticsearch, pool, daemons, logs, status: () => askStatus(main, place) }
+}
+
+interface Looks {
+  readonly count: number
+  readonly untrue: number
+  readonly mostPending: number
+}
+
+/** Asks for the status again and again until the outage is to end, and holds it against what is so. */
+async function lookOn(until: number, since: number, world: World, problems: string[]): Promise<Looks> {
+  const looks = { count: 0, untrue: 0, mostPending: 0 }
+  const server = new URL(world.elasticsearch.url).host
+  const every = Math.min(5_000, (until - since) / 4)
+  while (Date.now() + every < until) {
+    await delay(every)
+    const asked = Date.now()
+    const status = await world.status()
+    const wrong = untruths(
+      status,
+      { since, server, daemons: DAEMONS, pendingBefore: looks.mostPending },
+      asked,
+    )
+    problems.push(...wrong.map((text) => `status after ${Math.round((asked - since) / 1000)} s: ${text}`))
+    looks.count += 1
+    if (wrong.length > 0) looks.untrue += 1
+    looks.mostPending = Math.max(looks.mostPending, status.documents[0]?.pendingKeys ?? 0)
+    if (looks.count % 12 === 0) say(`${looks.mostPending} keys pending`)
+  }
+  await delay(Math.max(0, until - Date.now()))
+  if (looks.count === 0) problems.push('nobody has asked for the status')
+  return looks
+}
+
+/** Waits until every daemon runs and the oldest mark is younger than two seconds; returns how long that took. */
+async function catchUp(status: World['status'], back: number): Promise<number | null> {
+  const isUp = ({ documents, workers }: Status) =>
+    workers.filter(({ alive, state }) => alive && state === 'running').length === DAEMONS &&
+    (documents[0]?.oldestPendingMs ?? 0) < 2_000
+  while (performance.now() - back < CATCH_UP_MS) {
+    if (isUp(await status())) return performance.now() - back
+    await delay(200)
+  }
+  return null
+}
+
+async function chargedEver(pool: pg.Pool): Promise<{ count: number; examples: readonly string[] }> {
+  const { rows } = await pool.query<{ key: string; attempts: number; type: string; reason: string }>(
+    'SELECT * FROM charged',
+  )
+  const examples = rows.slice(0, 10).map((row) => `charged: ${JSON.stringify(row)}`)
+  return { count: rows.length, examples }
+}
+
+interface Ended extends Options {
+  readonly writes: SteadyWrites
+  readonly looks: Looks
+  readonly charged: number
+  readonly caughtUp: number | null
+  readonly compared: { documents: number; missing: number; stale: number; extra: number }
+  readonly problems: readonly string[]
+}
+
+function report({ minutes, rate, json, writes, looks, charged, caughtUp, compared, problems }: Ended): void {
+  const { documents, missing, stale, extra } = compared
+  const result = {
+    minutes,
+    rate,
+    writes: writes.count,
+    errors: writes.failed,
+    before: writes.latency('before'),
+    during: writes.latency('during'),
+    after: writes.latency('after'),
+    looks: looks.count,
+    untrue: looks.untrue,
+    mostPending: looks.mostPending,
+    charged,
+    caughtUpMs: caughtUp === null ? null : Math.round(caughtUp),
+    documents,
+    missing,
+    stale,
+    extra,
+    ok: problems.length === 0,
+  }
+  const figures = Object.entries(result).map(([name, value]) => `${name} ${JSON.stringify(value)}`)
+  process.stdout.write(
+    json ? `${JSON.stringify(result)}\n` : `${result.ok ? '✔' : '✘'} ${figures.join(', ')}\n`,
+  )
+}
