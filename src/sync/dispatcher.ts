@@ -38,7 +38,8 @@ interface DispatcherOptions {
 /**
  * Decides what is claimed next: lane 0 before lane 1 (with a share for lane 1), the documents of a lane in
  * turn, paused documents not at all until their time has come, and then by one worker alone. While the gate
- * is closed (a server is away), nothing; and fewer at a time while Elasticsearch is too busy.
+ * is closed (a server is away), nothing; and fewer at a time while Elasticsearch is too busy. While there are
+ * single edits, bulk work leaves them a place.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions
@@ -55,7 +56,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    this.#inFlight = new InFlight(options.concurrency)
+    this.#inFlight = new InFlight(options.concurrency, options.now)
   }
 
   get pauses(): readonly Pause[] {
@@ -93,8 +94,8 @@ export class Dispatcher {
   }
 
   /** The batch of an assignment has ended, whatever came of it. */
-  ended(): void {
-    this.#inFlight.ended()
+  ended({ lane }: Assignment): void {
+    this.#inFlight.ended(lane)
     this.#wake()
   }
 
@@ -153,21 +154,23 @@ export class Dispatcher {
   }
 
   #take(): Assignment | null {
-    if (!this.#open || this.#stopped || !this.#inFlight.isFree) return null
+    if (!this.#open || this.#stopped) return null
     for (const [target, trial] of this.#trials) {
+      if (!this.#inFlight.isFree(trial.lane)) break
       this.#trials.delete(target)
-      this.#inFlight.began()
+      this.#inFlight.began(trial.lane)
       return trial
     }
     const bulkFirst = this.#served % BULK_SHARE === BULK_SHARE - 1
     for (const lane of bulkFirst ? ([1, 0] as const) : ([0, 1] as const)) {
+      if (!this.#inFlight.isFree(lane)) continue
       for (const document of this.#ready[lane]) {
         if (!this.#mayTry(document)) continue
         // To the back of the row, still ready: another worker may claim what this one leaves.
         this.#ready[lane].delete(document)
         this.#ready[lane].add(document)
         this.#served += 1
-        this.#inFlight.began()
+        this.#inFlight.began(lane)
         return { document, lane }
       }
     }

@@ -1,5 +1,10 @@
+import type { Lane } from '../queue/types.ts'
+
 /** Batches that have to be answered in a row before one more may be in flight. */
 const RISE_AFTER = 20
+
+/** While single edits came within this long, a place is kept for the next one. */
+const KEPT_MS = 1_000
 
 /**
  * How many batches of a daemon may be in flight: additive increase, multiplicative decrease (D.-M. Chiu and R. Jain,
@@ -8,27 +13,44 @@ const RISE_AFTER = 20
  */
 export class InFlight {
   readonly #most: number
+  readonly #now: () => number
   #limit: number
-  #count = 0
+  #interactive = 0
+  #others = 0
+  #lastInteractive = Number.NEGATIVE_INFINITY
   #good = 0
 
-  /** @param most CONCURRENCY */
-  constructor(most: number) {
+  /**
+   * @param most CONCURRENCY
+   * @param now monotonic clock, milliseconds
+   */
+  constructor(most: number, now: () => number) {
     this.#most = most
+    this.#now = now
     this.#limit = most
   }
 
-  /** Whether another batch may begin now. */
-  get isFree(): boolean {
-    return this.#count < this.#limit
+  /**
+   * Whether a batch of this lane may begin now. While there are single edits, one of several places is theirs: behind
+   * bulk batches in all of them, an edit would wait for the end of one.
+   */
+  isFree(lane: Lane): boolean {
+    if (this.#interactive + this.#others >= this.#limit) return false
+    if (lane === 0) return true
+    const isKept = this.#limit > 1 && this.#now() - this.#lastInteractive < KEPT_MS
+    return this.#others < (isKept ? this.#limit - 1 : this.#limit)
   }
 
-  began(): void {
-    this.#count += 1
+  began(lane: Lane): void {
+    if (lane === 0) {
+      this.#interactive += 1
+      this.#lastInteractive = this.#now()
+    } else this.#others += 1
   }
 
-  ended(): void {
-    this.#count -= 1
+  ended(lane: Lane): void {
+    if (lane === 0) this.#interactive -= 1
+    else this.#others -= 1
   }
 
   /** A batch was answered without complaint. */

@@ -40,7 +40,7 @@ export async function runWorker(context: WorkerContext): Promise<void> {
     const hash = context.hashes.get(assignment.document)
     if (plan === undefined || hash === undefined) {
       context.dispatcher.exhausted(assignment)
-      context.dispatcher.ended()
+      context.dispatcher.ended(assignment)
       continue
     }
     const sizer = sizers.get(plan.document) ?? new SliceSizer()
@@ -68,7 +68,7 @@ export async function runWorker(context: WorkerContext): Promise<void> {
     }
     if (!(settled && result.full)) context.dispatcher.exhausted(assignment)
     if (result.outcome !== 'empty') context.onBatch(assignment, result)
-    context.dispatcher.ended()
+    context.dispatcher.ended(assignment)
   }
 }
 

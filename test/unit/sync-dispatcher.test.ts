@@ -126,7 +126,7 @@ describe('a trial of a blocked index', () => {
     from.try('a', 'a-1')
     await take(from, 1)
     expect(await idle(from)).toBe(true)
-    from.ended()
+    from.ended({ document: 'a', lane: 2 })
   })
 
   test('waits for the gate', async () => {
@@ -134,6 +134,36 @@ describe('a trial of a blocked index', () => {
     from.close()
     from.try('a', 'a-1')
     expect(await idle(from)).toBe(true)
+  })
+})
+
+describe('while there are single edits', () => {
+  test('bulk work leaves one place to them, and takes it back a second after the last', async () => {
+    const clock = { now: 0 }
+    const from = dispatcher(clock, 2)
+    from.found([a, bulk])
+    expect(await take(from, 1)).toEqual(['a0'])
+    from.ended(a)
+    from.exhausted(a)
+    expect(await take(from, 1)).toEqual(['a1'])
+    const next = from.next()
+    from.found([bulk])
+    clock.now = 999
+    from.found([a, bulk])
+    expect(await next).toEqual(a)
+    from.ended(a)
+    from.exhausted(a)
+    clock.now = 2_000
+    expect(await take(from, 1)).toEqual(['a1'])
+  })
+
+  test('with a single place, they take turns', async () => {
+    const from = dispatcher({ now: 0 }, 1)
+    from.found([a, bulk])
+    expect(await take(from, 1)).toEqual(['a0'])
+    from.ended(a)
+    from.exhausted(a)
+    expect(await take(from, 1)).toEqual(['a1'])
   })
 })
 
@@ -145,7 +175,7 @@ describe('while Elasticsearch is too busy', () => {
     from.found([a])
     await take(from, 4)
     from.obstructed(busy)
-    for (let n = 0; n < 4; n++) from.ended()
+    for (let n = 0; n < 4; n++) from.ended(a)
     expect(await take(from, 2)).toEqual(['a0', 'a0'])
     expect(await idle(from)).toBe(true)
   })
