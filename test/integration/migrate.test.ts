@@ -126,3 +126,14 @@ test('no function of ours looks for a table in pg_temp first', async () => {
        AND NOT coalesce('search_path=sluice, pg_temp' = ANY (proconfig), false)`)
   expect(rows).toEqual([])
 })
+
+test('the queue has no CHECK constraint, which every change of the application would parse; its lanes are checked', async () => {
+  await migrate(db.url, 'sluice')
+  const { rows } = await db.pool.query(
+    `SELECT conname FROM pg_constraint WHERE conrelid = 'sluice.sync_queue'::regclass AND contype = 'c'`,
+  )
+  expect(rows).toEqual([])
+  const insert = `INSERT INTO sluice.sync_queue (document, lane, op) VALUES ('city', $1, 'enqueue')`
+  await expect(db.pool.query(insert, [3])).rejects.toThrow('domain lane')
+  await db.pool.query(insert, [2])
+})
