@@ -134,6 +134,6 @@ test('the queue has no CHECK constraint, which every change of the application w
   )
   expect(rows).toEqual([])
   const insert = `INSERT INTO sluice.sync_queue (document, lane, op) VALUES ('city', $1, 'enqueue')`
-  await expect(db.pool.query(insert, [3])).rejects.toThrow('domain lane')
+  await expect(db.pool.query(insert, [3])).rejects.toThrow('domain sluice.lane')
   await db.pool.query(insert, [2])
 })
