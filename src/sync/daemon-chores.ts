@@ -68,7 +68,7 @@ export function daemonChores(context: ChoresContext, beat: () => Promise<void>):
         if (keys > 0) log.debug({ keys }, 'due failures marked again')
       },
     },
-    { name: 'parked keys', everyMs: 1_000, run: () => tendParkedKeys(context) },
+    { name: 'parked keys', everyMs: 2_000, run: () => tendParkedKeys(context) },
     { name: 'log', everyMs: 1_000, run: () => writeOutstanding(context) },
     // At the start too, for a daemon that is restarted every day; last, for nothing waits for it.
     { name: 'cleanup', everyMs: 86_400_000, run: () => cleanup(context) },

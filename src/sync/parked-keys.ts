@@ -18,7 +18,7 @@ interface ParkedKeysContext {
 /** Most keys that one statement moves: 20 array marks. Of single ones it moves 2,000. */
 const CHUNK_KEYS = 10_000
 
-/** Keys of one round, which comes every second: as many as are indexed in that time. */
+/** Keys of one round, which comes every two seconds: about as many as are indexed in that time. */
 const ROUND_KEYS = 40_000
 
 /**

@@ -28,7 +28,7 @@ describe('slices of a batch', () => {
     expect(Math.max(...slices(10, 1_000_000))).toBeLessThanOrEqual(4)
   })
 
-  test('of small rows grow to a whole batch within ten', () => {
-    expect(slices(10, 800).at(-1)).toBeGreaterThan(1_000)
+  test('of small rows grow to a whole batch within five', () => {
+    expect(slices(5, 800).at(-1)).toBeGreaterThan(1_000)
   })
 })
