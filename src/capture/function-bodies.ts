@@ -28,7 +28,10 @@ export interface UpdatedKeys {
 }
 
 interface Comparison {
-  /** Whether any old row differs from any new one: of a single row, whether it changed. */
+  /**
+   * Whether any old row differs from any new one: of a single row, whether it changed. Of several, two with different keys
+   * do, and the key is among the columns compared (usedColumns): the first few pairs say so, never all of them.
+   */
   readonly any: string
   /** How many of the first SAMPLE rows changed. */
   readonly sample: string

@@ -10,7 +10,8 @@ interface FailedBatch {
 }
 
 /**
- * Counts an attempt for each failure, and erases what failed of its key in another way. A row of a newer version is left alone: that outcome is later (invariant 8).
+ * Counts an attempt for each failure, and erases what failed of its key in another way. A row of a newer version is left
+ * alone: that outcome is later (invariant 8).
  * `retrying` until maxRetries attempts, then `dead`; a dead row that fails in a retryable way was tried anew (its row
  * changed, or an operator asked), so its attempts begin anew. The oldest origin is kept while it is being retried:
  * whoever waits for that change is not told yes too early. Rides the primary key; 12 ms for 1,000 failures.

@@ -16,8 +16,8 @@ export interface Standing {
 /**
  * Reads a run's standing; null when the row is gone. The count rides the queue's primary key (document, lane, id): it
  * reads this document's marks of the lanes above 0, which is where a run's marks are (and stay: keys given back return
- * to their lane, parked ones are released into the bulk lane), and never those of others. A batch in flight has deleted its marks in a transaction that is still
- * open, so they are counted until their outcome is committed. With 40 marks of its own: 0.5 ms; beside a million
+ * to their lane, parked ones are released into the bulk lane), and never those of others. A batch in flight has deleted
+ * its marks in a transaction that is still open, so they are counted until their outcome is committed. With 40 marks of its own: 0.5 ms; beside a million
  * bulk marks of others it reads them all, 150 ms, which is why `lookDelay` grows with the time it took.
  */
 export async function readStanding(db: Queryable, schema: string, id: string): Promise<Standing | null> {
