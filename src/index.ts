@@ -21,6 +21,12 @@ export type {
   FieldSource,
   Limits,
   LogLevel,
+  Relation,
+  RowFields,
   SluiceConfig,
   SqlExpression,
+  Through,
+  Transform,
+  TransformContext,
+  TransformResult,
 } from './config/types.ts'

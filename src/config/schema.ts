@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { limitRanges } from './limits.ts'
-import type { Connection, DocumentDefinition, Limits, SluiceConfig } from './types.ts'
+import type { Connection, DocumentDefinition, Limits, Relation, SluiceConfig } from './types.ts'
 import * as value from './values.ts'
 
 /**
@@ -25,6 +25,62 @@ const fields = z.union(
 
 const brake = object({ deletes: value.share }, 'an object: { deletes: 0.1 }')
 
+const omit = value.distinctTexts('a list of columns')
+
+/** `{ here: there }` */
+const columnPairs = z
+  .record(value.column, value.column, { error: 'an object of column here → column there' })
+  .refine((record) => Object.keys(record).length > 0, { error: 'at least one pair of columns' })
+  .readonly()
+
+const through = object(
+  {
+    table: value.tableName,
+    on: columnPairs.exactOptional(),
+    to: columnPairs.exactOptional(),
+  },
+  'the table in between: { table, on, to }',
+)
+
+const relation: z.ZodType<Relation> = z.lazy(() =>
+  object(
+    {
+      one: value.tableName.exactOptional(),
+      many: value.tableName.exactOptional(),
+      on: columnPairs.exactOptional(),
+      through: through.exactOptional(),
+      fields: fields.exactOptional(),
+      omit: omit.exactOptional(),
+      where: value.text('an SQL condition over the related row, such as "approved"').exactOptional(),
+      orderBy: z
+        .union([value.orderColumn, z.array(value.orderColumn).min(1).readonly()], {
+          error: 'a column or a list of columns, each perhaps followed by " desc"',
+        })
+        .exactOptional(),
+      limit: value.whole({ unit: 'related rows', min: 1, max: 10_000 }).exactOptional(),
+      nested: z.boolean({ error: 'true or false' }).exactOptional(),
+      flatten: value.text('a field of the related row').exactOptional(),
+      relations: relations.exactOptional(),
+    },
+    'a relation: { one: "table" } or { many: "table" }, …',
+  ),
+)
+
+const relations = z
+  .record(value.relationName, relation, { error: 'an object of field → relation' })
+  .readonly()
+
+const dependsOn = z
+  .record(
+    value.tableName,
+    z.union([value.column, value.distinctTexts('a list of columns')], {
+      error: "the column that holds the document's id, or a list of columns",
+    }),
+    { error: "an object of table → column that holds the document's id" },
+  )
+  .refine((record) => Object.keys(record).length > 0, { error: 'at least one table' })
+  .readonly()
+
 export const documentSchema = object(
   {
     table: value.tableName,
@@ -32,7 +88,14 @@ export const documentSchema = object(
     id: value.distinctTexts('a list of key columns').exactOptional(),
     where: value.text('an SQL condition over the root row, such as "active"').exactOptional(),
     fields: fields.exactOptional(),
-    omit: value.distinctTexts('a list of columns').exactOptional(),
+    omit: omit.exactOptional(),
+    relations: relations.exactOptional(),
+    tenant: value.column.exactOptional(),
+    routing: value.column.exactOptional(),
+    pipeline: value.text('the name of an ingest pipeline').exactOptional(),
+    transform: value.transform.exactOptional(),
+    sql: value.text('a query with $1 where the ids go').exactOptional(),
+    dependsOn: dependsOn.exactOptional(),
     mappings: value.jsonObject.exactOptional(),
     settings: value.jsonObject.exactOptional(),
     brake: brake.exactOptional(),

@@ -1,6 +1,6 @@
 /** What the configuration file and the environment say, after validation. Plain data. */
 
-/** A piece of SQL over the root row alone, made by `sql('lower(name)')`. In JSON: `{ "sql": "lower(name)" }`. */
+/** A piece of SQL over one row alone, made by `sql('lower(name)')`. In JSON: `{ "sql": "lower(name)" }`. */
 export interface SqlExpression {
   readonly sql: string
 }
@@ -8,19 +8,99 @@ export interface SqlExpression {
 /** A field of a document: the name of a column, or an expression. */
 export type FieldSource = string | SqlExpression
 
-export interface DocumentDefinition {
-  /** Root table: `schema.table`, or `table` for `public.table`. */
+/** What is taken of a row: of the root table, or of a related one. */
+export interface RowFields {
+  /** Columns to take (`['id', 'name']`), or field path → column or expression. Default: all columns. */
+  readonly fields?: readonly string[] | Readonly<Record<string, FieldSource>>
+  /** Columns to leave out; only without `fields`. */
+  readonly omit?: readonly string[]
+  /** Field → rows of another table that belong to this one. */
+  readonly relations?: Readonly<Record<string, Relation>>
+}
+
+/**
+ * Rows of another table that belong to a row: `{ one: 'geo.country' }` puts one object into the document (or null),
+ * `{ many: 'geo.review' }` an array of them (or an empty one).
+ */
+export interface Relation extends RowFields {
+  /** Table of which at most one row belongs. Either `one` or `many`. */
+  readonly one?: string
+  /** Table of which any number of rows belongs. */
+  readonly many?: string
+  /**
+   * Columns that link them: `{ column here: column there }`; with `through`, there is the table in between.
+   * Default: the only foreign key between the two.
+   */
+  readonly on?: Readonly<Record<string, string>>
+  /** A table in between, with a key of each: many-to-many. Only with `many`. */
+  readonly through?: Through
+  /** SQL condition over the related row alone. */
+  readonly where?: string
+  /** Columns of the related table, each perhaps followed by ` desc`. Ties are broken by its key. Only with `many`. */
+  readonly orderBy?: string | readonly string[]
+  /** Most related rows, the first by `orderBy`, which it needs. */
+  readonly limit?: number
+  /** Mapped as `nested` instead of `object`: a query can ask several fields of one and the same element. Only with `many`. */
+  readonly nested?: boolean
+  /** Takes this one field of each row instead of an object: `languages: ['Deutsch', 'Français']`. */
+  readonly flatten?: string
+}
+
+export interface Through {
+  /** The table in between. */
   readonly table: string
-  /** Alias that searches use. Physical indices are `<index>-<utc stamp>-<random>`. */
+  /** `{ column here: column of the table in between }`. Default: the only foreign key. */
+  readonly on?: Readonly<Record<string, string>>
+  /** `{ column of the table in between: column of the related table }`. Default: the only foreign key. */
+  readonly to?: Readonly<Record<string, string>>
+}
+
+/** What `transform` is told besides the document. */
+export interface TransformContext {
+  /** Name of the document: `city`. */
+  readonly document: string
+  /** Its `_id`. */
+  readonly id: string
+}
+
+/**
+ * Changes a document before it is sent; null leaves it out (a delete). It gets parsed JSON, in which whole numbers beyond
+ * 2^53 are strings. It has to say the same of the same document: what it looks up elsewhere changes without a mark.
+ */
+export type Transform = (
+  document: Record<string, unknown>,
+  context: TransformContext,
+) => TransformResult | Promise<TransformResult>
+
+export type TransformResult = Readonly<Record<string, unknown>> | null
+
+export interface DocumentDefinition extends RowFields {
+  /** Root table: `schema.table`, or `table` for `public.table`. With `sql` it may be a view. */
+  readonly table: string
+  /**
+   * Alias that searches use. Physical indices are `<index>-<utc stamp>-<random>`.
+   * `cities-{tenant}`: an index of its own for each value of the column `tenant`.
+   */
   readonly index: string
   /** Key columns. Default: the primary key. */
   readonly id?: readonly string[]
   /** SQL condition over the root row; a row that does not match has no document. */
   readonly where?: string
-  /** Columns to take (`['id', 'name']`), or field path → column or expression. Default: all columns. */
-  readonly fields?: readonly string[] | Readonly<Record<string, FieldSource>>
-  /** Columns to leave out; only without `fields`. */
-  readonly omit?: readonly string[]
+  /** Column of the root table that says whose row it is: for `{tenant}` in `index`, and for `--tenant`. */
+  readonly tenant?: string
+  /** Column of the root table whose text routes the document to its shard. */
+  readonly routing?: string
+  /** Ingest pipeline that each document goes through. */
+  readonly pipeline?: string
+  /** Function that changes a document before it is sent. Not in JSON. */
+  readonly transform?: Transform
+  /**
+   * Query that computes the documents, instead of `fields` and `relations`. It gets an array of each id column ($1, $2 …)
+   * and returns those columns, and with them the fields of the document. Needs `id` and `dependsOn`.
+   */
+  readonly sql?: string
+  /** Table that `sql` reads → its column (or columns) that holds the document's id. A change of a row marks that document. */
+  readonly dependsOn?: Readonly<Record<string, string | readonly string[]>>
   /** Merged over what is derived from the column types. `{ properties: … }`, as Elasticsearch has it. */
   readonly mappings?: Readonly<Record<string, unknown>>
   /** Index settings, merged over ours. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { parseTableName } from '../catalog/table-name.ts'
 import { indexNameProblem, maxIndexNameBytes } from './index-name.ts'
-import { logLevels } from './types.ts'
+import { logLevels, type Transform } from './types.ts'
 
 /**
  * The kinds of value in a configuration. The message of each is what was expected, and only that: the caller adds
@@ -56,6 +56,20 @@ export const indexName = z
       message: `a name that Elasticsearch takes: lower case, at most ${maxIndexNameBytes} bytes; it ${problem}`,
     })
   })
+
+export const column = text('the name of a column')
+
+export const orderColumn = text('a column, perhaps followed by " desc"')
+
+/** No dot: a relation's path joins the names by it. No colon: it sets off the table in between. */
+export const relationName = text(
+  'a field name without "." or ":"',
+  (name) => name.trim() !== '' && !/[.:]/.test(name),
+)
+
+export const transform = z.custom<Transform>((value) => typeof value === 'function', {
+  error: 'a function (document, { document, id }) => document or null',
+})
 
 /** `geo.lat` nests. */
 export const fieldPath = text('a field path such as "name" or "geo.lat"', (path) =>

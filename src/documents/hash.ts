@@ -7,15 +7,17 @@ import { isFieldList } from './snippets.ts'
  * The order of keys does not count, nor does that of `fields` and `omit` when they are lists, for they are sets:
  * an editor that sorts them must not ask for an install. The order of `id` makes the `_id`, and counts.
  * `brake` is left out: it says how carefully a daemon goes about it, not what a document is, so that changing it asks
- * for no install and no verify, and a daemon with the old value goes on working.
+ * for no install and no verify, and a daemon with the old value goes on working. Of `transform` its text counts: what it
+ * calls cannot be seen.
  */
 export function definitionHash(definition: DocumentDefinition): string {
   const { brake: _brake, ...meaning } = definition
-  const { fields, omit } = meaning
+  const { fields, omit, transform } = meaning
   const canonical = {
     ...meaning,
     ...(fields !== undefined && isFieldList(fields) ? { fields: fields.toSorted() } : {}),
     ...(omit === undefined ? {} : { omit: omit.toSorted() }),
+    ...(transform === undefined ? {} : { transform: String(transform) }),
   }
   return createHash('sha256').update(canonicalJson(canonical)).digest('hex')
 }

@@ -31,9 +31,12 @@ export function planSource(table: Table, key: readonly KeyColumn[], used: readon
     source: '',
     table: { schema: table.schema, name: table.name },
     key,
+    rowKey: key,
+    expansion: null,
     usedColumns: table.columns.map(({ name }) => name).filter((name) => watched.has(name)),
     compare: table.columns.some(({ name, generated }) => generated === 'no' && !watched.has(name)),
     capture: table.kind === 'p' ? 'row' : 'statement',
+    always: false,
     leaves: table.leaves,
   }
 }

@@ -173,6 +173,7 @@ function thingPlan(alias: string, mappings: DocumentPlan['mappings']): DocumentP
     key: [{ name: 'id', type: 'bigint' }],
     walkOrder: [0],
     idParts: 1,
+    address: { tenant: null, routing: null },
     view,
     viewSql: `CREATE VIEW "${SCHEMA}"."${view}" AS
       SELECT id AS key_1, id::text AS key, to_json(r)::text AS document, NULL::text AS problem FROM public.thing r`,
@@ -181,7 +182,10 @@ function thingPlan(alias: string, mappings: DocumentPlan['mappings']): DocumentP
     index: alias,
     mappings,
     settings: {},
+    pipeline: null,
+    transform: false,
     sources: [],
+    missingIndexes: [],
     columns: { used: ['id', 'name'], omitted: [] },
     warnings: [],
   }

@@ -52,7 +52,8 @@ describe('a configuration that is wrong', () => {
   const fields = 'a list of columns, or an object of field path → column or sql("…")'
   const name =
     'a document name: a lower-case letter, then lower-case letters, digits or "_", at most 40 in all'
-  const knownInDocument = 'Known here: table, index, id, where, fields, omit, mappings, settings, brake.'
+  const knownInDocument =
+    'Known here: table, index, id, where, fields, omit, relations, tenant, routing, pipeline, transform, sql, dependsOn, mappings, settings, brake.'
 
   it.each<[config: unknown, problem: string]>([
     [null, 'the configuration: got null, expected an object: { documents: { … } }'],

@@ -103,9 +103,12 @@ describe('a plan', () => {
         source: '',
         table: { schema: 'geo', name: 'city' },
         key,
+        rowKey: key,
+        expansion: null,
         usedColumns: ['id', 'name', 'country', 'code', 'population', 'slug', 'score'],
         compare: false,
         capture: 'statement',
+        always: false,
         leaves: [],
       },
     ])
