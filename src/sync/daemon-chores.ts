@@ -62,7 +62,8 @@ export function daemonChores(context: ChoresContext, beat: () => Promise<void>):
     },
     {
       name: 'due failures',
-      everyMs: 1_000,
+      // A first retry comes after one to three seconds. Each short statement a second is a seventh of what a daemon at rest costs.
+      everyMs: 2_000,
       run: async () => {
         const keys = await requeueDueFailures(pool, schema, [...plans.keys()])
         if (keys > 0) log.debug({ keys }, 'due failures marked again')
