@@ -127,6 +127,7 @@ async function changes(demo: Play): Promise<void> {
     (city) => typeof city?.name === 'string' && city.name === city.name.toUpperCase(),
     ' (the last of them)',
   )
+  await fanOut(demo)
   // A single edit does not wait behind the thousands.
   await demo.pool.query(`UPDATE geo.city SET name = lower(name) WHERE country_code = 'US'`)
   const [other] = (
@@ -141,7 +142,41 @@ async function changes(demo: Play): Promise<void> {
   )
 }
 
-type City = { readonly name?: string } | null
+/** Changes of other tables: one row, and all documents that show it. */
+async function fanOut(demo: Play): Promise<void> {
+  const lastOf = async (country: string) => {
+    const { rows } = await demo.pool.query<{ id: string; count: string }>(
+      'SELECT max(id) AS id, count(*) AS count FROM geo.city WHERE country_code = $1 AND active',
+      [country],
+    )
+    return {
+      id: rows[0]?.id ?? '1',
+      remark: ` (${Number(rows[0]?.count).toLocaleString('en')} cities show it; the last of them)`,
+    }
+  }
+  const us = await lastOf('US')
+  await show(
+    demo,
+    `UPDATE geo.country SET name = 'United States of America' WHERE code = 'US'`,
+    us.id,
+    (city) => city?.country?.name === 'United States of America',
+    us.remark,
+  )
+  const ch = await lastOf('CH')
+  await show(
+    demo,
+    `INSERT INTO geo.country_language (country_code, language, position) VALUES ('CH', 'en', 5)`,
+    ch.id,
+    (city) => city?.languages?.includes('English') === true,
+    ch.remark,
+  )
+}
+
+type City = {
+  readonly name?: string
+  readonly country?: { readonly name: string }
+  readonly languages?: readonly string[]
+} | null
 
 /** Makes a change and waits until Elasticsearch has it: the time from the commit's answer to the document. */
 async function show(
