@@ -1,40 +1,65 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Cell, usual } from './cell.ts'
 import { assertIndexed } from './queue.ts'
-import { article, articleTable, fillTable } from './rows.ts'
+import { flat, nested, type Subject } from './subject.ts'
 import { costMeter, measureCeiling, type World, warmUp } from './world.ts'
 
 /** `sluice backfill` into an empty index, one daemon: from the run's start to its end, as `sync_run` has them. */
-export const backfill: Cell = {
-  name: 'backfill',
+export const backfill = cellOf('backfill', flat, {
   about:
     'sluice backfill of --rows rows into an empty index with one daemon, beside the raw ceiling of the same round.',
-  defaults: usual,
-  figures: { backfill: { of: 'ratio', atLeast: 0.65 } },
-  world: { documents: { article } },
-  async *measure(world, { rounds, rows }, note) {
-    await world.pool.query(articleTable('article'))
-    await fillTable(world.postgresUrl, { count: rows })
-    await world.sluice('install', '--no-backfill')
-    const documents = await warmUp(world, { view: 'sluice.document_article', alias: article.index, note })
-    const daemon = await world.startDaemon()
-    note(`warm-up: backfill, ${Math.round(await backfillOnce(world, rows))} a second`)
-    for (let round = 1; round <= rounds; round++) {
-      const rawFirst = round % 2 === 1
-      const before = rawFirst ? await measureCeiling(world, article.index, documents) : null
-      await world.reinstall('article')
-      const cost = costMeter(world, daemon)
-      const value = await backfillOnce(world, rows)
-      const details = cost(rows)
-      const raw = before ?? (await measureCeiling(world, article.index, documents))
-      yield { round, case: 'backfill', value, unit: 'documents/s', ceiling: raw, ratio: value / raw, details }
-    }
-    await daemon.stop()
-  },
+  atLeast: 0.65,
+})
+
+export const nestedBackfill = cellOf('nested-backfill', nested, {
+  about: 'The same of documents made of three tables: a root, its parent, three children.',
+  atLeast: 0.5,
+})
+
+function cellOf(
+  name: string,
+  subject: Subject,
+  { about, atLeast }: { readonly about: string; readonly atLeast: number },
+): Cell {
+  const { document, definition } = subject
+  return {
+    name,
+    about,
+    defaults: usual,
+    figures: { backfill: { of: 'ratio', atLeast } },
+    world: { documents: { [document]: definition } },
+    async *measure(world, { rounds, rows }, note) {
+      await subject.fill(world, rows)
+      await world.sluice('install', '--no-backfill')
+      const alias = definition.index
+      const documents = await warmUp(world, { view: `sluice.document_${document}`, alias, note })
+      const daemon = await world.startDaemon()
+      note(`warm-up: backfill, ${Math.round(await backfillOnce(world, subject, rows))} a second`)
+      for (let round = 1; round <= rounds; round++) {
+        const rawFirst = round % 2 === 1
+        const before = rawFirst ? await measureCeiling(world, alias, documents) : null
+        await world.reinstall(document)
+        const cost = costMeter(world, daemon)
+        const value = await backfillOnce(world, subject, rows)
+        const details = cost(rows)
+        const raw = before ?? (await measureCeiling(world, alias, documents))
+        yield {
+          round,
+          case: 'backfill',
+          value,
+          unit: 'documents/s',
+          ceiling: raw,
+          ratio: value / raw,
+          details,
+        }
+      }
+      await daemon.stop()
+    },
+  }
 }
 
-async function backfillOnce(world: World, rows: number): Promise<number> {
-  await world.sluice('backfill', 'article', '--no-wait')
+async function backfillOnce(world: World, { document, definition }: Subject, rows: number): Promise<number> {
+  await world.sluice('backfill', document, '--no-wait')
   for (;;) {
     const { rows: runs } = await world.pool.query<{ state: string; processed: number; seconds: number }>(
       `SELECT state, processed::float8, extract(epoch FROM finished_at - started_at)::float8 AS seconds
@@ -44,7 +69,7 @@ async function backfillOnce(world: World, rows: number): Promise<number> {
     if (run !== undefined && !['requested', 'running'].includes(run.state)) {
       if (run.state !== 'done' || run.processed < rows)
         throw new Error(`the backfill ended ${JSON.stringify(run)}`)
-      await assertIndexed(world, article.index, rows)
+      await assertIndexed(world, definition.index, rows)
       return run.processed / run.seconds
     }
     await delay(100)

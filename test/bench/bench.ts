@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util'
 import { describeError, UsageError } from '../../src/errors.ts'
-import { backfill } from './backfill.ts'
+import { backfill, nestedBackfill } from './backfill.ts'
 import { blockedIndex } from './blocked-index.ts'
 import { bulkVsInteractive } from './bulk-vs-interactive.ts'
 import { ceiling } from './ceiling.ts'
 import type { Cell, CellOptions, Measurement } from './cell.ts'
-import { drain } from './drain.ts'
+import { drain, nestedDrain } from './drain.ts'
+import { fanOut } from './fan-out.ts'
 import { idle } from './idle.ts'
 import { latency } from './latency.ts'
 import { describeSetting } from './machine.ts'
@@ -24,9 +25,12 @@ const cells: readonly Cell[] = [
   ceiling,
   backfill,
   drain,
+  nestedBackfill,
+  nestedDrain,
   latency,
   writeTax,
   bulkVsInteractive,
+  fanOut,
   blockedIndex,
   memoryCell,
   idle,

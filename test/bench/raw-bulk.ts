@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http'
 import type pg from 'pg'
+import { cleanJson } from '../../src/documents/clean-json.ts'
 
 /**
  * The ceiling: the same documents, sent by somebody who has nothing else to do. Bodies are encoded before the clock
@@ -27,7 +28,7 @@ export async function readDocuments(pool: pg.Pool, view: string): Promise<RawDoc
     for (;;) {
       const { rows } = await client.query<{ key: string; document: string }>('FETCH 2000 FROM documents')
       for (const { key, document } of rows) {
-        body += `{"index":{"_id":${JSON.stringify(key)},"version":1,"version_type":"external_gte"}}\n${document}\n`
+        body += `{"index":{"_id":${JSON.stringify(key)},"version":1,"version_type":"external_gte"}}\n${cleanJson(document)}\n`
         if (body.length < BODY_BYTES) continue
         bodies.push(Buffer.from(body))
         body = ''

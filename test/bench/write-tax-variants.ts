@@ -17,7 +17,8 @@ export interface TaxedTable {
   readonly variants: readonly Variant[]
 }
 
-const updateTrigger = (document: string) => captureNames('sluice', document, '').trigger('update')
+const updateTrigger = (document: string, source = '') =>
+  captureNames('sluice', document, source).trigger('update')
 
 /** Two documents on one table: the first leaves `note` out and compares, the second takes every column and need not. */
 const { omit: _omit, ...whole } = article
@@ -26,7 +27,14 @@ export const taxedDocuments: Readonly<Record<string, DocumentDefinition>> = {
   compared: { ...article, table: 'plain', index: 'bench-compared' },
   uncompared: { ...whole, table: 'plain', index: 'bench-uncompared' },
   parted: { ...article, table: 'parted', index: 'bench-parted' },
+  family: {
+    table: 'parent',
+    index: 'bench-family',
+    relations: { children: { many: 'child', on: { id: 'parent_id' }, omit: ['note'] } },
+  },
 }
+
+const CHILDREN_EACH = 3
 
 const bare: Variant = { name: 'no trigger', trigger: null }
 const empty: Variant = { name: 'empty trigger', trigger: 'bench_empty' }
@@ -47,8 +55,15 @@ export const parted: TaxedTable = {
   variants: [empty, { name: 'ours with comparison', trigger: updateTrigger('parted') }],
 }
 
+/** A related table: its marks carry what leads to the documents it is in. */
+export const child: TaxedTable = {
+  name: 'child',
+  bare,
+  variants: [empty, { name: 'ours with comparison', trigger: updateTrigger('family', 'children') }],
+}
+
 /**
- * Both tables, and on each a trigger that does nothing, of the kind that ours is: on the plain one for the statement, with
+ * The tables, and on each a trigger that does nothing, of the kind that ours is: on the plain one for the statement, with
  * its transition tables (filling those is part of the floor), on the partitioned one for the row.
  */
 export async function createTaxedTables({ pool }: World): Promise<void> {
@@ -60,9 +75,15 @@ export async function createTaxedTables({ pool }: World): Promise<void> {
     CREATE FUNCTION bench_empty() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
     CREATE TRIGGER bench_empty AFTER UPDATE ON plain REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
       FOR EACH STATEMENT EXECUTE FUNCTION bench_empty();
+    CREATE TABLE parent (id bigint PRIMARY KEY, name text NOT NULL);
+    ${articleTable('child')};
+    ALTER TABLE child ADD parent_id bigint GENERATED ALWAYS AS (id / ${CHILDREN_EACH}) STORED;
+    CREATE INDEX ON child (parent_id);
+    CREATE TRIGGER bench_empty AFTER UPDATE ON child REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+      FOR EACH STATEMENT EXECUTE FUNCTION bench_empty();
     CREATE TRIGGER bench_empty AFTER UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION bench_empty()`)
   // Vacuum comes between rounds, by hand: in the middle of a pair it would be counted to one of the two.
-  for (const table of ['plain', 'parted_0', 'parted_1', 'parted_2', 'parted_3']) {
+  for (const table of ['plain', 'child', 'parted_0', 'parted_1', 'parted_2', 'parted_3']) {
     await pool.query(`ALTER TABLE ${table} SET (autovacuum_enabled = false)`)
   }
 }

@@ -4,6 +4,7 @@ import { fillTable } from './rows.ts'
 import { median } from './statistics.ts'
 import type { World } from './world.ts'
 import {
+  child,
   createTaxedTables,
   parted,
   plain,
@@ -37,6 +38,9 @@ const figures = {
   [`${single.name}: ours without`]: { of: 'value', atMost: 12 },
   [`${four.name}: ours with comparison`]: { of: 'value', atMost: 20 },
   [`${four.name}: ours without`]: { of: 'value', atMost: 20 },
+  [`related table, ${thousands.name}: ours with comparison`]: { of: 'value', atMost: 10 },
+  [`related table, ${single.name}: ours with comparison`]: { of: 'value', atMost: 12 },
+  [`related table, ${four.name}: ours with comparison`]: { of: 'value', atMost: 20 },
 } as const
 
 /** What triggers cost the application: time of the same UPDATEs, beside those without a trigger in the same breath. */
@@ -53,11 +57,15 @@ export const writeTax: Cell = {
       await createTaxedTables(world)
       await fillTable(world.postgresUrl, { table: 'plain', count: rows })
       await fillTable(world.postgresUrl, { table: 'parted', count: rows })
+      await fillTable(world.postgresUrl, { table: 'child', count: rows })
       await world.sluice('install', '--no-backfill')
       const cases: readonly (readonly [TaxedTable, Load])[] = [
         [plain, thousands],
         [plain, single],
         [plain, four],
+        [child, thousands],
+        [child, single],
+        [child, four],
         [parted, thousands],
         [parted, single],
       ]
@@ -85,7 +93,7 @@ interface Pair {
 }
 
 function measurement(round: number, table: TaxedTable, load: Load, variant: Variant, pairs: readonly Pair[]) {
-  const where = table === parted ? 'partitioned, ' : ''
+  const where = table === parted ? 'partitioned, ' : table === child ? 'related table, ' : ''
   const each = (times: readonly number[]) => median(times) / load.transactions
   const bareMs = each(pairs.map(({ bare }) => bare))
   const slower = median(pairs.map(({ bare, taxed }) => (taxed / bare - 1) * 100))
