@@ -9,6 +9,7 @@ import { drain, nestedDrain } from './drain.ts'
 import { fanOut } from './fan-out.ts'
 import { idle } from './idle.ts'
 import { latency } from './latency.ts'
+import { loadQuery } from './load-query.ts'
 import { describeSetting } from './machine.ts'
 import { memoryCell } from './memory.ts'
 import { poison } from './poison.ts'
@@ -27,6 +28,7 @@ const cells: readonly Cell[] = [
   drain,
   nestedBackfill,
   nestedDrain,
+  loadQuery,
   latency,
   writeTax,
   bulkVsInteractive,
