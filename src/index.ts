@@ -2,6 +2,7 @@
 export { checkJson } from './cli/json/check.ts'
 export { cleanupJson } from './cli/json/cleanup.ts'
 export { detachJson } from './cli/json/detach.ts'
+export { doctorJson } from './cli/json/doctor.ts'
 export { documentStateJson, resumeJson } from './cli/json/document-state.ts'
 export { enqueueJson } from './cli/json/enqueue.ts'
 export { errorJson } from './cli/json/error.ts'

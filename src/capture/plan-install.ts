@@ -31,6 +31,8 @@ export interface InstallPlan {
   readonly notes: readonly string[]
   /** Documents that are installed and no longer configured. */
   readonly removed: readonly string[]
+  /** Of all documents of the configuration that can be installed. */
+  readonly plans: readonly DocumentPlan[]
 }
 
 export interface DocumentChange {
@@ -81,6 +83,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
   const aliases: string[] = []
   const changes: DocumentChange[] = []
   const notes: string[] = []
+  const plans: DocumentPlan[] = []
   const planOne = async (name: string, definition: DocumentDefinition) => {
     const [plan] = await planDocuments(client, schema, catalog, new Map([[name, definition]]))
     if (plan === undefined) return
@@ -90,6 +93,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
     const change = documentChange(plan, definition, index, maker, catalog, inventory, input)
     notes.push(...plan.warnings, ...index.notes, ...stateNotes(change, inventory.documents.get(name)))
     aliases.push(plan.index)
+    plans.push(plan)
     if (change.steps.length > 0) changes.push(change)
   }
   for (const [name, definition] of definitions) {
@@ -112,6 +116,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
     changes,
     notes,
     removed,
+    plans,
     aliases,
     steps: [...(migrate ? [schemaStep] : []), ...changes.flatMap((change) => change.steps)],
   }

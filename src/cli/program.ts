@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   uninstall: async () => (await import('./commands/uninstall.ts')).registerUninstall,
   detach: async () => (await import('./commands/detach.ts')).registerDetach,
   run: async () => (await import('./commands/run.ts')).registerRun,
+  doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
   status: async () => (await import('./commands/status.ts')).registerStatus,
   backfill: async () => (await import('./commands/backfill.ts')).registerBackfill,
   runs: async () => (await import('./commands/runs.ts')).registerRuns,

@@ -1,0 +1,75 @@
+import type { Command } from 'commander'
+import type pg from 'pg'
+import { planInstall } from '../../capture/plan-install.ts'
+import { action, examples } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { type DoctorFinding, diagnose, type OldSnapshot } from '../diagnosis.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { paint } from '../format.ts'
+import { doctorJson } from '../json/doctor.ts'
+import { readStatus } from '../read-status.ts'
+
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('All that makes documents wrong or slow, each with evidence and remedy')
+    .addHelpText(
+      'after',
+      `${examples(
+        ['sluice doctor', 'what is wrong? Exit code 3 when something is'],
+        ["sluice doctor --json | jq -r '.findings[].remedy'", 'what to do, for a program'],
+      )}
+
+It changes nothing. It looks at triggers, partitions and views against the configuration, missing indexes, tables that a
+document reads and nothing watches, paused documents, failures, blocked indices, daemons, and old transactions.`,
+    )
+    .action(action(doctor))
+}
+
+async function doctor(context: CommandContext): Promise<ExitCode> {
+  const { schema, documents: definitions } = await context.settings()
+  const { pool } = await context.database()
+  const elasticsearch = await context.elasticsearch()
+  const client = await pool.connect()
+  try {
+    const plan = await planInstall(client, { schema, definitions, elasticsearch, backfill: true })
+    const status = await readStatus({ pool, schema }, definitions)
+    const findings = diagnose(plan, status, await readOldSnapshots(client))
+    context.output.result(doctorJson, { findings: [...findings] }, () => findingsText(findings))
+    return findings.length === 0 ? exitCodes.done : exitCodes.differences
+  } finally {
+    client.release()
+  }
+}
+
+/** Younger ones come and go: a dump, a report. */
+const OLD_SNAPSHOT = '15 minutes'
+
+/** Sessions of other databases do not count: vacuum of our tables does not wait for them. */
+async function readOldSnapshots(client: pg.ClientBase): Promise<readonly OldSnapshot[]> {
+  const { rows } = await client.query<OldSnapshot>(
+    `SELECT pid, application_name AS application, coalesce(state, backend_type) AS state,
+            extract(epoch FROM clock_timestamp() - xact_start)::float8 * 1000 AS "ageMs"
+       FROM pg_stat_activity
+      WHERE datname = current_database() AND backend_type NOT LIKE 'autovacuum%'
+        AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND xact_start < clock_timestamp() - $1::interval
+      ORDER BY xact_start`,
+    [OLD_SNAPSHOT],
+  )
+  return rows
+}
+
+function findingsText(findings: readonly DoctorFinding[]): string {
+  if (findings.length === 0) return 'Nothing is wrong.'
+  return findings
+    .map(({ severity, document, what, evidence, remedy }) => {
+      const subject = document === null ? '' : `${document} `
+      const head = `${paint(severity === 'error' ? 'red' : 'yellow', severity)}  ${subject}${what}`
+      return [
+        head,
+        ...(evidence === null ? [] : [`  ${evidence}`]),
+        ...(remedy === null ? [] : [`  → ${remedy}`]),
+      ].join('\n')
+    })
+    .join('\n\n')
+}

@@ -1,0 +1,132 @@
+import type { z } from 'zod'
+import type { InstallPlan } from '../capture/plan-install.ts'
+import type { DocumentPlan } from '../documents/types.ts'
+import { count, duration } from './format.ts'
+import type { doctorJson } from './json/doctor.ts'
+import type { Status } from './read-status.ts'
+
+export type DoctorFinding = z.infer<typeof doctorJson>['findings'][number]
+
+/** A transaction that keeps vacuum from removing what was deleted since it began. */
+export interface OldSnapshot {
+  readonly pid: number
+  readonly application: string
+  readonly state: string
+  readonly ageMs: number
+}
+
+/** What makes documents wrong, and then what makes them slow: findings in the order in which to see to them. Pure. */
+export function diagnose(
+  plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed'>,
+  status: Status,
+  snapshots: readonly OldSnapshot[],
+): readonly DoctorFinding[] {
+  const findings = [
+    ...structure(plan),
+    ...status.documents.flatMap(documentFindings),
+    ...workers(status),
+    ...plan.plans.flatMap(planFindings),
+    ...snapshots.map(snapshotFinding),
+  ]
+  return findings.toSorted((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'))
+}
+
+/** What differs from the configuration: a trigger that is off or gone, a partition that came, a table that was swapped. */
+function structure({ steps, removed }: Pick<InstallPlan, 'steps' | 'removed'>): DoctorFinding[] {
+  return [
+    ...steps.map(({ action, document, what }) =>
+      error(
+        document,
+        'is not as the configuration has it',
+        `sluice install would ${action} ${what}`,
+        'sluice install',
+      ),
+    ),
+    ...removed.map((document) =>
+      error(
+        document,
+        'is installed and not in the configuration: its marks gather',
+        null,
+        `sluice uninstall ${document}, or put it back into the configuration`,
+      ),
+    ),
+  ]
+}
+
+function documentFindings(document: Status['documents'][number]): DoctorFinding[] {
+  const { name, state, reason, alarm, attended, blockedKeys, dead, retrying } = document
+  const findings: DoctorFinding[] = []
+  if (state === 'paused') findings.push(error(name, 'is paused', reason, `sluice resume ${name}`))
+  if (state === 'detached')
+    findings.push(error(name, 'is detached: no change is seen', reason, 'sluice install'))
+  if (alarm !== null) findings.push(error(name, 'has an alarm', alarm, null))
+  if (state === 'active' && !attended)
+    findings.push(
+      error(name, 'is worked on by no daemon', `${count(document.pendingKeys)} keys wait`, 'sluice run'),
+    )
+  if (blockedKeys > 0) {
+    const evidence = `${count(blockedKeys)} keys wait for an index that takes no writes`
+    findings.push(error(name, 'has a blocked index', evidence, 'sluice status says which, and why'))
+  }
+  if (dead > 0) {
+    const remedy = `sluice failed list ${name}`
+    findings.push(error(name, 'has documents that cannot be indexed', `${count(dead)} are dead`, remedy))
+  }
+  if (retrying > 0) {
+    const evidence = `${count(retrying)} are being retried`
+    findings.push(warning(name, 'has documents that failed', evidence, `sluice failed list ${name}`))
+  }
+  return findings
+}
+
+function workers({ workers: all }: Status): DoctorFinding[] {
+  const vanished = all.filter(({ alive, state }) => !alive && state !== 'stopped')
+  const pauses = all.filter(({ alive }) => alive).flatMap((worker) => worker.pauses)
+  return [
+    ...pauses.map(({ document, index, reason, since }) =>
+      error(
+        document,
+        index === null ? 'is not sent' : `is not sent to ${index}`,
+        `${reason} (since ${since})`,
+        null,
+      ),
+    ),
+    ...vanished.map(({ instance, seenMsAgo }) =>
+      warning(
+        null,
+        `daemon ${instance} has vanished`,
+        `last seen ${duration(seenMsAgo)} ago, without an orderly end`,
+        'look at its log, and at what keeps it running',
+      ),
+    ),
+  ]
+}
+
+function planFindings({ document, missingIndexes, warnings }: DocumentPlan): DoctorFinding[] {
+  const told = missingIndexes.map(({ sql }) => sql)
+  return [
+    ...missingIndexes.map(({ table, columns, why, sql }) =>
+      warning(document, `misses an index on ${table.schema}.${table.name} (${columns.join(', ')})`, why, sql),
+    ),
+    ...warnings
+      .filter((text) => !told.some((sql) => text.includes(sql)))
+      .map((text) => warning(document, text, null, null)),
+  ]
+}
+
+function snapshotFinding({ pid, application, state, ageMs }: OldSnapshot): DoctorFinding {
+  return warning(
+    null,
+    'an old transaction keeps vacuum from cleaning the queue, which slows every claim',
+    `process ${pid} (${application === '' ? 'no application name' : application}, ${state}) has held its snapshot for ${duration(ageMs)}`,
+    `end it, or: SELECT pg_terminate_backend(${pid})`,
+  )
+}
+
+function error(document: string | null, what: string, evidence: string | null, remedy: string | null) {
+  return { severity: 'error', document, what, evidence, remedy } as const
+}
+
+function warning(document: string | null, what: string, evidence: string | null, remedy: string | null) {
+  return { severity: 'warning', document, what, evidence, remedy } as const
+}
