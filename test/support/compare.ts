@@ -18,13 +18,20 @@ export interface CompareOptions {
   readonly pool: pg.Pool
   /** Elasticsearch's base URL. */
   readonly elasticsearch: string
-  /** Index or alias. */
+  /** Index, alias, or a pattern of several. */
   readonly index: string
   /**
    * The truth, in SQL that owes sluice nothing: `id` (text) and `document` (json), one row for each document
-   * that should exist.
+   * that should exist. With `index` and `routing` it says where that one is.
    */
   readonly truth: string
+}
+
+interface Row {
+  readonly id: string
+  readonly document: unknown
+  readonly index?: string
+  readonly routing?: string | null
 }
 
 const PAGE = 2_000
@@ -57,9 +64,14 @@ export async function compare({ pool, elasticsearch, index, truth }: CompareOpti
     await client.query("SET LOCAL timezone = 'UTC'")
     await client.query(`DECLARE truth NO SCROLL CURSOR FOR ${truth}`)
     for (;;) {
-      const { rows } = await client.query<{ id: string; document: unknown }>(`FETCH ${PAGE} FROM truth`)
+      const { rows } = await client.query<Row>(`FETCH ${PAGE} FROM truth`)
       if (rows.length === 0) break
-      const stored = (await request(`/${index}/_mget`, { ids: rows.map(({ id }) => id) })) as {
+      const docs = rows.map(({ id, index: at = index, routing }) => ({
+        _index: at,
+        _id: id,
+        ...(typeof routing === 'string' ? { routing } : {}),
+      }))
+      const stored = (await request('/_mget', { docs })) as {
         docs: readonly { found?: boolean; _source?: unknown }[]
       }
       rows.forEach(({ id, document }, n) => {
