@@ -198,7 +198,8 @@ function compareTrigger(
 
 function whyChanged(present: InstalledTrigger, item: CaptureTrigger): string {
   if (!present.enabled) return ' (it was switched off)'
-  return item.always && !present.always ? ' (it did not fire for replicated rows)' : ''
+  const replaced = present.type !== item.type
+  return item.always && !present.always && !replaced ? ' (it did not fire for replicated rows)' : ''
 }
 
 function isAsWanted(present: InstalledTrigger, item: CaptureTrigger): boolean {

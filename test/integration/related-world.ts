@@ -31,7 +31,8 @@ const text = 'pg_catalog.text'
 
 export function planOf(schema: string, sources: readonly SourcePlan[] = sourcesOf(schema)): DocumentPlan {
   const taken = sources.map(({ source }) => source)
-  const country = '(SELECT row_to_json(o.*) FROM geo.country o WHERE o.code = c.country_code)'
+  const country =
+    "(SELECT json_build_object('code', o.code, 'name', o.name) FROM geo.country o WHERE o.code = c.country_code)"
   const reviews =
     '(SELECT json_agg(r.body ORDER BY r.id) FROM geo.review r WHERE r.city_id = c.id AND r.approved)'
   return {
