@@ -1,6 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { guardDirectory } from '../support/servers/guard.ts'
 
 /** `sluice run` as a process of its own. */
 export interface Daemon {
@@ -23,10 +27,19 @@ const START_TIMEOUT_MS = 60_000
 
 /** Starts it and waits until it works on its documents: it claims within milliseconds of that. */
 export async function startDaemon({ command, cwd, env, documents }: DaemonOptions): Promise<Daemon> {
-  const child = spawn(process.execPath, command, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
-  const endWithUs = () => child.kill('SIGKILL')
-  process.once('exit', endWithUs)
-  const ended = once(child, 'exit').finally(() => process.off('exit', endWithUs))
+  // Ends the daemon when this process is gone, however that came about: a group of its own, for Ctrl-C is ours alone.
+  const guard = guardDirectory(await mkdtemp(join(tmpdir(), 'sluice-bench-daemon-')), 'SIGKILL')
+  const child = spawn(process.execPath, command, {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  if (child.pid !== undefined) guard.watch(child.pid)
+  const ended = once(child, 'exit').then(() => {
+    guard.watch(null)
+    return guard.end()
+  })
   const complaints: string[] = []
   const { pid } = child
   if (pid === undefined) throw new Error('the daemon does not run')
