@@ -22,6 +22,7 @@ import { type BulkSender, sendOperations } from './send.ts'
 import { settle } from './settle.ts'
 import type { SliceSizer } from './slice-sizer.ts'
 import type { Tally } from './tally.ts'
+import { turnLarge } from './turn-large.ts'
 import type { BatchResult } from './types.ts'
 
 export interface BatchContext extends BrakeContext {
@@ -62,8 +63,8 @@ const claimLifeMs = ({ requestTimeout }: Limits) => Math.min(60_000, 2 * request
  *     claim → version → expand → load → encode → send → classify → settle
  *
  * The claim is a transaction on a connection of its own that touches only our tables; whatever goes wrong
- * before the settlement's commit, its rollback puts the marks back (invariants 8 and 9). Version and load
- * use a second connection. Nothing is thrown: an obstacle is a result.
+ * before the settlement's commit, its rollback puts the marks back (invariants 8 and 9). Version, expansion and
+ * load use a second connection. Nothing is thrown: an obstacle is a result.
  */
 export async function runBatch(context: BatchContext, request: BatchRequest): Promise<BatchResult> {
   const { schema, limits, pool } = context
@@ -98,7 +99,15 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     assertTargets(targets, plan)
 
     // 3. expand
-    const { keys: marked, everything } = expandMarks(claim.marks)
+    const reading = { schema, timeoutMs: limits.requestTimeout }
+    const expansion = await expandMarks(work, plan, claim.marks, { ...reading, batchSize: limits.batchSize })
+    for (const timeline of expansion.timelines) assertSameServer(claim.timeline, timeline)
+    if (expansion.large.length > 0) {
+      const expanded = await turnLarge(claims, { ...reading, plan, claim, expansion })
+      healthy = true
+      return expanded
+    }
+    const { keys: marked, everything } = expansion
     const keys = marked.slice(0, confidence.mostKeys)
     const { alone } = confidence
 
@@ -166,7 +175,9 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       dueLog: request.dueLog,
     })
     healthy = true
-    if (result.obstacle?.scope !== 'elasticsearch') confidence.answered(limits.batchSize)
+    // Without a key nothing was asked: that says nothing about Elasticsearch.
+    const answered = keys.length > 0 && result.obstacle?.scope !== 'elasticsearch'
+    if (answered) confidence.answered(limits.batchSize)
     return { ...result, full: claimedKeys(claim) >= limits.batchSize }
   } catch (error) {
     return { outcome: 'given-back', obstacle: obstacleOf(error) }

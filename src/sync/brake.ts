@@ -7,7 +7,7 @@ import { sqlState } from '../postgres/connect.ts'
 import { type BrakeState, readBrake } from '../queue/read-brake.ts'
 import { type BrakeEntry, SAMPLE_SIZE } from '../queue/record-brake.ts'
 import type { BatchKey, Target } from '../queue/types.ts'
-import { explains } from './expand.ts'
+import { explains } from './fold-marks.ts'
 import { loadDocuments } from './load.ts'
 import type { Outcomes } from './outcomes.ts'
 

@@ -223,6 +223,13 @@ export class Daemon {
         else if (result.obstacle !== null) this.#obstructed(document, result.obstacle)
         this.#poller.hurry()
         break
+      case 'expanded':
+        if (result.verify !== null)
+          this.#options.log.warn({ document, reason: result.verify }, 'verify requested')
+        // It is not known yet whether Elasticsearch takes the document's batches.
+        this.#dispatcher.tryAgain(document)
+        this.#poller.hurry()
+        break
       case 'given-back':
         this.#obstructed(document, result.obstacle)
         break

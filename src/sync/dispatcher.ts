@@ -112,6 +112,12 @@ export class Dispatcher {
     return pause
   }
 
+  /** A trial of a paused document ended without an answer to the question: another may begin at once. */
+  tryAgain(document: string): void {
+    const pause = this.#pauses.get(document)
+    if (pause !== undefined) this.#pauses.set(document, { ...pause, until: this.#options.now() })
+  }
+
   /** Elasticsearch did not take (all of) a batch: fewer are in flight from now on where it was too busy. */
   obstructed(obstacle: Obstacle): void {
     if (isTooBusy(obstacle)) this.#inFlight.refused()

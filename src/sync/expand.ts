@@ -1,70 +1,65 @@
-import type { BatchKey, Mark, MarkOp } from '../queue/types.ts'
+import type pg from 'pg'
+import type { DocumentPlan, SourcePlan } from '../documents/types.ts'
+import type { Mark } from '../queue/types.ts'
+import { findRoots, type Roots } from './find-roots.ts'
+import { type Folded, foldMarks } from './fold-marks.ts'
 
-/** What the marks of one claim come down to. */
-export interface Expansion {
-  /** Distinct keys, in the order they were first marked. */
-  readonly keys: readonly BatchKey[]
-  /** Marks without keys: everything of the document may have changed. */
-  readonly everything: readonly Mark[]
+/** A link value that leads to more documents than this is worked off in the bulk lane, as a statement over as many rows is. */
+const FEW_ROOTS = 100
+
+export interface Expansion extends Folded {
+  /** By source and link value: the documents that it leads to. */
+  readonly roots: ReadonlyMap<string, ReadonlyMap<string, Roots>>
+  /** Of the servers that were asked; none where there was nothing to ask. */
+  readonly timelines: readonly string[]
+}
+
+export interface ExpandOptions {
+  readonly schema: string
+  /** BATCH_SIZE. A batch holds up to twice as many keys before marks of related tables are too large for it. */
+  readonly batchSize: number
+  readonly timeoutMs: number
 }
 
 /**
- * Marks → distinct keys of root documents. Duplicates collapse over the whole batch (invariant 2): the
- * state is loaded after the claim, so one look at a key answers all its marks. The oldest origin, the
- * greatest age and the op that explains most survive; a mark for one target and a mark for all targets make a
- * key for all.
+ * Marks → keys of documents. Marks of related tables hold link values, which lead to documents by the state of now. That
+ * is complete: a link that changes after this look, or changed before it, brings a mark of its own, with its old value and
+ * its new one.
+ *
+ * At most one bounded query for each source that the claim has marks of.
  */
-export function expandMarks(marks: readonly Mark[]): Expansion {
-  const byKey = new Map<string, BatchKey>()
-  const everything: Mark[] = []
+export async function expandMarks(
+  work: pg.PoolClient,
+  plan: Pick<DocumentPlan, 'sources'>,
+  marks: readonly Mark[],
+  { schema, batchSize, timeoutMs }: ExpandOptions,
+): Promise<Expansion> {
+  const most = 2 * batchSize
+  const roots = new Map<string, ReadonlyMap<string, Roots>>()
+  const timelines: string[] = []
+  for (const [source, links] of linksOf(plan, marks)) {
+    const { expansion } = source
+    if (expansion === null) continue
+    const probe = { schema, expansion, links, mostOfEach: FEW_ROOTS, most, timeoutMs }
+    const found = await findRoots(work, probe)
+    roots.set(source.source, found.roots)
+    timelines.push(...found.timelines)
+  }
+  return { ...foldMarks(plan, marks, { roots, most }), roots, timelines }
+}
+
+/** Distinct link values of the marks, by the source they belong to. */
+function linksOf(
+  { sources }: Pick<DocumentPlan, 'sources'>,
+  marks: readonly Mark[],
+): ReadonlyMap<SourcePlan, readonly string[]> {
+  const links = new Map<SourcePlan, Set<string>>()
   for (const mark of marks) {
-    if (mark.keys === null) {
-      everything.push(mark)
-      continue
-    }
-    for (const key of mark.keys) {
-      const known = byKey.get(key)
-      byKey.set(key, known === undefined ? fromMark(key, mark) : merge(known, mark))
-    }
+    const source = sources.find(({ source: name }) => name === mark.source)
+    if (mark.keys === null || source === undefined || source.expansion === null) continue
+    const known = links.get(source) ?? new Set()
+    links.set(source, known)
+    for (const link of mark.keys) known.add(link)
   }
-  return { keys: [...byKey.values()], everything }
-}
-
-function fromMark(key: string, mark: Mark): BatchKey {
-  const { origin, target, runId, ageMs, op } = mark
-  return { key, origin, target, runId, ageMs, op }
-}
-
-function merge(known: BatchKey, mark: Mark): BatchKey {
-  return {
-    key: known.key,
-    origin: olderOrigin(known.origin, mark.origin),
-    target: known.target === mark.target ? known.target : null,
-    runId: known.runId ?? mark.runId,
-    ageMs: Math.max(known.ageMs, mark.ageMs),
-    op: explains(mark.op) > explains(known.op) ? mark.op : known.op,
-  }
-}
-
-/**
- * What an op says about a row that is found gone, for the mass-delete brake. 2: the application deleted it.
- * 1: it was there when the mark was written, so whatever took it away was captured, too. 0: nobody has seen it.
- */
-export function explains(op: MarkOp): 0 | 1 | 2 {
-  switch (op) {
-    case 'delete':
-      return 2
-    case 'insert':
-    case 'update':
-    case 'backfill':
-      return 1
-    default:
-      return 0
-  }
-}
-
-/** The older of two xid8 values as text: shorter is smaller, equal lengths compare as text. */
-export function olderOrigin(a: string, b: string): string {
-  if (a.length !== b.length) return a.length < b.length ? a : b
-  return a < b ? a : b
+  return new Map([...links].map(([source, values]) => [source, [...values]]))
 }

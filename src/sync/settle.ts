@@ -7,10 +7,10 @@ import { recordBrake } from '../queue/record-brake.ts'
 import { requestRun } from '../queue/request-run.ts'
 import { setAlarm } from '../queue/set-alarm.ts'
 import { settleBatch } from '../queue/settle-batch.ts'
-import type { Claim, Mark, Target } from '../queue/types.ts'
+import type { Claim, Target } from '../queue/types.ts'
 import type { BatchContext } from './batch.ts'
 import type { Brake } from './brake.ts'
-import { olderOrigin } from './expand.ts'
+import { type Everything, olderOrigin } from './fold-marks.ts'
 import { UNREADABLE_CHANGES } from './obstacle.ts'
 import type { Outcomes } from './outcomes.ts'
 import { changedSince } from './recheck.ts'
@@ -26,7 +26,7 @@ export interface Unsettled {
   readonly version: Version
   readonly outcomes: Outcomes
   readonly brake: Brake
-  readonly everything: readonly Mark[]
+  readonly everything: readonly Everything[]
   readonly dueLog: Tally | null
 }
 
@@ -54,18 +54,18 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
       onActive: 'verify-after',
     })
   }
-  if (everything.some(({ op }) => op === 'alarm')) {
+  if (everything.some(({ alarm }) => alarm)) {
     await setAlarm(claims, schema, claim.document, UNREADABLE_CHANGES)
   }
   if (everything.length > 0) {
-    const origin = everything.map((mark) => mark.origin).reduce(olderOrigin)
-    const reason = [...new Set(everything.map((mark) => mark.op))].join(', ')
+    const origin = everything.map((one) => one.origin).reduce(olderOrigin)
+    const reason = [...new Set(everything.map((one) => one.reason))].join(', ')
     await requestRun(claims, schema, {
       kind: 'verify',
       document: claim.document,
       reason,
       origin,
-      truncated: everything.some(({ op }) => op === 'truncate'),
+      truncated: everything.some(({ truncated }) => truncated),
       onActive: 'verify-after',
     })
   }

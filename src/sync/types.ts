@@ -44,6 +44,14 @@ export type BatchResult =
       /** True when the claim was full: there is probably more. */
       readonly full: boolean
     }
+  | {
+      /** Marks of related tables that lead to very many documents were turned into marks in the bulk lane; the others were given back. */
+      readonly outcome: 'expanded'
+      /** How many; those that another worker took meanwhile are not among them. */
+      readonly turned: number
+      /** Why they were turned into a verify instead, or null. */
+      readonly verify: string | null
+    }
   | { readonly outcome: 'given-back'; readonly obstacle: Obstacle }
 
 /** What a daemon is doing, and for how long, in milliseconds; `reason` says what it waits for. */

@@ -66,7 +66,8 @@ export async function runWorker(context: WorkerContext): Promise<void> {
       const refused = result.outcome === 'given-back' && result.obstacle.scope === 'index'
       context.blocked.trialEnded(assignment.target, refused ? result.obstacle : null)
     }
-    if (!(settled && result.full)) context.dispatcher.exhausted(assignment)
+    const more = result.outcome === 'expanded' || (settled && result.full)
+    if (!more) context.dispatcher.exhausted(assignment)
     if (result.outcome !== 'empty') context.onBatch(assignment, result)
     context.dispatcher.ended(assignment)
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ALWAYS_ALLOWED, DEFAULT_SHARE, deleteLimit } from '../../src/sync/brake.ts'
-import { explains } from '../../src/sync/expand.ts'
+import { explains } from '../../src/sync/fold-marks.ts'
 import { indexSizes } from '../../src/sync/index-sizes.ts'
 
 describe('the limit of the mass-delete brake', () => {

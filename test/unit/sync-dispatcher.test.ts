@@ -93,6 +93,18 @@ describe('a paused document', () => {
     expect(await idle(from)).toBe(true)
   })
 
+  test('is tried once more at once when its trial only made room for another, and waits no less if that fails', async () => {
+    const clock = { now: 0 }
+    const from = dispatcher(clock)
+    const pause = from.pause('a', obstacle)
+    from.found([a])
+    clock.now = pause.until
+    expect(await take(from, 1)).toEqual(['a0'])
+    from.tryAgain('a')
+    expect(await take(from, 1)).toEqual(['a0'])
+    expect(from.pause('a', obstacle)).toMatchObject({ attempt: 2 })
+  })
+
   test('waits longer each time, and starts anew once it recovered', () => {
     const from = dispatcher()
     const first = from.pause('a', obstacle)

@@ -1,0 +1,53 @@
+import type { PoolClient } from 'pg'
+import { sqlState } from './connect.ts'
+import { readConditions } from './read-settings.ts'
+import { lastResult, rollback } from './transaction.ts'
+import { timelineSql } from './version.ts'
+
+/** What a short read of the application's tables returned, and the timeline of the server that it met (invariant 6). */
+export interface Read<T> {
+  readonly result: T
+  readonly timeline: string
+}
+
+/**
+ * A read of the application's tables in a short transaction of its own, so that no lock on them outlives it
+ * (invariant 9). Never on a replica, where pg_current_wal_lsn() raises: what is absent there need not be absent.
+ */
+export async function readOnly<T>(
+  client: PoolClient,
+  timeoutMs: number,
+  read: () => Promise<T>,
+): Promise<Read<T>> {
+  try {
+    const begun = await client.query<{ timeline: string }>(
+      `BEGIN READ ONLY; ${readConditions}; ${patience(timeoutMs)};
+       SELECT ${timelineSql} AS timeline`,
+    )
+    const result = await read()
+    await client.query('COMMIT')
+    return { result, timeline: lastResult(begun)?.rows[0]?.timeline ?? 'unknown' }
+  } catch (error) {
+    await rollback(client)
+    throw error
+  }
+}
+
+/**
+ * How long a statement may take, and how long it waits for locks: less, so that a table locked by a migration (55P03) is told
+ * from a query that is too slow (57014).
+ */
+export function patience(timeoutMs: number): string {
+  return `SET LOCAL statement_timeout = ${Math.trunc(timeoutMs)}; SET LOCAL lock_timeout = ${Math.ceil(timeoutMs / 2)}`
+}
+
+/** Data exceptions (class 22: overflow, invalid text, division by zero) and 54000 (a value too large) are some value's fault. */
+export function isDataError(error: unknown): boolean {
+  const state = sqlState(error)
+  return state !== undefined && (state.startsWith('22') || state === '54000')
+}
+
+/** The statement took longer than its time-out, or an operator cancelled it. */
+export function isCancelled(error: unknown): boolean {
+  return sqlState(error) === '57014'
+}
