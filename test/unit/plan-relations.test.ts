@@ -196,6 +196,13 @@ describe('what an operator is told', () => {
     ])
   })
 
+  it('fields that flatten leaves unused', () => {
+    const relation: Relation = { many: 'geo.review', fields: ['id', 'at'], flatten: 'at' }
+    expect(plan({ relation }).warnings).toEqual([
+      'documents.city.relations.r.fields: "flatten" takes at alone, id is not used',
+    ])
+  })
+
   it('row-level security and unlogged tables, once each', () => {
     const guarded = { ...review, rowSecurity: true }
     const relation: Relation = {
