@@ -229,6 +229,39 @@ describe('names', () => {
     expect(plan.sources[1]?.usedColumns).toEqual(['id', 'owner_id', 'name', 'owner'])
   })
 
+  it('in the same snippet mean something else over another table', async () => {
+    await sql(`CREATE TABLE outside (id int PRIMARY KEY, val int);
+      CREATE TABLE inside (id int PRIMARY KEY, outside_id int REFERENCES outside, val timestamptz);
+      INSERT INTO outside VALUES (1, 2); INSERT INTO inside VALUES (1, 1, '2024-01-01 00:00+00')`)
+    const fields = { val: { sql: 'val' } }
+    const plan = await install({
+      table: 'outside',
+      fields,
+      relations: { inside: { many: 'inside', fields } },
+    })
+    expect(plan.mappings).toMatchObject({
+      properties: { val: { type: 'integer' }, inside: { properties: { val: { type: 'date' } } } },
+    })
+    expect(await documents(database.pool, plan, ['1'])).toEqual({
+      1: { val: 2, inside: [{ val: '2024-01-01T00:00:00Z' }] },
+    })
+  })
+
+  it('in a snippet of a related row are named by its path where they are wrong', async () => {
+    const relations = (where: string) => ({ country: { one: 'geo.country', where } })
+    await expect(
+      planIn(database.pool, { table: 'geo.city', relations: relations('random() > 0') }),
+    ).rejects.toThrow(
+      /^documents\.thing\.relations\.country\.where: "random\(\) > 0" calls random\(\), which is volatile/,
+    )
+    await expect(
+      planIn(database.pool, { table: 'geo.city', relations: relations('active') }),
+    ).rejects.toThrow(/^documents\.thing\.relations\.country\.where: Postgres refuses "active"/)
+    await expect(planIn(database.pool, { table: 'geo.city', relations: relations('name') })).rejects.toThrow(
+      /^documents\.thing\.relations\.country\.where: "name" is text, and a condition is needed/,
+    )
+  })
+
   it('of views are cut where they are too long, and stay different', async () => {
     const names = ['ä', 'ö'].map((end) => `${'ü'.repeat(28)}${end}`)
     const relations = Object.fromEntries(names.map((name) => [name, { many: 'geo.city', fields: ['id'] }]))
