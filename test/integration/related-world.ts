@@ -11,7 +11,7 @@ import { inTransaction } from '../../src/postgres/transaction.ts'
 import { type TestDatabase, testDatabase } from '../support/context.ts'
 
 /** A city with its country and its reviews. */
-export const definition: DocumentDefinition = {
+const definition: DocumentDefinition = {
   table: 'geo.city',
   index: 'cities',
   fields: ['id', 'name'],
