@@ -59,9 +59,12 @@ export function databaseChanges(
   }))
   const wanted = new Set<unknown>()
 
-  // Where tables of the document have swapped names, a view reads none that is not the document's.
-  const moved = noted.some((row) =>
-    plan.sources.some(({ source, table }) => source === row.source && oidOf(table) !== row.relation),
+  // Where tables of the document have swapped names, a view reads none that is not the document's. (In a restored
+  // database the noted oid is no table's.)
+  const moved = noted.some(
+    ({ source, relation }) =>
+      catalog.tables.some(({ oid }) => oid === relation) &&
+      plan.sources.some((of) => of.source === source && oidOf(of.table) !== relation),
   )
   for (const view of viewsOf(plan, oidOf)) wanted.add(compareView(changes, view, schema, inventory, moved))
   for (const { source, statements, known } of sources) {

@@ -127,26 +127,35 @@ describe('install', () => {
     expect(await world.install(planOf(schema))).toEqual([])
   })
 
-  it('notices a related table that was swapped by renaming, and moves triggers and views', async () => {
-    await world.install(planOf(schema))
-    await pool.query(`
+  it.each([
+    ['', ''],
+    [
+      ', also where its notes are those of a database it was restored from',
+      `UPDATE "${schema}".sync_source SET relation = 0`,
+    ],
+  ])(
+    'notices a related table that was swapped by renaming, and moves triggers and views%s',
+    async (_, restored) => {
+      await world.install(planOf(schema))
+      await pool.query(`${restored};
       CREATE TABLE geo.country_new (LIKE geo.country INCLUDING ALL);
       ALTER TABLE geo.country RENAME TO country_old;
       ALTER TABLE geo.country_new RENAME TO country`)
-    const changes = await world.changes(planOf(schema))
-    expect(changes).toMatchObject({ missedChanges: true, sourcesAdded: false })
-    expect(await world.install(planOf(schema))).toEqual(
-      expect.arrayContaining([
-        'change view document_city',
-        'create trigger Our Schema_city.country_insert on geo.country',
-        'remove trigger Our Schema_city.country_insert on geo.country_old',
-      ]),
-    )
-    expect(await world.install(planOf(schema))).toEqual([])
-    expect(await world.marksOf("INSERT INTO geo.country VALUES ('at'); DELETE FROM geo.country_old")).toEqual(
-      ['insert country at'],
-    )
-  })
+      const changes = await world.changes(planOf(schema))
+      expect(changes).toMatchObject({ missedChanges: true, sourcesAdded: false })
+      expect(await world.install(planOf(schema))).toEqual(
+        expect.arrayContaining([
+          'change view document_city',
+          'create trigger Our Schema_city.country_insert on geo.country',
+          'remove trigger Our Schema_city.country_insert on geo.country_old',
+        ]),
+      )
+      expect(await world.install(planOf(schema))).toEqual([])
+      expect(
+        await world.marksOf("INSERT INTO geo.country VALUES ('at'); DELETE FROM geo.country_old"),
+      ).toEqual(['insert country at'])
+    },
+  )
 
   it('notices two tables of the document that swapped their names', async () => {
     const [root, country, reviews] = sourcesOf(schema)

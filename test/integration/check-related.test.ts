@@ -6,7 +6,7 @@ import { readMigration } from '../../src/capture/migration-file.ts'
 import { tryStatement } from '../../src/capture/try-statement.ts'
 import { inUndoneTransaction } from '../../src/capture/undone-transaction.ts'
 import { readSnapshot, readWatched } from '../../src/capture/watched.ts'
-import { planOf, type RelatedWorld, relatedWorld, tables } from './related-world.ts'
+import { type RelatedWorld, relatedWorld, tables } from './related-world.ts'
 
 // What a migration does to related tables of a document is told as for its root table, with the relation.
 let world: RelatedWorld
@@ -14,7 +14,7 @@ let world: RelatedWorld
 beforeAll(async () => {
   world = await relatedWorld('sluice')
   await world.pool.query(tables)
-  await world.install(planOf('sluice'))
+  await world.install(await world.planned())
 })
 afterAll(() => world.drop())
 
