@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../catalog/quote.ts'
 import { tableText } from '../catalog/table-name.ts'
 import type { Catalog, TableName } from '../catalog/types.ts'
-import type { DocumentPlan, SourcePlan } from '../documents/types.ts'
+import type { DocumentPlan, QueryFunction, SourcePlan } from '../documents/types.ts'
 import type { InstalledTrigger, Inventory } from './inventory.ts'
 import { fingerprint, objectComment } from './names.ts'
 import {
@@ -61,6 +61,7 @@ export function databaseChanges(
   const isNew = !inventory.documents.has(plan.document)
 
   compareView(changes, plan, schema, oidOf(plan.table), inventory)
+  if (plan.query !== undefined) wanted.add(compareQuery(changes, plan, plan.query, schema, oidOf, inventory))
   for (const { source, statements } of sources) {
     for (const item of statements.functions) {
       wanted.add(compareFunction(changes, item, oidOf(source.table), inventory))
@@ -126,6 +127,35 @@ function compareView(
     plan.viewSql,
     `COMMENT ON VIEW ${name} IS ${quoteLiteral(objectComment(plan.document, plan.viewSql))}`,
   )
+}
+
+/** As with the view: the daemon's next load waits for the commit. */
+function compareQuery(
+  changes: Changes,
+  { document }: DocumentPlan,
+  query: QueryFunction,
+  schema: string,
+  oidOf: (table: TableName) => number,
+  inventory: Inventory,
+): unknown {
+  const present = inventory.functions.find(({ name }) => name === query.name)
+  const reads = present?.relations ?? []
+  if (
+    present?.document === document &&
+    present.fingerprint === fingerprint(query.sql) &&
+    query.names.every((table) => reads.includes(oidOf(table)))
+  ) {
+    return present
+  }
+  const qualified = `${quoteIdentifier(schema)}.${query.signature}`
+  changes.step(present ? 'change' : 'create', `function ${query.name}`)
+  changes.view.push(
+    `DROP FUNCTION IF EXISTS ${present?.signature ?? qualified}`,
+    query.sql,
+    `REVOKE ALL ON FUNCTION ${qualified} FROM PUBLIC`,
+    `COMMENT ON FUNCTION ${qualified} IS ${quoteLiteral(objectComment(document, query.sql))}`,
+  )
+  return present
 }
 
 function compareFunction(
@@ -203,7 +233,10 @@ function sourceRow(
     capture: source.capture,
     objects: {
       view: plan.view,
-      functions: functions.map(({ signature }) => signature),
+      functions: [
+        ...functions.map(({ signature }) => signature),
+        ...(plan.query === undefined ? [] : [plan.query.signature]),
+      ],
       triggers: triggers.map(({ table, name }) => ({ table: quoteTable(table), name })),
     },
     fingerprint: fingerprint([...functions, ...triggers].map(({ sql }) => sql).join('\n')),

@@ -99,7 +99,7 @@ const reserved: ReadonlySet<string> = new Set(
 )
 
 /** A dotted name is a path; Elasticsearch reads it so wherever it comes from. */
-function fieldNames(field: string, where: string): readonly string[] {
+export function fieldNames(field: string, where: string): readonly string[] {
   const path = field.split('.')
   const refuse = (what: string) =>
     new ConfigError(`${JSON.stringify(field)} ${what}`, {
@@ -113,7 +113,7 @@ function fieldNames(field: string, where: string): readonly string[] {
   return path
 }
 
-function refuseConflicts(fields: readonly Field[], where: string): void {
+export function refuseConflicts(fields: readonly Pick<Field, 'path'>[], where: string): void {
   const taken = new Set<string>()
   for (const { path } of fields) {
     const name = path.join('.')

@@ -26,7 +26,7 @@ export interface PlanInput {
 }
 
 /** Tombstones of deleted documents: with the default of 60 s an older write could bring one back to life. */
-const ourSettings = { 'index.gc_deletes': '1h' }
+export const ourSettings = { 'index.gc_deletes': '1h' }
 
 /**
  * Compiles a definition against the catalog. Pure, and plain JSON: it is stored and never made again.
@@ -96,7 +96,7 @@ function conditionColumns(
 }
 
 /** Strict: a field that nobody declared is a mistake, and a guessed mapping cannot be taken back. */
-function planMappings(fields: readonly Field[], stated: Readonly<Record<string, unknown>>): Mappings {
+export function planMappings(fields: readonly Field[], stated: Readonly<Record<string, unknown>>): Mappings {
   const properties: Record<string, unknown> = {}
   for (const field of fields) properties[field.path.join('.')] = deriveMapping(field)
   return mergeMappings({ dynamic: 'strict', properties: propertiesOf({ properties }) ?? {} }, stated)
@@ -118,7 +118,7 @@ function snippetWarnings(
 }
 
 /** A name in `mappings` that no field has is allowed (it costs nothing), and probably a slip. */
-function unknownMappings(
+export function unknownMappings(
   at: string,
   fields: readonly Field[],
   stated: Readonly<Record<string, unknown>>,

@@ -63,7 +63,7 @@ export function snippetSql(sql: string): string {
  * The whole view, dates independent of the session and `problem` included, 9.8 / 12.4 ms; a bare row_to_json(city),
  * which has neither, 8.6 / 11.2. (`o.*`, for a bare `o` would mean a column of that name.)
  */
-function nodeSql(node: DocumentNode): string {
+export function nodeSql(node: DocumentNode): string {
   if (node.kind === 'value') return node.sql
   const values = [...node.fields].map(([name, inner]) => [nodeSql(inner), quoteIdentifier(name)] as const)
   const columns = values.map(([sql, name]) => `${sql} AS ${name}`).join(', ')

@@ -112,6 +112,7 @@ async function loadUninstalled(
   try {
     await client.query(`BEGIN; ${readConditions}; SET LOCAL statement_timeout = ${previewTimeoutMs}`)
     await client.query(plan.viewSql)
+    if (plan.query !== undefined) await client.query(plan.query.sql)
     const { rows } = await client.query<{ key: string; document: string; problem: string | null }>(
       plan.loadSql,
       key.parts.map((part) => [part]),
