@@ -84,7 +84,9 @@ describe('a query', () => {
     const parsed = await parse('SELECT id, name_of(1) AS n, plain(2) AS p FROM report WHERE id = ANY($1)')
     expect(readsOf(parsed)).toEqual({ 'customer r': ['id', 'name'], 'report r': ['id'] })
     expect(parsed.opaque).toEqual([])
-    expect((await parse('SELECT id, hidden(1) FROM report WHERE id = ANY($1)')).opaque).toEqual(['public.hidden'])
+    expect((await parse('SELECT id, hidden(1) FROM report WHERE id = ANY($1)')).opaque).toEqual([
+      'public.hidden',
+    ])
   })
 
   it('reads a materialized view, and not what that was made of', async () => {
@@ -99,8 +101,12 @@ describe('a query', () => {
 
   it('may begin with WITH, be a UNION, and call its parameter by type', async () => {
     await parse('WITH r AS (SELECT * FROM report WHERE id = ANY($1)) SELECT id, title FROM r')
-    await parse('SELECT id, title FROM report WHERE id = ANY($1) UNION ALL SELECT id, title FROM report WHERE id = ANY($1)')
-    await parse('SELECT u.id, (SELECT title FROM report r WHERE r.id = u.id LIMIT 1) AS t FROM unnest($1) AS u (id)')
+    await parse(
+      'SELECT id, title FROM report WHERE id = ANY($1) UNION ALL SELECT id, title FROM report WHERE id = ANY($1)',
+    )
+    await parse(
+      'SELECT u.id, (SELECT title FROM report r WHERE r.id = u.id LIMIT 1) AS t FROM unnest($1) AS u (id)',
+    )
   })
 
   it('that asks for the time is taken, and says so', async () => {
@@ -116,9 +122,9 @@ describe('a query', () => {
       'id',
       'note',
     ])
-    expect(await refusal('SELECT report_id, id, note FROM line WHERE report_id = ANY($1)', { parameters })).toContain(
-      'documents.report.sql: it does not use $2',
-    )
+    expect(
+      await refusal('SELECT report_id, id, note FROM line WHERE report_id = ANY($1)', { parameters }),
+    ).toContain('documents.report.sql: it does not use $2')
   })
 
   it('leaves nothing behind, within a transaction of the caller too', async () => {
@@ -140,24 +146,52 @@ describe('a query', () => {
 describe('a query is refused', () => {
   const where = 'FROM report WHERE id = ANY($1)'
   it.each<[string, string, string]>([
-    ['that Postgres does not understand', `SELECT id,\n  titel ${where}`, 'line 2): column "titel" does not exist'],
+    [
+      'that Postgres does not understand',
+      `SELECT id,\n  titel ${where}`,
+      'line 2): column "titel" does not exist',
+    ],
     ['with a semicolon', `SELECT id, title ${where};`, 'without a semicolon'],
     ['of two statements', `SELECT id, title ${where}; SELECT 1`, 'without a semicolon'],
     ['that closes our bracket', 'SELECT 1) AS q; SELECT * FROM (SELECT 2', 'syntax error'],
     ['that writes', 'INSERT INTO report VALUES (1) RETURNING id', 'Write a single SELECT'],
-    ['that writes in WITH', 'WITH w AS (DELETE FROM report WHERE id = ANY($1) RETURNING id) SELECT id, 1 AS n FROM w', 'top level'],
+    [
+      'that writes in WITH',
+      'WITH w AS (DELETE FROM report WHERE id = ANY($1) RETURNING id) SELECT id, 1 AS n FROM w',
+      'top level',
+    ],
     ['that is no query', 'VACUUM report', 'syntax error'],
     ['that ignores the ids', 'SELECT id, title FROM report', 'it does not use $1'],
     ['with a parameter too many', `SELECT id, title ${where} AND id = $2`, 'there is no parameter $2'],
     ['that cuts rows off', `SELECT id, title ${where} LIMIT 10`, 'LIMIT, OFFSET and FETCH cut off documents'],
-    ['that cuts first rows off', `SELECT id, title ${where} OFFSET 1`, 'LIMIT, OFFSET and FETCH cut off documents'],
+    [
+      'that cuts first rows off',
+      `SELECT id, title ${where} OFFSET 1`,
+      'LIMIT, OFFSET and FETCH cut off documents',
+    ],
     ['that locks rows', `SELECT id, title ${where} FOR UPDATE`, 'FOR UPDATE'],
-    ['that calls something volatile', `SELECT id, random() AS r ${where}`, 'calls random(), which is volatile'],
-    ['over a view that is volatile', 'SELECT id, r FROM random_line WHERE id = ANY($1)', 'calls random(), which is volatile'],
+    [
+      'that calls something volatile',
+      `SELECT id, random() AS r ${where}`,
+      'calls random(), which is volatile',
+    ],
+    [
+      'over a view that is volatile',
+      'SELECT id, r FROM random_line WHERE id = ANY($1)',
+      'calls random(), which is volatile',
+    ],
     ['that reads the session', `SELECT id, current_user AS u ${where}`, 'a value of the session'],
-    ['that reads a setting', `SELECT id, current_setting('timezone') AS u ${where}`, 'differs between sessions'],
+    [
+      'that reads a setting',
+      `SELECT id, current_setting('timezone') AS u ${where}`,
+      'differs between sessions',
+    ],
     ['that reads a system column', `SELECT id, xmin::text AS x ${where}`, 'a system column'],
-    ['with a column twice', 'SELECT a.id, b.id FROM report a JOIN report b USING (title) WHERE a.id = ANY($1)', 'returns "id" twice'],
+    [
+      'with a column twice',
+      'SELECT a.id, b.id FROM report a JOIN report b USING (title) WHERE a.id = ANY($1)',
+      'returns "id" twice',
+    ],
     ['with a column that has no name', `SELECT id, id + 1 ${where}`, 'column 2 of the query has no name'],
     ['with a record', `SELECT id, ROW(1, 2) AS r ${where}`, '"r" is record, which no field can hold'],
   ])('%s', async (_, sql, message) => {
@@ -167,9 +201,13 @@ describe('a query is refused', () => {
   })
 
   it('that may not be read, with what has to be granted', async () => {
-    await client.query('CREATE ROLE sluice_reader; GRANT SELECT ON line TO sluice_reader; SET ROLE sluice_reader')
+    await client.query(
+      'CREATE ROLE sluice_reader; GRANT SELECT ON line TO sluice_reader; SET ROLE sluice_reader',
+    )
     try {
-      expect(await refusal(`SELECT id, title ${where}`)).toMatch(/permission denied for table report[\s\S]*SELECT on all/)
+      expect(await refusal(`SELECT id, title ${where}`)).toMatch(
+        /permission denied for table report[\s\S]*SELECT on all/,
+      )
     } finally {
       await client.query('RESET ROLE; DROP OWNED BY sluice_reader; DROP ROLE sluice_reader')
     }
