@@ -5,7 +5,7 @@ import { findTable } from '../catalog/table-name.ts'
 import type { Catalog, ParsedSnippet } from '../catalog/types.ts'
 import type { DocumentDefinition } from '../config/types.ts'
 import { planDocument } from '../documents/plan.ts'
-import { snippetsOf } from '../documents/snippets.ts'
+import { type ParsedSnippets, snippetKey, snippetsOf } from '../documents/snippets.ts'
 import { planQueryDocument } from '../documents/sql-plan.ts'
 import { planQueryRoot, queryParameters } from '../documents/sql-root.ts'
 import type { DocumentPlan } from '../documents/types.ts'
@@ -23,46 +23,35 @@ export async function planDocuments(
   const plans: DocumentPlan[] = []
   for (const [name, definition] of definitions) {
     const { sql } = definition
-    plans.push(
-      sql === undefined
-        ? await planRows(client, schema, catalog, name, definition)
-        : await planQuery(client, schema, catalog, name, { ...definition, sql }),
-    )
+    if (sql === undefined) {
+      const snippets = await parseSnippets(client, catalog, name, definition)
+      plans.push(planDocument({ name, definition, catalog, snippets, schema }))
+      continue
+    }
+    const root = planQueryRoot(name, definition, catalog, schema)
+    const query = await parseQuery(client, {
+      sql,
+      parameters: queryParameters(root),
+      root: root.table.oid,
+      where: `documents.${name}.sql`,
+    })
+    plans.push(planQueryDocument({ name, definition, catalog, query, schema }))
   }
   return plans
 }
 
-async function planRows(
+async function parseSnippets(
   client: pg.ClientBase,
-  schema: string,
   catalog: Catalog,
   name: string,
   definition: DocumentDefinition,
-): Promise<DocumentPlan> {
+): Promise<ParsedSnippets> {
   const snippets = new Map<string, ParsedSnippet>()
-  const table = findTable(catalog, definition.table)
-  // Without a table planDocument says so.
-  if (table !== undefined) {
-    for (const { path, sql } of snippetsOf(name, definition)) {
-      snippets.set(sql, await parseSnippet(client, table, sql, path))
-    }
+  for (const snippet of snippetsOf(name, definition)) {
+    const table = findTable(catalog, snippet.table)
+    // Without a table planDocument says so.
+    if (table === undefined) continue
+    snippets.set(snippetKey(snippet), await parseSnippet(client, table, snippet.sql, snippet.path))
   }
-  return planDocument({ name, definition, catalog, snippets, schema })
-}
-
-async function planQuery(
-  client: pg.ClientBase,
-  schema: string,
-  catalog: Catalog,
-  name: string,
-  definition: DocumentDefinition & { readonly sql: string },
-): Promise<DocumentPlan> {
-  const root = planQueryRoot(name, definition, catalog, schema)
-  const query = await parseQuery(client, {
-    sql: definition.sql,
-    parameters: queryParameters(root),
-    root: root.table.oid,
-    where: `documents.${name}.sql`,
-  })
-  return planQueryDocument({ name, definition, catalog, query, schema })
+  return snippets
 }

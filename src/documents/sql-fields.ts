@@ -72,7 +72,7 @@ export function sameFamily(one: string, other: string): boolean {
 
 function pathOf(column: string, where: string): readonly string[] {
   try {
-    return fieldNames(column, where)
+    return fieldNames(column, where, true)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     throw new ConfigError(error.message.slice(`${where}: `.length), {

@@ -1,10 +1,12 @@
 import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
 import type { ParsedQuery } from '../catalog/types.ts'
-import { problemSql, type Risk } from './problem-sql.ts'
+import type { ComputedRow } from './compute.ts'
+import { queryName } from './names.ts'
+import { nodeSql } from './node-sql.ts'
+import { problemSql } from './problem-sql.ts'
 import type { QueryFields } from './sql-fields.ts'
 import { type QueryRoot, queryParameters } from './sql-root.ts'
 import type { QueryFunction } from './types.ts'
-import { type DocumentNode, nodeSql, viewName } from './view.ts'
 
 /** Alias of the user's query in ours. */
 export const QUERY = 'q'
@@ -16,8 +18,7 @@ export interface FunctionInput {
   readonly query: ParsedQuery
   /** The query's columns for the parts of the id. */
   readonly id: QueryFields['id']
-  readonly node: DocumentNode
-  readonly risks: readonly Risk[]
+  readonly computed: ComputedRow
 }
 
 /**
@@ -26,19 +27,23 @@ export interface FunctionInput {
  * query for the ids that are asked for.
  */
 export function queryFunction(input: FunctionInput): QueryFunction {
-  const { schema, document, root, query, id, node, risks } = input
-  const name = viewName(document).replace(/^document_/, 'query_')
+  const { schema, document, root, query, id, computed } = input
+  const name = queryName(document)
   const signature = `${quoteIdentifier(name)}(${queryParameters(root).join(', ')})`
   const keys = root.id.map(({ type }, n) => `key_${n + 1} ${type}`)
   const values = id.map(
     (column, n) => `    ${QUERY}.${quoteIdentifier(column.name)}::${root.id[n]?.type} AS key_${n + 1}`,
   )
+  const node = nodeSql(computed.document, {
+    value: (n) => computed.values[n] ?? 'NULL',
+    relation: () => 'NULL',
+  })
   const sql = `CREATE FUNCTION ${quoteIdentifier(schema)}.${signature}
 RETURNS TABLE (${keys.join(', ')}, document text, problem text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT
-${[...values, `    ${nodeSql(node)}::text AS document`, `    ${problemSql(risks)} AS problem`].join(',\n')}
+${[...values, `    ${node}::text AS document`, `    ${problemSql(computed.risks)} AS problem`].join(',\n')}
   FROM (
 ${query.sql}
 ) AS ${QUERY};

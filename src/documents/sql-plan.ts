@@ -2,7 +2,10 @@ import type { Catalog, ParsedQuery, Table } from '../catalog/types.ts'
 import type { DocumentDefinition } from '../config/types.ts'
 import { computeDocument } from './compute.ts'
 import { flattenSettings } from './merge.ts'
-import { ourSettings, planMappings, unknownMappings } from './plan.ts'
+import { viewName } from './names.ts'
+import { ourSettings } from './plan.ts'
+import { planMappings, unknownMappings } from './plan-mappings.ts'
+import type { PlannedRow } from './rows.ts'
 import { planQueryFields } from './sql-fields.ts'
 import { QUERY, queryFunction, queryLoadSql } from './sql-function.ts'
 import { planQueryRoot } from './sql-root.ts'
@@ -10,7 +13,6 @@ import { planQuerySources, rootColumns } from './sql-sources.ts'
 import { keysViewSql } from './sql-view.ts'
 import { queryWarnings } from './sql-warnings.ts'
 import type { DocumentPlan } from './types.ts'
-import { viewName } from './view.ts'
 
 export interface QueryPlanInput {
   /** Name of the document. */
@@ -38,13 +40,14 @@ export function planQueryDocument({
 }: QueryPlanInput): DocumentPlan {
   const at = `documents.${name}`
   const root = planQueryRoot(name, definition, catalog, schema)
-  const { table, key, walkOrder } = root
+  const { table, key, walkOrder, address } = root
   const { id, fields } = planQueryFields(`${at}.sql`, query, root.id, table)
   const stated = definition.mappings ?? {}
-  const mappings = planMappings(fields, stated)
-  const { document, risks } = computeDocument(fields, rowsOf(query, table), mappings)
+  const row = rowOf(query, table, fields)
+  const mappings = planMappings(row, stated)
+  const computed = computeDocument(row, mappings)
   const view = viewName(name)
-  const made = queryFunction({ schema, document: name, root, query, id, node: document, risks })
+  const made = queryFunction({ schema, document: name, root, query, id, computed })
   const sources = planQuerySources({
     document: name,
     dependsOn: definition.dependsOn ?? {},
@@ -60,7 +63,7 @@ export function planQueryDocument({
     key,
     walkOrder,
     idParts: root.id.length,
-    address: { tenant: null, routing: null },
+    address,
     view,
     viewSql: keysViewSql(schema, view, root),
     query: made,
@@ -78,16 +81,17 @@ export function planQueryDocument({
     },
     warnings: [
       ...queryWarnings({ document: name, root, query, sources, catalog }),
-      ...unknownMappings(at, fields, stated),
+      ...unknownMappings(at, row, stated),
     ],
   }
 }
 
-/** What the query returns, as a table of its alias. */
-function rowsOf({ columns }: ParsedQuery, table: Table): Table {
-  return {
-    ...table,
+/** What the query returns, as a row of a table that is called like its alias. */
+function rowOf({ columns }: ParsedQuery, root: Table, fields: PlannedRow['fields']): PlannedRow {
+  const table: Table = {
+    ...root,
     name: QUERY,
     columns: columns.map((column) => ({ ...column, notNull: false, generated: 'no', generatedFrom: [] })),
   }
+  return { table, fields, where: undefined, whereColumns: [], relations: [] }
 }

@@ -2,14 +2,15 @@ import { findTable, tableText } from '../catalog/table-name.ts'
 import type { Catalog, Table } from '../catalog/types.ts'
 import type { DocumentDefinition } from '../config/types.ts'
 import { ConfigError } from '../errors.ts'
+import { planAddress } from './address.ts'
 import { columnOf } from './fields.ts'
 import { type PlannedKey, planKey } from './key-columns.ts'
 import { keyCast, keyTypeProblem } from './key-sql.ts'
 import { planTable } from './root-table.ts'
-import type { KeyColumn } from './types.ts'
+import type { DocumentPlan, KeyColumn } from './types.ts'
 
 /** Where the ids of a document that a query makes come from. */
-export interface QueryRoot extends PlannedKey {
+export interface QueryRoot extends PlannedKey, Pick<DocumentPlan, 'address'> {
   /** The leading parts of the key, which make the `_id`: what the query gets and returns. */
   readonly id: readonly KeyColumn[]
   readonly table: Table
@@ -31,11 +32,11 @@ export function planQueryRoot(
   if (table !== undefined && isView) {
     refuseAddress(at, definition, table)
     const planned = planViewKey(`${at}.id`, definition.id ?? [], table)
-    return { table, isTable: false, ...planned, id: planned.key }
+    return { table, isTable: false, ...planned, id: planned.key, address: { tenant: null, routing: null } }
   }
   const known = planTable(`${at}.table`, definition.table, catalog, ownSchema)
-  const planned = planKey(name, definition, known)
-  return { table: known, isTable: true, ...planned, id: planned.key }
+  const { key: id, walkOrder } = planKey(name, definition, known)
+  return { table: known, isTable: true, id, walkOrder, ...planAddress(at, definition, known, id) }
 }
 
 /** The query says all that a document is made of, but not which ids there are, nor what has to be watched. */
@@ -98,5 +99,7 @@ function refuseAddress(at: string, { routing, tenant, index }: DocumentDefinitio
       },
     )
   if (routing !== undefined) throw refuse('routing')
-  if (tenant !== undefined && index.includes('{tenant}')) throw refuse('tenant')
+  if (tenant === undefined) return
+  if (index.includes('{tenant}')) throw refuse('tenant')
+  columnOf(table, tenant, `${at}.tenant`)
 }

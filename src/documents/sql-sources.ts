@@ -1,14 +1,13 @@
 import { findTable, tableText } from '../catalog/table-name.ts'
 import type { Catalog, ParsedQuery, QueryRead, Table, TableName } from '../catalog/types.ts'
 import { ConfigError } from '../errors.ts'
-import { columnOf } from './fields.ts'
-import { keyCast, keyTypeProblem } from './key-sql.ts'
+import { planExpansion } from './expansion.ts'
+import { keyCast } from './key-sql.ts'
+import { type LinkPair, planPair } from './links.ts'
 import { planTable } from './root-table.ts'
-import { planSource } from './source.ts'
-import { sameFamily } from './sql-fields.ts'
+import { inOrder, planSource, rowKeyOf } from './source.ts'
 import type { QueryRoot } from './sql-root.ts'
-import { idsExpansion } from './sql-view.ts'
-import type { KeyColumn, SourcePlan } from './types.ts'
+import type { SourcePlan } from './types.ts'
 
 export interface SourcesInput {
   readonly document: string
@@ -22,10 +21,8 @@ export interface SourcesInput {
 
 /** What has to be watched: the root, where it is a table, and the tables of `dependsOn`. */
 export function planQuerySources(input: SourcesInput): readonly SourcePlan[] {
-  const { root, query, dependsOn, document } = input
-  const sources: SourcePlan[] = root.isTable
-    ? [planSource(root.table, root.key, rootColumns(root, query))]
-    : []
+  const { root, dependsOn, document } = input
+  const sources: SourcePlan[] = root.isTable ? [rootSource(input)] : []
   for (const [text, columns] of Object.entries(dependsOn)) {
     const where = `documents.${document}.dependsOn[${JSON.stringify(text)}]`
     const source = planDependency(input, where, text, typeof columns === 'string' ? [columns] : columns)
@@ -40,12 +37,22 @@ export function planQuerySources(input: SourcesInput): readonly SourcePlan[] {
   return sources
 }
 
+function rootSource({ root, query, catalog }: SourcesInput): SourcePlan {
+  const { table, key, id } = root
+  return planSource(catalog, {
+    source: '',
+    table,
+    key,
+    rowKey: id,
+    used: rootColumns(root, query),
+    expansion: null,
+  })
+}
+
 /** The root's columns that the query uses, and the key. */
 export function rootColumns({ table, key }: QueryRoot, query: ParsedQuery): readonly string[] {
-  const used = usedOf(table, query)
-  return table.columns
-    .map(({ name }) => name)
-    .filter((name) => (used?.includes(name) ?? true) || key.some((part) => part.name === name))
+  const all = table.columns.map(({ name }) => name)
+  return inOrder(table, [...(usedOf(table, query) ?? all), ...key.map(({ name }) => name)])
 }
 
 function planDependency(
@@ -61,24 +68,31 @@ function planDependency(
       { where, remedy: 'Name a column for each part of the id, in the order of "id".' },
     )
   }
-  const link = columns.map((name, n) => linkColumn(where, table, name, root, n))
+  const pairs = root.id.map((part, n) => planPair(root.table, part.name, table, columns[n] ?? '', where))
+  const loose = pairs.find((pair) => !hasOneText(root.table, table, pair))
+  if (loose !== undefined && !root.isTable) {
+    throw new ConfigError(
+      `${tableText(table)}.${loose.there} and ${tableText(root.table)}.${loose.here} may write equal values differently`,
+      {
+        where,
+        remedy: `Cast the id in ${tableText(root.table)}: to bigint, to numeric with the scale of the column, or to text in one spelling.`,
+      },
+    )
+  }
   const source = `${table.schema}.${table.name}`
-  const rowKey = rowKeyOf(table)
+  const row = { table: root.table, fields: [], where: undefined, whereColumns: [], relations: [] }
   // Named though it is not read, as far as Postgres knows: whatever the reason, any change of it counts.
   const used = isRead(table, query) ? usedOf(table, query) : null
-  const watched = table.columns
-    .map(({ name }) => name)
-    .filter(
-      (name) => (used?.includes(name) ?? true) || [...link, ...rowKey].some((part) => part.name === name),
-    )
-  const planned = planSource(table, link, watched)
-  return {
-    ...planned,
+  return planSource(catalog, {
     source,
-    rowKey,
-    expansion: needsExpansion(table, link, root) ? idsExpansion(schema, document, source, root) : null,
-    compare: planned.compare && rowKey.length > 0,
-  }
+    table,
+    key: pairs.map(({ there, thereType }) => ({ name: there, type: keyCast(thereType) })),
+    rowKey: rowKeyOf(table),
+    used: used ?? table.columns.map(({ name }) => name),
+    expansion: isLookedUp(root, pairs, loose)
+      ? planExpansion({ schema, document, root: row, key: root.key }, source, [], pairs)
+      : null,
+  })
 }
 
 function planWatched(where: string, text: string, catalog: Catalog, schema: string): Table {
@@ -98,71 +112,34 @@ function planWatched(where: string, text: string, catalog: Catalog, schema: stri
   return planTable(where, text, catalog, schema)
 }
 
-function linkColumn(where: string, table: Table, name: string, root: QueryRoot, part: number): KeyColumn {
-  const column = columnOf(table, name, where)
-  const refuse = (what: string, remedy: string) =>
-    new ConfigError(`${tableText(table)}.${name} is ${what}`, { where, remedy })
-  const problem = keyTypeProblem(column.baseType)
-  if (problem !== null)
-    throw refuse(`${column.type}, which cannot hold an id: ${problem}`, 'Name columns of other types.')
-  if (column.generated === 'virtual')
-    throw refuse('a virtual generated column, which triggers cannot see', 'Make it a stored one.')
-  const id = root.id[part]
-  const link = { name, type: keyCast(column.baseType) }
-  const idType = root.table.columns.find((own) => own.name === id?.name)?.type ?? ''
-  if (id === undefined || !sameFamily(link.type, id.type)) {
-    throw refuse(
-      `${column.type}, and the id ${tableText(root.table)}.${id?.name} is ${idType}`,
-      'Name a column of the same type. Whole numbers of different sizes go together, and text and varchar.',
-    )
-  }
-  if (!root.isTable && !hasOneText(column.type, idType)) {
-    throw refuse(
-      `${column.type}, of which equal values may have different texts`,
-      `Cast the id in ${tableText(root.table)}: to bigint, to numeric with a scale, or to text in one spelling.`,
-    )
-  }
-  return link
-}
-
 /**
  * A mark of `dependsOn` is the key itself where that is sure to be the same text: then a row of a view that is gone is
  * looked for all the same. Where equal values may be written differently (under a collation that ignores case, too),
  * and where the key has an address, it is looked up in the root table.
  */
-function needsExpansion(table: Table, link: readonly KeyColumn[], root: QueryRoot): boolean {
-  if (!root.isTable) return false
-  const typeOf = (of: Table, name: string | undefined) =>
-    of.columns.find((column) => column.name === name)?.type
+function isLookedUp(root: QueryRoot, pairs: readonly LinkPair[], loose: LinkPair | undefined): boolean {
   return (
-    root.key.length > root.id.length ||
-    link.some(({ name, type }, n) => {
-      const own = typeOf(root.table, root.id[n]?.name) ?? ''
-      return collated.has(type) || !hasOneText(typeOf(table, name) ?? '', own)
-    })
+    root.isTable &&
+    (root.key.length > root.id.length ||
+      loose !== undefined ||
+      pairs.some(({ thereType }) => collated.has(thereType.name)))
   )
 }
 
-const collated: ReadonlySet<string> = new Set(['pg_catalog.text', 'pg_catalog.varchar', 'pg_catalog.bpchar'])
+const collated: ReadonlySet<string> = new Set(['bpchar', 'text', 'varchar'])
 
 /** `1.0` and `1.00` are equal, unless both columns have the same scale; so are `a` and `A` as citext. */
-function hasOneText(type: string, other: string): boolean {
-  if (/(^|\.)citext$/.test(type)) return false
-  if (!type.startsWith('numeric')) return true
-  const scale = (text: string) =>
-    /^numeric\(\d+(?:,(-?\d+))?\)$/.exec(text)?.[1] ?? (/\(/.test(text) ? '0' : null)
-  return scale(type) !== null && scale(type) === scale(other)
+function hasOneText(root: Table, table: Table, { here, there, thereType }: LinkPair): boolean {
+  if (thereType.name === 'citext') return false
+  if (thereType.name !== 'numeric') return true
+  const scale = scaleOf(table, there)
+  return scale !== null && scale === scaleOf(root, here)
 }
 
-/** What tells the rows apart, so that old and new ones can be paired. */
-function rowKeyOf(table: Table): readonly KeyColumn[] {
-  const typed = [table.primaryKey, ...table.uniqueKeys]
-    .filter((key) => key.length > 0)
-    .map((key) => key.map((name) => columnOf(table, name, '')))
-    .find((key) =>
-      key.every(({ baseType, generated }) => keyTypeProblem(baseType) === null && generated !== 'virtual'),
-    )
-  return (typed ?? []).map(({ name, baseType }) => ({ name, type: keyCast(baseType) }))
+function scaleOf(table: Table, name: string): string | null {
+  const type = table.columns.find((column) => column.name === name)?.type ?? ''
+  const [declared, scale = '0'] = /^numeric\(\d+(?:,(-?\d+))?\)$/.exec(type) ?? []
+  return declared === undefined ? null : scale
 }
 
 /** Columns that the query uses of a table, of its partitions where it names those; null: of its rows as a whole. */
@@ -186,11 +163,6 @@ export function sameTable(one: TableName, other: TableName): boolean {
 }
 
 /** `dependsOn` that says what is so anyway: the root table, by its id. */
-function marksAsRoot(root: QueryRoot, { table, key, expansion }: SourcePlan): boolean {
-  return (
-    root.isTable &&
-    sameTable(root.table, table) &&
-    key.every(({ name }, n) => name === root.id[n]?.name) &&
-    (expansion === null || root.key.length === root.id.length)
-  )
+function marksAsRoot(root: QueryRoot, { table, key }: SourcePlan): boolean {
+  return root.isTable && sameTable(root.table, table) && key.every(({ name }, n) => name === root.id[n]?.name)
 }

@@ -1,8 +1,6 @@
 import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
 import { keyExpression } from './key-sql.ts'
 import type { QueryRoot } from './sql-root.ts'
-import type { ExpansionPlan } from './types.ts'
-import { viewName } from './view.ts'
 
 /**
  * The view that tells which keys there are, of a document that a query makes: walks and verify ask for no more, and the
@@ -27,23 +25,4 @@ export function keysViewSql(schema: string, view: string, { table, key, isTable 
     ].join(',\n'),
     `FROM ${from}`,
   ].join('\n')
-}
-
-/** From ids, as a table of `dependsOn` has them, to the keys of documents. */
-export function idsExpansion(
-  schema: string,
-  document: string,
-  source: string,
-  { table, key, id }: QueryRoot,
-): ExpansionPlan {
-  const view = viewName(`${document}.${source}`).replace(/^document_/, 'links_')
-  const row = quoteIdentifier(table.name)
-  const links = id.map(({ name }, n) => `  ${row}.${quoteIdentifier(name)} AS link_${n + 1}`)
-  const viewSql = [
-    `CREATE VIEW ${quoteTable({ schema, name: view })} AS`,
-    'SELECT',
-    [...links, `  ${keyExpression(key, row)} AS key`].join(',\n'),
-    `FROM ${quoteTable(table)}`,
-  ].join('\n')
-  return { view, viewSql, links: id.map(({ type }) => type) }
 }
