@@ -5,9 +5,7 @@ import { readCatalog } from '../../src/catalog/read-catalog.ts'
 import type { DocumentDefinition, Settings } from '../../src/config/types.ts'
 import { decodeKey } from '../../src/documents/keys.ts'
 import type { DocumentPlan } from '../../src/documents/types.ts'
-import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
-import { createPool } from '../../src/postgres/connect.ts'
-import { Daemon } from '../../src/sync/daemon.ts'
+import { Instance } from '../../src/runs/instance.ts'
 import { type InstallWorld, installWorld } from './install-world.ts'
 
 /** A document that a query makes; `index` is the world's. */
@@ -115,15 +113,7 @@ function startDaemon({ database, server, schema }: InstallWorld, definition: Doc
       syncLogRetentionDays: 7,
     },
   }
-  const pool = createPool(settings.postgres, { max: 8, applicationName: settings.instance })
-  const elasticsearch = connectElasticsearch(settings.elasticsearch, { requestTimeoutMs: 20_000 })
-  const daemon = new Daemon({ settings, pool, elasticsearch, log: pino({ level: 'silent' }) })
-  daemon.start()
-  return {
-    end: async () => {
-      await daemon.stop()
-      await pool.end()
-      await elasticsearch.close()
-    },
-  }
+  const instance = new Instance({ settings, log: pino({ level: 'silent' }) })
+  instance.start()
+  return { end: () => instance.stop() }
 }
