@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { previewJson } from '../../src/cli/json/preview.ts'
 import { ConfigError, describeError } from '../../src/errors.ts'
+import { workspace } from './cli-support.ts'
 import { lines } from './install-world.ts'
 import { type QueryDefinition, type SqlWorld, sqlWorld } from './sql-documents-world.ts'
 
@@ -167,6 +169,42 @@ describe('a document that a query makes', () => {
       `SELECT key FROM sluice."${expansion?.view}" WHERE link_1 = 'a' AND link_2 = 1`,
     )
     expect(rows).toEqual([{ key: '["a", "1"]' }])
+  })
+
+  it('has the address of its row, which a table that it depends on does not know', async () => {
+    await world.sql(`ALTER TABLE report ADD region text; UPDATE report SET region = 'eu' WHERE id = 1`)
+    const plan = await world.report({ ...report, routing: 'region' })
+    expect(plan).toMatchObject({ idParts: 1, address: { tenant: null, routing: 1 } })
+    expect(Object.keys(await world.load(['["1", "eu"]', '["2", null]', '["4", null]']))).toEqual([
+      '["1", "eu"]',
+      '["2", null]',
+    ])
+    const { rows } = await world.database.pool.query(
+      'SELECT key FROM sluice."links_report.public.line" WHERE link_1 = 1',
+    )
+    expect(rows).toEqual([{ key: '["1", "eu"]' }])
+    await world.sql('UPDATE line SET amount = 9 WHERE id = 10')
+    expect(await world.marks()).toEqual(['public.line: 1 (update)'])
+  })
+
+  it('can be looked at before it is installed, and says why there is none', async () => {
+    const place = await workspace({ DATABASE_URL: world.database.url, ELASTICSEARCH_URL: world.server.url })
+    try {
+      const { mappings: _mappings, ...definition } = report
+      const sql = 'SELECT id, title FROM report WHERE id = ANY($1) AND id < 3'
+      const config = { documents: { report: { ...definition, sql, index: world.index } } }
+      await place.write('sluice.config.json', JSON.stringify(config))
+      const preview = async (id: string) =>
+        previewJson.parse((await place.json(['preview', 'report', id])).value)
+      const found = await preview('1')
+      expect(found).toMatchObject({ document: { title: 'one' }, problem: null })
+      expect(found.sql.view).toContain('CREATE FUNCTION "sluice"."query_report"(pg_catalog.int8[])')
+      expect(found.warnings.join()).toContain('the query does not read line')
+      expect((await preview('3')).problem).toBe('there is no document: the query ("sql") leaves its row out')
+      expect((await preview('9')).problem).toBe('there is no document: no row has this key')
+    } finally {
+      await place.remove()
+    }
   })
 
   it('follows a renamed column, and keeps Postgres from dropping one, naming the function', async () => {
