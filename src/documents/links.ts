@@ -69,7 +69,7 @@ export function planPair(here: Table, ours: string, there: Table, theirs: string
 const whole: ReadonlySet<string> = new Set(['int2', 'int4', 'int8'])
 const textual: ReadonlySet<string> = new Set(['text', 'varchar'])
 
-function comparable(a: BaseType, b: BaseType): boolean {
+export function comparable(a: BaseType, b: BaseType): boolean {
   if (a.schema === b.schema && a.name === b.name) return true
   if (a.schema !== 'pg_catalog' || b.schema !== 'pg_catalog') return false
   return [whole, textual].some((family) => family.has(a.name) && family.has(b.name))

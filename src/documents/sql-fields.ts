@@ -1,7 +1,7 @@
 import type { ParsedQuery, QueryColumn, Table } from '../catalog/types.ts'
 import { ConfigError } from '../errors.ts'
-import { type Field, fieldNames, refuseConflicts } from './fields.ts'
-import { keyCast } from './key-sql.ts'
+import { columnOf, type Field, fieldNames, refuseConflicts } from './fields.ts'
+import { comparable } from './links.ts'
 import type { KeyColumn } from './types.ts'
 
 /** The columns of a query: those of the id, and the fields of the document. */
@@ -18,7 +18,7 @@ export function planQueryFields(
   id: readonly KeyColumn[],
   table: Table,
 ): QueryFields {
-  const own = id.map(({ name, type }) => idColumn(where, name, type, columns, table))
+  const own = id.map(({ name }) => idColumn(where, name, columns, table))
   const rest = columns.filter((column) => !own.includes(column))
   if (rest.length === 0) {
     throw new ConfigError('no field is left: the query returns the id alone', {
@@ -33,13 +33,7 @@ export function planQueryFields(
   return { id: own, fields }
 }
 
-function idColumn(
-  where: string,
-  name: string,
-  type: string,
-  columns: readonly QueryColumn[],
-  table: Table,
-): QueryColumn {
+function idColumn(where: string, name: string, columns: readonly QueryColumn[], table: Table): QueryColumn {
   const found = columns.find((column) => column.name === name)
   if (found === undefined) {
     throw new ConfigError(`the query does not return the id ${JSON.stringify(name)}`, {
@@ -47,27 +41,17 @@ function idColumn(
       remedy: `It returns ${columns.map((column) => column.name).join(', ')}. Add ${JSON.stringify(name)}, which tells whose row it is.`,
     })
   }
-  if (found.baseType.array || !sameFamily(keyCast(found.baseType), type)) {
-    const wanted = table.columns.find((column) => column.name === name)?.type ?? type
+  const { type, baseType } = columnOf(table, name, where)
+  if (found.baseType.array || !comparable(found.baseType, baseType)) {
     throw new ConfigError(
-      `the query returns ${JSON.stringify(name)} as ${found.type}, and the id is ${wanted}`,
+      `the query returns ${JSON.stringify(name)} as ${found.type}, and the id is ${type}`,
       {
         where,
-        remedy: `Cast it: ${name}::${wanted}.`,
+        remedy: `Cast it: ${name}::${type}.`,
       },
     )
   }
   return found
-}
-
-const families: readonly ReadonlySet<string>[] = [
-  new Set(['pg_catalog.int2', 'pg_catalog.int4', 'pg_catalog.int8']),
-  new Set(['pg_catalog.text', 'pg_catalog.varchar']),
-]
-
-/** Whether values of two key types have the same text where they are equal. */
-export function sameFamily(one: string, other: string): boolean {
-  return one === other || families.some((family) => family.has(one) && family.has(other))
 }
 
 function pathOf(column: string, where: string): readonly string[] {

@@ -117,3 +117,41 @@ function startDaemon({ database, server, schema }: InstallWorld, definition: Doc
   instance.start()
   return { end: () => instance.stop() }
 }
+
+/** Reports, their lines and who wrote those. */
+export const TABLES = `
+    CREATE TABLE customer (id int PRIMARY KEY, name text);
+    CREATE TABLE report (id bigint PRIMARY KEY, title text, note text);
+    CREATE TABLE line (id int PRIMARY KEY, report_id int, amount numeric(10,2), customer_id int, at timestamptz, comment text);
+    INSERT INTO customer VALUES (1, 'Ada'), (2, 'Ben');
+    INSERT INTO report VALUES (1, 'one', 'n'), (2, 'two', 'n'), (3, 'three', 'n');
+    INSERT INTO line VALUES (10, 1, 1.50, 1, '2024-05-01 12:00+02', 'c'), (11, 1, 2, 2, NULL, 'c'), (20, 2, 4, 1, NULL, 'c')`
+
+/** The report of DESIGN.md: a table of its own, and lines that it sums up. */
+export const report: QueryDefinition = {
+  table: 'report',
+  id: ['id'],
+  sql: `SELECT r.id, r.title, sum(l.amount)::numeric(12,2) AS "total.amount", count(l.id)::int AS "total.lines",
+               min(l.at) AS since, coalesce(json_agg(json_build_object('amount', l.amount, 'by', c.name) ORDER BY l.id)
+                 FILTER (WHERE l.id IS NOT NULL), '[]') AS lines
+          FROM report r LEFT JOIN line l ON l.report_id = r.id LEFT JOIN customer c ON c.id = l.customer_id
+         WHERE r.id = ANY($1) GROUP BY r.id -- all of it`,
+  dependsOn: { line: 'report_id' },
+  mappings: {
+    properties: {
+      lines: { type: 'nested', properties: { amount: { type: 'double' }, by: { type: 'keyword' } } },
+    },
+  },
+}
+
+export const byOwner: QueryDefinition = {
+  table: 'line_owner',
+  id: ['id'],
+  sql: 'SELECT o.id, o.name, (SELECT sum(amount) FROM line l WHERE l.report_id = o.id) AS total FROM line_owner o WHERE o.id = ANY($1)',
+  dependsOn: { 'public.line': 'report_id' },
+}
+
+/** The view of `byOwner`. */
+export const ownersSql = (kind: 'VIEW' | 'MATERIALIZED VIEW') =>
+  `CREATE ${kind} line_owner AS SELECT l.report_id::bigint AS id, min(c.name) AS name
+     FROM line l JOIN customer c ON c.id = l.customer_id GROUP BY l.report_id`

@@ -1,65 +1,19 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { previewJson } from '../../src/cli/json/preview.ts'
-import { ConfigError, describeError } from '../../src/errors.ts'
 import { workspace } from './cli-support.ts'
 import { lines } from './install-world.ts'
-import { type QueryDefinition, type SqlWorld, sqlWorld } from './sql-documents-world.ts'
+import { byOwner, ownersSql, report, type SqlWorld, sqlWorld, TABLES } from './sql-documents-world.ts'
 
 let world: SqlWorld
 beforeAll(async () => {
   world = await sqlWorld()
 })
 afterAll(() => world.drop())
-beforeEach(() =>
-  world.sql(`
-    CREATE TABLE customer (id int PRIMARY KEY, name text);
-    CREATE TABLE report (id bigint PRIMARY KEY, title text, note text);
-    CREATE TABLE line (id int PRIMARY KEY, report_id int, amount numeric(10,2), customer_id int, at timestamptz, comment text);
-    INSERT INTO customer VALUES (1, 'Ada'), (2, 'Ben');
-    INSERT INTO report VALUES (1, 'one', 'n'), (2, 'two', 'n'), (3, 'three', 'n');
-    INSERT INTO line VALUES (10, 1, 1.50, 1, '2024-05-01 12:00+02', 'c'), (11, 1, 2, 2, NULL, 'c'), (20, 2, 4, 1, NULL, 'c')`),
-)
+beforeEach(() => world.sql(TABLES))
 afterEach(async () => {
   await world.uninstall()
   await world.sql('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
 })
-
-/** The report of DESIGN.md: a table of its own, and lines that it sums up. */
-const report: QueryDefinition = {
-  table: 'report',
-  id: ['id'],
-  sql: `SELECT r.id, r.title, sum(l.amount)::numeric(12,2) AS "total.amount", count(l.id)::int AS "total.lines",
-               min(l.at) AS since, coalesce(json_agg(json_build_object('amount', l.amount, 'by', c.name) ORDER BY l.id)
-                 FILTER (WHERE l.id IS NOT NULL), '[]') AS lines
-          FROM report r LEFT JOIN line l ON l.report_id = r.id LEFT JOIN customer c ON c.id = l.customer_id
-         WHERE r.id = ANY($1) GROUP BY r.id -- all of it`,
-  dependsOn: { line: 'report_id' },
-  mappings: {
-    properties: {
-      lines: { type: 'nested', properties: { amount: { type: 'double' }, by: { type: 'keyword' } } },
-    },
-  },
-}
-
-const byOwner: QueryDefinition = {
-  table: 'line_owner',
-  id: ['id'],
-  sql: 'SELECT o.id, o.name, (SELECT sum(amount) FROM line l WHERE l.report_id = o.id) AS total FROM line_owner o WHERE o.id = ANY($1)',
-  dependsOn: { 'public.line': 'report_id' },
-}
-
-const createOwners = (kind: string) =>
-  world.sql(`CREATE ${kind} line_owner AS SELECT l.report_id::bigint AS id, min(c.name) AS name
-               FROM line l JOIN customer c ON c.id = l.customer_id GROUP BY l.report_id`)
-
-async function refusal(definition: QueryDefinition): Promise<string> {
-  const error = await world.plan(definition).then(
-    () => new Error('it was not refused'),
-    (reason: unknown) => reason,
-  )
-  expect(error).toBeInstanceOf(ConfigError)
-  return describeError(error)
-}
 
 describe('a document that a query makes', () => {
   it('has its columns as fields: dotted names nest, JSON stays as it is, instants leave in UTC', async () => {
@@ -243,7 +197,7 @@ describe('a document that a query makes', () => {
 
 describe('a document of a view', () => {
   it('is marked by the tables behind it, and goes with its last row', async () => {
-    await createOwners('VIEW')
+    await world.sql(ownersSql('VIEW'))
     const plan = await world.report(byOwner)
     expect(plan.sources.map(({ source }) => source)).toEqual(['public.line'])
     expect(await world.load(['1', '2', '3'])).toEqual({
@@ -283,138 +237,5 @@ describe('a document of a view', () => {
       `EXPLAIN ${plan.loadSql.replaceAll('$1', `'{101,102}'`)}`,
     )
     expect(rows.map((row) => row['QUERY PLAN']).join('\n')).not.toContain('Seq Scan on line')
-  })
-})
-
-describe('what is not watched is said', () => {
-  const warnings = async (definition: QueryDefinition) => (await world.plan(definition)).warnings
-
-  it('of a table that the query reads, itself or by a view', async () => {
-    const unwatched =
-      'documents.report.sql: it reads customer, which nothing watches: name it in dependsOn, or run a backfill when it changes, or on a schedule (sluice backfill report)'
-    expect(await warnings(report)).toEqual([unwatched])
-    await createOwners('VIEW')
-    expect(await warnings(byOwner)).toEqual([unwatched])
-  })
-
-  it('of a materialized view, in whose place nothing else is named', async () => {
-    await createOwners('MATERIALIZED VIEW')
-    expect(await warnings(byOwner)).toEqual([
-      'documents.report.sql: it reads the materialized view line_owner, and a REFRESH leaves no mark: run sluice backfill report after each, and a verify where rows may have gone',
-    ])
-  })
-
-  it('of a function, which uses whatever column there is', async () => {
-    await world.sql(
-      `CREATE FUNCTION total(bigint) RETURNS numeric LANGUAGE sql STABLE AS 'SELECT sum(amount) FROM public.line WHERE report_id = $1'`,
-    )
-    const definition = {
-      ...report,
-      sql: 'SELECT id, total(id) AS total FROM report WHERE id = ANY($1)',
-      mappings: {},
-    }
-    expect(await warnings(definition)).toEqual([
-      'documents.report.sql: it calls public.total(), of which Postgres does not know what it reads: name those tables in dependsOn',
-    ])
-    const plan = await world.plan(definition)
-    expect(plan.sources.map(({ compare }) => compare)).toEqual([false, false])
-  })
-
-  it('of the time, and of a table that is watched for nothing', async () => {
-    const sql = 'SELECT id, age(now(), now()) AS age FROM report WHERE id = ANY($1)'
-    expect(await warnings({ ...report, sql, mappings: {} })).toEqual([
-      'documents.report.sql: it depends on the time, which passes without a mark: run a backfill when it changes, or on a schedule (sluice backfill report)',
-      'documents.report.dependsOn["public.line"]: the query does not read line, so that its changes are looked at for nothing',
-    ])
-  })
-})
-
-describe('a definition is refused', () => {
-  const where = 'FROM report WHERE id = ANY($1)'
-  it.each<[string, Partial<QueryDefinition>, string]>([
-    [
-      'without the id in the query',
-      { sql: `SELECT title, $1 AS x FROM report` },
-      'documents.report.sql: the query does not return the id "id"',
-    ],
-    ['with an id of another type', { sql: `SELECT id::text AS id, title ${where}` }, 'Cast it: id::bigint'],
-    ['with the id alone', { sql: `SELECT id ${where}` }, 'no field is left'],
-    [
-      'with a name that Elasticsearch keeps',
-      { sql: `SELECT id, 1 AS _source ${where}` },
-      'documents.report.sql: "_source" is a name that Elasticsearch keeps for itself',
-    ],
-    [
-      'with a value that holds another',
-      { sql: `SELECT id, 1 AS a, 2 AS "a.b" ${where}` },
-      '"a" cannot be a value and hold "a.b"',
-    ],
-    [
-      'with a query that fails',
-      { sql: 'SELECT id, titel FROM report WHERE id = ANY($1)' },
-      'documents.report.sql: Postgres refuses the query (line 1)',
-    ],
-    [
-      'with an unknown column',
-      { dependsOn: { line: 'report' } },
-      'documents.report.dependsOn["line"]: line has no column "report"',
-    ],
-    [
-      'with an unknown table',
-      { dependsOn: { 'public.lines': 'report_id' } },
-      'documents.report.dependsOn["public.lines"]: there is no table',
-    ],
-    [
-      'with a column of another type',
-      { dependsOn: { line: 'comment' } },
-      'report.id is bigint and line.comment is text: they cannot be compared',
-    ],
-    [
-      'with a column too many',
-      { dependsOn: { line: ['report_id', 'id'] } },
-      "names 2 of line's columns, and the id has 1: id",
-    ],
-    [
-      'with a table twice',
-      { dependsOn: { line: 'report_id', 'public.line': 'id' } },
-      'documents.report.dependsOn["public.line"]: line is there twice',
-    ],
-    ['with fields', { fields: ['title'] }, 'documents.report.fields: goes without "sql" only'],
-    ['with a condition', { where: 'true' }, 'documents.report.where: goes without "sql" only'],
-    [
-      'without dependsOn',
-      { dependsOn: {} },
-      'documents.report.dependsOn: a document with "sql" needs "dependsOn"',
-    ],
-  ])('%s', async (_, change, message) => {
-    const { mappings: _mappings, ...definition } = report
-    expect(await refusal({ ...definition, ...change })).toContain(message)
-  })
-
-  it('that depends on a view, which has to be its tables', async () => {
-    await createOwners('VIEW')
-    expect(await refusal({ ...report, dependsOn: { line_owner: 'id' } })).toContain(
-      'Name the tables that it reads',
-    )
-  })
-
-  it('of a view with an address, which nobody could delete at', async () => {
-    await createOwners('VIEW')
-    expect(await refusal({ ...byOwner, routing: 'name' })).toContain(
-      'documents.report.routing: a document of the view line_owner cannot have an address',
-    )
-  })
-
-  it('of a view whose ids have several texts', async () => {
-    await world.sql(
-      'CREATE TABLE loose (id numeric, v int); CREATE VIEW loose_view AS SELECT DISTINCT id FROM loose',
-    )
-    const definition = {
-      table: 'loose_view',
-      id: ['id'],
-      sql: 'SELECT id, v FROM loose WHERE id = ANY($1)',
-      dependsOn: { loose: 'id' },
-    }
-    expect(await refusal(definition)).toContain('may write equal values differently')
   })
 })
