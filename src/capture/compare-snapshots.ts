@@ -32,12 +32,16 @@ function lostObjects(document: WatchedDocument, before: Snapshot, after: Snapsho
     })
     .map((trigger) => `trigger ${trigger.name} on ${tableText(trigger.table)}`)
   const findings: Finding[] = []
-  if (views.length + functions.length > 0) {
+  const effects = [
+    ...(views.length > 0 ? [`${name} cannot be read`] : []),
+    ...(functions.length > 0 ? ['each change marks all of it'] : []),
+  ]
+  if (effects.length > 0) {
     findings.push(
       findingOf(document, {
         effect: 'breaks',
         kind: 'lost',
-        what: `it drops ${[...views, ...functions].join(', ')}: ${name} cannot be read, and each change marks all of it`,
+        what: `it drops ${[...views, ...functions].join(', ')}: ${effects.join(', and ')}`,
         remedy: `Adapt the configuration and run sluice install at once after it; or sluice detach ${name} before it.`,
       }),
     )

@@ -59,9 +59,12 @@ export function databaseChanges(
   }))
   const wanted = new Set<unknown>()
 
-  // Where tables of the document have swapped names, a view reads none that is not the document's.
-  const moved = noted.some((row) =>
-    plan.sources.some(({ source, table }) => source === row.source && oidOf(table) !== row.relation),
+  // Where tables of the document have swapped names, a view reads none that is not the document's. (In a restored
+  // database the noted oid is no table's.)
+  const moved = noted.some(
+    ({ source, relation }) =>
+      catalog.tables.some(({ oid }) => oid === relation) &&
+      plan.sources.some((of) => of.source === source && oidOf(of.table) !== relation),
   )
   for (const view of viewsOf(plan, oidOf)) wanted.add(compareView(changes, view, schema, inventory, moved))
   if (plan.query !== undefined) wanted.add(compareQuery(changes, plan, plan.query, schema, oidOf, inventory))
@@ -228,7 +231,8 @@ function compareTrigger(
 
 function whyChanged(present: InstalledTrigger, item: CaptureTrigger): string {
   if (!present.enabled) return ' (it was switched off)'
-  return item.always && !present.always ? ' (it did not fire for replicated rows)' : ''
+  const replaced = present.type !== item.type
+  return item.always && !present.always && !replaced ? ' (it did not fire for replicated rows)' : ''
 }
 
 function isAsWanted(present: InstalledTrigger, item: CaptureTrigger): boolean {

@@ -131,23 +131,23 @@ function planRelation(
 
 function planThrough({
   at,
-  relation: { through },
+  relation: { through, on },
   here,
   catalog,
   schema,
 }: Parameters<typeof planRelation>[0]): PlannedRelation['through'] {
   if (through === undefined) return null
   const table = planTable(`${at}.through.table`, through.table, catalog, schema)
-  const on = planLink({
-    at: `${at}.through`,
+  const pairs = planLink({
+    at: on === undefined ? `${at}.through` : at,
     name: 'on',
     here,
     there: table,
-    stated: through.on,
+    stated: on ?? through.on,
     owner: 'there',
     reverse: 'yes',
   })
-  return { table, on }
+  return { table, on: pairs }
 }
 
 /** Which of several rows would it be? */

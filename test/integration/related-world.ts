@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { applyDatabase } from '../../src/capture/apply-install.ts'
 import { type DatabaseChanges, databaseChanges } from '../../src/capture/database-changes.ts'
 import { readInventory } from '../../src/capture/inventory.ts'
+import { planDocuments } from '../../src/capture/plan-documents.ts'
 import { readCatalog } from '../../src/catalog/read-catalog.ts'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import type { DocumentPlan, SourcePlan } from '../../src/documents/types.ts'
@@ -9,7 +10,7 @@ import { migrate } from '../../src/postgres/migrate.ts'
 import { inTransaction } from '../../src/postgres/transaction.ts'
 import { type TestDatabase, testDatabase } from '../support/context.ts'
 
-/** A city with its country and its reviews, by a hand-written plan: so that only what is installed is tested. */
+/** A city with its country and its reviews. */
 export const definition: DocumentDefinition = {
   table: 'geo.city',
   index: 'cities',
@@ -29,9 +30,11 @@ export const tables = `
 const int = 'pg_catalog.int4'
 const text = 'pg_catalog.text'
 
+/** A plan of it by hand, also with other sources: so that only what is installed is tested. */
 export function planOf(schema: string, sources: readonly SourcePlan[] = sourcesOf(schema)): DocumentPlan {
   const taken = sources.map(({ source }) => source)
-  const country = '(SELECT row_to_json(o.*) FROM geo.country o WHERE o.code = c.country_code)'
+  const country =
+    "(SELECT json_build_object('code', o.code, 'name', o.name) FROM geo.country o WHERE o.code = c.country_code)"
   const reviews =
     '(SELECT json_agg(r.body ORDER BY r.id) FROM geo.review r WHERE r.city_id = c.id AND r.approved)'
   return {
@@ -101,6 +104,8 @@ export function sourcesOf(schema: string): readonly [SourcePlan, SourcePlan, Sou
 
 export interface RelatedWorld extends TestDatabase {
   readonly schema: string
+  /** The plan that `definition` is compiled to. */
+  planned(): Promise<DocumentPlan>
   /** What an install of the database's part would do. */
   changes(plan: DocumentPlan): Promise<DatabaseChanges>
   /** Does it, and returns its steps: `create view document_city`. */
@@ -116,6 +121,7 @@ export async function relatedWorld(schema: string): Promise<RelatedWorld> {
   return {
     ...database,
     schema,
+    planned: () => inTransaction(database.pool, (client) => planned(client, schema)),
     changes: (of) => inTransaction(database.pool, (client) => plan(client, of)),
     install: (of) =>
       inTransaction(database.pool, async (client) => {
@@ -133,6 +139,13 @@ export async function relatedWorld(schema: string): Promise<RelatedWorld> {
       )
     },
   }
+}
+
+async function planned(client: pg.ClientBase, schema: string): Promise<DocumentPlan> {
+  const catalog = await readCatalog(client)
+  const [plan] = await planDocuments(client, schema, catalog, new Map([['city', definition]]))
+  if (plan === undefined) throw new Error('one definition makes one plan')
+  return plan
 }
 
 async function changesOf(client: pg.ClientBase, schema: string, plan: DocumentPlan) {

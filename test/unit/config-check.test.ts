@@ -177,11 +177,11 @@ describe('a configuration that is wrong', () => {
     ],
     [
       { documents: { city: { ...city, fields: { slug: { sql: '' } } } } },
-      'documents.city.fields.slug.sql: got "", expected SQL over the root row, such as "lower(name)"',
+      'documents.city.fields.slug.sql: got "", expected SQL over the row, such as "lower(name)"',
     ],
     [
       { documents: { city: { ...city, fields: { slug: { sqll: 'x' } } } } },
-      `documents.city.fields.slug.sql: is missing, expected SQL over the root row, such as "lower(name)"
+      `documents.city.fields.slug.sql: is missing, expected SQL over the row, such as "lower(name)"
 documents.city.fields.slug.sqll: is not a known key (did you mean "sql"?) → Known here: sql.`,
     ],
     [
