@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../catalog/quote.ts'
 import { tableText } from '../catalog/table-name.ts'
 import type { Catalog, TableName } from '../catalog/types.ts'
-import type { DocumentPlan, SourcePlan } from '../documents/types.ts'
+import type { DocumentPlan, QueryFunction, SourcePlan } from '../documents/types.ts'
 import type { CaptureFunction } from './capture-functions.ts'
 import { type CaptureTrigger, NEW_ROWS, OLD_ROWS } from './capture-triggers.ts'
 import type { InstalledTrigger, Inventory } from './inventory.ts'
@@ -67,6 +67,7 @@ export function databaseChanges(
       plan.sources.some((of) => of.source === source && oidOf(of.table) !== relation),
   )
   for (const view of viewsOf(plan, oidOf)) wanted.add(compareView(changes, view, schema, inventory, moved))
+  if (plan.query !== undefined) wanted.add(compareQuery(changes, plan, plan.query, schema, oidOf, inventory))
   for (const { source, statements, known } of sources) {
     for (const item of statements.functions) {
       wanted.add(compareFunction(changes, item, oidOf(source.table), inventory, known))
@@ -160,6 +161,35 @@ function compareView(
     `DROP VIEW IF EXISTS ${name}`,
     view.sql,
     `COMMENT ON VIEW ${name} IS ${quoteLiteral(objectComment(view.document, view.sql))}`,
+  )
+  return present
+}
+
+/** As with the view: the daemon's next load waits for the commit. */
+function compareQuery(
+  changes: Changes,
+  { document }: DocumentPlan,
+  query: QueryFunction,
+  schema: string,
+  oidOf: (table: TableName) => number,
+  inventory: Inventory,
+): unknown {
+  const present = inventory.functions.find(({ name }) => name === query.name)
+  const reads = present?.relations ?? []
+  if (
+    present?.document === document &&
+    present.fingerprint === fingerprint(query.sql) &&
+    query.names.every((table) => reads.includes(oidOf(table)))
+  ) {
+    return present
+  }
+  const qualified = `${quoteIdentifier(schema)}.${query.signature}`
+  changes.step(present ? 'change' : 'create', `function ${query.name}`)
+  changes.views.push(
+    `DROP FUNCTION IF EXISTS ${present?.signature ?? qualified}`,
+    query.sql,
+    `REVOKE ALL ON FUNCTION ${qualified} FROM PUBLIC`,
+    `COMMENT ON FUNCTION ${qualified} IS ${quoteLiteral(objectComment(document, query.sql))}`,
   )
   return present
 }
@@ -258,7 +288,10 @@ function sourceRow(
         ...(source.source === '' ? [plan.view] : []),
         ...(source.expansion === null ? [] : [source.expansion.view]),
       ],
-      functions: functions.map(({ signature }) => signature),
+      functions: [
+        ...functions.map(({ signature }) => signature),
+        ...(plan.query === undefined ? [] : [plan.query.signature]),
+      ],
       triggers: triggers.map(({ table, name }) => ({ table: quoteTable(table), name })),
     },
     fingerprint: fingerprint([...functions, ...triggers].map(({ sql }) => sql).join('\n')),

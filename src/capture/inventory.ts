@@ -44,6 +44,8 @@ export interface InstalledFunction extends Commented {
   readonly signature: string
   /** pg_class.oid of the table whose rows it takes; 0 for a trigger function. */
   readonly relation: number
+  /** pg_class.oid of what a parsed body reads. */
+  readonly relations: readonly number[]
 }
 
 export interface InstalledView extends Commented {
@@ -111,8 +113,13 @@ async function readIndices(db: Queryable, schema: string): Promise<InstalledInde
 }
 
 async function readFunctions(db: Queryable, schema: string): Promise<InstalledFunction[]> {
-  const { rows } = await db.query<{ name: string; signature: string; relation: number; comment: string }>(
+  const { rows } = await db.query<
+    Pick<InstalledFunction, 'name' | 'signature' | 'relation' | 'relations'> & { comment: string }
+  >(
     `SELECT p.proname AS name, d.description AS comment, coalesce(t.typrelid, 0::oid) AS relation,
+            ARRAY(SELECT DISTINCT u.refobjid FROM pg_depend u
+                   WHERE u.classid = 'pg_proc'::regclass AND u.objid = p.oid
+                     AND u.refclassid = 'pg_class'::regclass) AS relations,
             format('%I.%I(%s)', n.nspname, p.proname, (
               SELECT coalesce(string_agg(format('%I.%I', an.nspname, at.typname), ', ' ORDER BY a.n), '')
                 FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, n)

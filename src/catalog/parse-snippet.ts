@@ -71,7 +71,7 @@ export async function parseSnippet(
 }
 
 /** The extended protocol takes one statement only: `1) AS value; DROP TABLE city; SELECT (1` gets nowhere. */
-async function runOne(client: ClientBase, text: string): Promise<void> {
+export async function runOne(client: ClientBase, text: string): Promise<void> {
   const query: QueryConfig & { readonly queryMode: 'extended' } = { text, queryMode: 'extended' }
   await client.query(query)
 }
@@ -134,15 +134,15 @@ function denied(error: unknown, where: string): ConfigError {
 }
 
 /** Syntax and names (class 42), constants that are no value of their type (22), and what Postgres cannot do (0A, 54). */
-function isAboutSnippet(error: unknown): boolean {
+export function isAboutSnippet(error: unknown): boolean {
   return /^(42|22|0A|54)/.test(sqlState(error) ?? '')
 }
 
-function hint(error: unknown): string | undefined {
+export function hint(error: unknown): string | undefined {
   return error instanceof Error && 'hint' in error && typeof error.hint === 'string' ? error.hint : undefined
 }
 
 /** On one line: the lexer's messages quote the rest of the statement. */
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ')
 }

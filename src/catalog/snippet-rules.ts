@@ -33,7 +33,7 @@ export interface SnippetFindings {
 }
 
 /** What is STABLE, but differs from session to session: the daemon's says nothing about the row. */
-const sessionFunctions: ReadonlySet<string> = new Set([
+export const sessionFunctions: ReadonlySet<string> = new Set([
   'current_query',
   'current_schema',
   'current_schemas',
@@ -111,6 +111,10 @@ export function judge(
 }
 
 /** age(x) with one argument counts from today. */
-function readsClock({ schema, name, arguments: count }: CalledFunction): boolean {
+export function readsClock({
+  schema,
+  name,
+  arguments: count,
+}: Pick<CalledFunction, 'schema' | 'name' | 'arguments'>): boolean {
   return schema === 'pg_catalog' && (clockFunctions.has(name) || (name === 'age' && count === 1))
 }

@@ -82,6 +82,32 @@ export interface ParsedSnippet {
   readonly warnings: readonly string[]
 }
 
+/** What Postgres makes of a query with parameters. */
+export interface ParsedQuery {
+  readonly sql: string
+  readonly columns: readonly QueryColumn[]
+  /** Tables, views and others that its text names; without system catalogs. */
+  readonly names: readonly TableName[]
+  /**
+   * Where its rows come from, and those of the root: what they name, and what stands behind the views among that. No view
+   * is in here.
+   */
+  readonly reads: readonly QueryRead[]
+  /** Functions of the user's that may read anything, `public.price`: Postgres does not know what. */
+  readonly opaque: readonly string[]
+  /** True when it uses now(), current_date and the like: time passes without a mark. */
+  readonly dependsOnTime: boolean
+}
+
+export type QueryColumn = Pick<Column, 'name' | 'type' | 'baseType'>
+
+export interface QueryRead extends TableName {
+  /** r ordinary, p partitioned, m materialized view, f foreign. */
+  readonly kind: 'r' | 'p' | 'm' | 'f'
+  /** Columns it uses of it; null: rows as a whole. */
+  readonly columns: readonly string[] | null
+}
+
 /** A database as planning sees it: tables by `schema.name`, snippets by `schema.name` and text. */
 export interface Catalog {
   table(name: TableName): Table | undefined

@@ -154,7 +154,7 @@ async function readExpected(
       failures[0]?.reason ?? (loaded === undefined ? null : (loaded.problem ?? idProblem(key.id)))
     if (refused !== null) return { row, expected: null, problem: { text: refused, refused: true } }
     if (loaded !== undefined) return { row, expected: parseExact(cleanJson(loaded.json)), problem: null }
-    return { row, expected: null, problem: { text: absence(text), refused: false } }
+    return { row, expected: null, problem: { text: absence(text, plan), refused: false } }
   } finally {
     client.release()
   }

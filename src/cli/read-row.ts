@@ -35,7 +35,10 @@ export async function readRow(
 }
 
 /** Why a key has no document, by its row. */
-export function absence(row: string | null | undefined): string {
-  if (row === undefined) return 'no row has this key, or the condition ("where") leaves it out'
-  return row === null ? 'no row has this key' : 'the condition ("where") leaves its row out'
+export function absence(row: string | null | undefined, { query }: Pick<DocumentPlan, 'query'>): string {
+  if (row === null) return 'no row has this key'
+  const filter = query === undefined ? 'the condition ("where")' : 'the query ("sql")'
+  return row === undefined
+    ? `no row has this key, or ${filter} leaves it out`
+    : `${filter} leaves its row out`
 }

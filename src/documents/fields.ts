@@ -120,7 +120,7 @@ export function fieldNames(field: string, where: string, root: boolean): readonl
   return path
 }
 
-function refuseConflicts(fields: readonly Field[], where: string): void {
+export function refuseConflicts(fields: readonly Field[], where: string): void {
   const taken = new Set<string>()
   for (const { path } of fields) {
     const name = path.join('.')

@@ -37,7 +37,8 @@ export function planLink(input: LinkInput): readonly LinkPair[] {
   return pairs.map(([ours, theirs]) => planPair(here, ours, there, theirs, where))
 }
 
-function planPair(here: Table, ours: string, there: Table, theirs: string, where: string): LinkPair {
+/** @param where config path that names the columns */
+export function planPair(here: Table, ours: string, there: Table, theirs: string, where: string): LinkPair {
   const up = columnOf(here, ours, where)
   const down = columnOf(there, theirs, where)
   const refuse = (what: string, remedy: string) => new ConfigError(what, { where, remedy })
@@ -68,7 +69,7 @@ function planPair(here: Table, ours: string, there: Table, theirs: string, where
 const whole: ReadonlySet<string> = new Set(['int2', 'int4', 'int8'])
 const textual: ReadonlySet<string> = new Set(['text', 'varchar'])
 
-function comparable(a: BaseType, b: BaseType): boolean {
+export function comparable(a: BaseType, b: BaseType): boolean {
   if (a.schema === b.schema && a.name === b.name) return true
   if (a.schema !== 'pg_catalog' || b.schema !== 'pg_catalog') return false
   return [whole, textual].some((family) => family.has(a.name) && family.has(b.name))

@@ -13,6 +13,11 @@ export function linksName(document: string, source: string): string {
   return fitName(`links_${document}.${source}`)
 }
 
+/** `query_report` */
+export function queryName(document: string): string {
+  return fitName(`query_${document}`)
+}
+
 /** A name that is too long is shortened to a head and a hash of the whole. */
 function fitName(name: string): string {
   if (Buffer.byteLength(name) <= maxIdentifierBytes) return name

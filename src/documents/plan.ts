@@ -28,7 +28,7 @@ export interface PlanInput {
 }
 
 /** Tombstones of deleted documents: with the default of 60 s an older write could bring one back to life. */
-const ourSettings = { 'index.gc_deletes': '1h' }
+export const ourSettings = { 'index.gc_deletes': '1h' }
 
 /**
  * Compiles a definition against the catalog. Pure, and plain JSON: it is stored and never made again.

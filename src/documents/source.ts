@@ -76,7 +76,7 @@ function linkedSource(
 }
 
 /** The primary key, or else another one; of columns whose text is the same in every session. */
-function rowKeyOf(table: Table): readonly KeyColumn[] {
+export function rowKeyOf(table: Table): readonly KeyColumn[] {
   for (const names of table.uniqueKeys) {
     const columns = table.columns.filter(({ name }) => names.includes(name))
     if (columns.some(({ baseType }) => keyTypeProblem(baseType) !== null)) continue
@@ -94,7 +94,7 @@ interface SourceInput extends Pick<SourcePlan, 'source' | 'key' | 'rowKey' | 'ex
  * Virtual generated columns are NULL in transition tables (PG 18): the columns they are computed from are watched
  * instead. A generated column that is left out needs no comparison, for it changes with the columns it is made of.
  */
-function planSource(catalog: Catalog, input: SourceInput): SourcePlan {
+export function planSource(catalog: Catalog, input: SourceInput): SourcePlan {
   const { source, table, key, rowKey, used, expansion } = input
   const named = new Set([...used, ...key.map(({ name }) => name), ...rowKey.map(({ name }) => name)])
   const watched = table.columns

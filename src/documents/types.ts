@@ -38,6 +38,8 @@ export interface DocumentPlan {
    * document. The current tuple differs from the one asked for where the document is at another address now.
    */
   readonly loadSql: string
+  /** The function that `loadSql` calls, of a document that a query makes (`sql`). */
+  readonly query?: QueryFunction
   /** Alias of the index, or its pattern with `{tenant}`, and its mappings and settings in full. */
   readonly index: string
   readonly mappings: Readonly<Record<string, unknown>>
@@ -53,6 +55,21 @@ export interface DocumentPlan {
   /** Columns the document was frozen to, and those it leaves out (drift is seen against their union). */
   readonly columns: { readonly used: readonly string[]; readonly omitted: readonly string[] }
   readonly warnings: readonly string[]
+}
+
+/**
+ * A query as a function in our schema, parsed when it is created: it follows renamed columns, and Postgres refuses to
+ * drop what it reads, naming it (invariant 15).
+ */
+export interface QueryFunction {
+  /** Unquoted. */
+  readonly name: string
+  /** Quoted, with argument types, without the schema: `"query_report"(pg_catalog.int8[])`. */
+  readonly signature: string
+  /** `CREATE FUNCTION` statement. */
+  readonly sql: string
+  /** What its text names: after a swap of tables the text is right and the function reads the old one. */
+  readonly names: readonly TableName[]
 }
 
 export interface MissingIndex {

@@ -36,9 +36,12 @@ export function tableSource(plan: DocumentPlan, conditions: readonly string[]): 
   // A subquery over the one table, so that no name in a condition is ambiguous; each on lines of its own, so that
   // a comment at its end hides nothing.
   const condition = conditions.map((sql) => `(\n${sql}\n)`).join(' AND ')
+  const parts = walkParts(plan).map(({ name, type }) => ({ column: `w.${quoteIdentifier(name)}`, type }))
+  // A view may have rows without an id, which are no documents; of a table's key Postgres knows that.
+  const present = parts.map(({ column }) => `${column} IS NOT NULL`).join(' AND ')
   return {
-    from: `(SELECT * FROM ${quoteTable(plan.table)} WHERE ${condition}) w`,
-    parts: walkParts(plan).map(({ name, type }) => ({ column: `w.${quoteIdentifier(name)}`, type })),
+    from: `(SELECT w.* FROM (SELECT * FROM ${quoteTable(plan.table)} WHERE ${condition}) w WHERE ${present}) w`,
+    parts,
     key: keyExpression(plan.key, 'w'),
   }
 }

@@ -42,7 +42,7 @@ async function preview(context: CommandContext, name: string, id: string): Promi
       ? loadInstalled(client, plan, key)
       : loadUninstalled(context, client, name, key))
     if (row !== nothing) return row
-    return { json: null, problem: `there is no document: ${absence(await readRow(client, plan, key))}` }
+    return { json: null, problem: `there is no document: ${absence(await readRow(client, plan, key), plan)}` }
   })
   const problem = idProblem(key.id) ?? loaded.problem
   const document = loaded.json === null ? null : exactJson(cleanJson(loaded.json))
@@ -53,13 +53,13 @@ async function preview(context: CommandContext, name: string, id: string): Promi
     key: key.key,
     document,
     problem,
-    sql: { view: plan.viewSql, load: plan.loadSql },
+    sql: { view: createdSql(plan), load: plan.loadSql },
     warnings: [...plan.warnings],
   }
   context.output.result(previewJson, value, () =>
     [
       heading(`View (${from === 'installed' ? 'installed' : 'from the configuration, not installed'})`),
-      plan.viewSql,
+      createdSql(plan),
       '',
       heading('Query for some keys'),
       plan.loadSql,
@@ -74,6 +74,11 @@ async function preview(context: CommandContext, name: string, id: string): Promi
     ].join('\n'),
   )
   return exitCodes.done
+}
+
+/** What install creates to compute documents. */
+function createdSql({ viewSql, query }: DocumentPlan): string {
+  return query === undefined ? viewSql : `${viewSql};\n\n${query.sql}`
 }
 
 function heading(text: string): string {
@@ -112,6 +117,7 @@ async function loadUninstalled(
   try {
     await client.query(`BEGIN; ${readConditions}; SET LOCAL statement_timeout = ${previewTimeoutMs}`)
     await client.query(plan.viewSql)
+    if (plan.query !== undefined) await client.query(plan.query.sql)
     const { rows } = await client.query<{ key: string; document: string; problem: string | null }>(
       plan.loadSql,
       key.parts.map((part) => [part]),

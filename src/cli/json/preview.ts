@@ -13,7 +13,7 @@ export const previewJson = z.strictObject({
   /** Why there is none, or why it would be refused; null when all is well. */
   problem: z.string().nullable(),
   sql: z.strictObject({
-    /** View that computes the documents. */
+    /** View that computes the documents; with `sql`, the view of the ids and the function of the query. */
     view: z.string(),
     /** Query for the current documents of some keys; one text[] per key column. */
     load: z.string(),
