@@ -38,7 +38,9 @@ export async function readOnly<T>(
  * from a query that is too slow (57014).
  */
 export function patience(timeoutMs: number): string {
-  return `SET LOCAL statement_timeout = ${Math.trunc(timeoutMs)}; SET LOCAL lock_timeout = ${Math.ceil(timeoutMs / 2)}`
+  // 0 would be no limit.
+  const most = Math.max(1, Math.trunc(timeoutMs))
+  return `SET LOCAL statement_timeout = ${most}; SET LOCAL lock_timeout = ${Math.ceil(most / 2)}`
 }
 
 /** Data exceptions (class 22: overflow, invalid text, division by zero) and 54000 (a value too large) are some value's fault. */

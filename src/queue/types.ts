@@ -61,7 +61,7 @@ export interface BatchKey {
   readonly runId: string | null
   /** Age of its oldest mark at the claim, in milliseconds. */
   readonly ageMs: number
-  /** Of its marks' ops the one that explains most (`expandMarks`). */
+  /** Of its marks' ops the one that explains most (`foldMarks`). */
   readonly op: MarkOp
 }
 

@@ -4,7 +4,10 @@ import type { Mark } from '../queue/types.ts'
 import { findRoots, type Roots } from './find-roots.ts'
 import { type Folded, foldMarks } from './fold-marks.ts'
 
-/** A link value that leads to more documents than this is worked off in the bulk lane, as a statement over as many rows is. */
+/**
+ * A link value that leads to more documents than this is worked off in the bulk lane, as a statement over as many rows is.
+ * Ways are counted: a document that it leads to by two of them counts twice.
+ */
 const FEW_ROOTS = 100
 
 export interface Expansion extends Folded {
@@ -18,6 +21,7 @@ export interface ExpandOptions {
   readonly schema: string
   /** BATCH_SIZE. A batch holds up to twice as many keys before marks of related tables are too large for it. */
   readonly batchSize: number
+  /** REQUEST_TIMEOUT, for the looks at all sources together: meanwhile the claim idles, and would be cut off. */
   readonly timeoutMs: number
 }
 
@@ -36,11 +40,12 @@ export async function expandMarks(
 ): Promise<Expansion> {
   const most = 2 * batchSize
   const roots = new Map<string, ReadonlyMap<string, Roots>>()
+  const until = performance.now() + timeoutMs
   const timelines: string[] = []
   for (const [source, links] of linksOf(plan, marks)) {
     const { expansion } = source
     if (expansion === null) continue
-    const probe = { schema, expansion, links, mostOfEach: FEW_ROOTS, most, timeoutMs }
+    const probe = { schema, expansion, links, mostOfEach: FEW_ROOTS, most, until }
     const found = await findRoots(work, probe)
     roots.set(source.source, found.roots)
     timelines.push(...found.timelines)

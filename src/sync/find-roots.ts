@@ -25,22 +25,31 @@ export interface Probe {
   readonly mostOfEach: number
   /** Documents that may be found in all; the values after them are `many`. */
   readonly most: number
-  readonly timeoutMs: number
+  /** When all looks together have taken too long; milliseconds of performance.now(). */
+  readonly until: number
 }
 
 /**
  * Link values → keys of documents as they are now, with one bounded query. A value that it fails for is found by
  * halving, as a row that cannot be loaded is. A query that takes too long asked for too much: an index is missing, and all
  * its values are `many`, for which the table is read once instead of once a value.
+ *
+ * Postgres 18, 171,075 rows with an index on the link, two shared cores and busy, median:
+ *
+ *     1 value of 17 documents, or of 17,343              3 ms
+ *     100 values of 17                                  15 ms
+ *     1,000 values of 17, cut at 2,000 documents        11 ms   (the order of `n` needs no sort: it stops there)
+ *     1,000 values of 17, all of them                   87 ms
+ *     1,000 values of 300, cut at 2,000                 24 ms
  */
 export async function findRoots(client: pg.PoolClient, probe: Probe): Promise<FoundRoots> {
-  const { schema, expansion, links, mostOfEach, most, timeoutMs } = probe
+  const { schema, expansion, links, mostOfEach, most, until } = probe
   const roots = new Map<string, Roots>()
   const sql = probeSql(schema, expansion, mostOfEach + 1)
   const timelines = new Set<string>()
 
   const read = async <T>(query: () => Promise<T>): Promise<T> => {
-    const { result, timeline } = await readOnly(client, timeoutMs, query)
+    const { result, timeline } = await readOnly(client, until - performance.now(), query)
     timelines.add(timeline)
     return result
   }

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { rootsSql } from '../documents/expansion-sql.ts'
 import { decodeKey } from '../documents/keys.ts'
 import type { DocumentPlan, ExpansionPlan } from '../documents/types.ts'
+import { sqlState } from '../postgres/connect.ts'
 import { isCancelled, isDataError } from '../postgres/read-transaction.ts'
 import { commit } from '../postgres/transaction.ts'
 import { type LargeMarks, markRoots } from '../queue/mark-roots.ts'
@@ -9,7 +10,6 @@ import { requestRun } from '../queue/request-run.ts'
 import { takeMarks } from '../queue/take-marks.ts'
 import type { Claim, Mark } from '../queue/types.ts'
 import type { Expansion } from './expand.ts'
-import type { Roots } from './find-roots.ts'
 import { olderOrigin } from './fold-marks.ts'
 import type { BatchResult } from './types.ts'
 
@@ -39,7 +39,9 @@ export async function turnLarge(
   } catch (error) {
     if (!isCancelled(error) && !isDataError(error)) throw error
     const sources = [...new Set(expansion.large.map(({ source }) => source))].join(', ')
-    const reason = `the documents of ${sources} cannot be listed: ${error instanceof Error ? error.message : error}`
+    // Not the message: it may quote a value.
+    const why = isCancelled(error) ? 'it takes longer than REQUEST_TIMEOUT' : `SQLSTATE ${sqlState(error)}`
+    const reason = `the documents of ${sources} cannot be listed: ${why}`
     return { outcome: 'expanded', turned: await verifyInstead(claims, large, reason), verify: reason }
   }
 }
@@ -86,12 +88,14 @@ function values(
   { links }: ExpansionPlan,
   roots: Expansion['roots'],
 ): readonly (readonly (string | null)[])[] {
-  const leadsNowhere = (found: Roots | undefined) => typeof found === 'object' && found.length === 0
-  const distinct = new Set(
-    marks.flatMap(({ source, keys }) =>
-      (keys ?? []).filter((link) => !leadsNowhere(roots.get(source)?.get(link))),
-    ),
-  )
+  const distinct = new Set<string>()
+  for (const { source, keys } of marks) {
+    const found = roots.get(source)
+    for (const link of keys ?? []) {
+      const leads = found?.get(link) ?? 'many'
+      if (leads === 'many' || leads.length > 0) distinct.add(link)
+    }
+  }
   return [...distinct].flatMap((link) => {
     const parts = decodeKey(link, links.length)
     return parts === null ? [] : [parts]

@@ -141,7 +141,8 @@ describe('a mark of a related table', () => {
       `CREATE OR REPLACE VIEW "${SCHEMA}"."${views.owner}" AS
          SELECT o.owner AS link_1, o.thing_id::text AS key FROM ownership o
           WHERE current_setting('row_security') = 'off' AND current_setting('TimeZone') = 'UTC'
-            AND current_setting('transaction_read_only') = 'on' AND current_setting('statement_timeout') = '10s'`,
+            AND current_setting('transaction_read_only') = 'on'
+            AND current_setting('statement_timeout') <> '0'`,
     )
     await world.mark({ source: 'owner', keys: ['ann'] })
     await run()
@@ -222,6 +223,26 @@ describe('a look at everything', () => {
     expect(await runs()).toEqual([])
     expect(await failures()).toEqual([])
   })
+})
+
+test('the looks at several sources take no longer together than a request may: the claim would be cut off', async () => {
+  const { pool } = world.database
+  await world.own(1, 'ann', 'north')
+  const slow = (name: keyof typeof views, links: string, seconds: number) =>
+    pool.query(
+      `CREATE OR REPLACE VIEW "${SCHEMA}"."${views[name]}" AS
+         SELECT ${links}, CASE WHEN current_setting('transaction_read_only') = 'off' THEN ''
+                               ELSE pg_sleep(${seconds})::text END || o.thing_id AS key FROM ownership o`,
+    )
+  await slow('owner', 'o.owner AS link_1', 60)
+  // Quick enough by itself.
+  await slow('place', 'o.owner AS link_1, o.region AS link_2', 0.3)
+  await world.mark({ source: 'owner', keys: ['ann'] })
+  await world.mark({ source: 'place', keys: ['["ann", "north"]'] })
+  const limits = { ...world.context.limits, requestTimeout: 1_000 }
+  const result = await runBatch({ ...world.context, limits }, world.related)
+  await restoreViews()
+  expect(result).toMatchObject({ outcome: 'expanded', turned: 2 })
 })
 
 describe('when the way to the documents is gone', () => {
