@@ -148,12 +148,13 @@ async function readExpected(
   try {
     const text = await readRow(client, plan, key)
     const row = typeof text === 'string' ? parseExact(text) : null
-    const { documents, failures } = await loadDocuments(client, plan, [key.key], timeoutMs)
+    const { documents, failures } = await loadDocuments(client, plan, [key], timeoutMs)
     const loaded = documents.get(key.key)
     const refused =
       failures[0]?.reason ?? (loaded === undefined ? null : (loaded.problem ?? idProblem(key.id)))
     if (refused !== null) return { row, expected: null, problem: { text: refused, refused: true } }
-    if (loaded !== undefined) return { row, expected: parseExact(cleanJson(loaded.json)), problem: null }
+    if (loaded !== undefined && loaded.json !== null)
+      return { row, expected: parseExact(cleanJson(loaded.json)), problem: null }
     return { row, expected: null, problem: { text: absence(text), refused: false } }
   } finally {
     client.release()

@@ -22,10 +22,11 @@ export function loadSql(schema: string, view: string, key: readonly KeyColumn[])
  * Query of the same shape for the rows of the root table, whether they have a document or not; the document is empty.
  * It names the columns as they were at install, and fails with class 42 when one has been renamed since.
  */
-export function rowSql(table: TableName, key: readonly KeyColumn[]): string {
-  const names = key.map((_, n) => `key_${n + 1}`)
-  const arrays = key.map(({ type }, n) => `$${n + 1}::${type}[]`).join(', ')
-  const same = key.map(({ name }, n) => `r.${quoteIdentifier(name)} = k.key_${n + 1}`)
+export function rowSql(table: TableName, key: readonly KeyColumn[], idParts: number): string {
+  const id = key.slice(0, idParts)
+  const names = id.map((_, n) => `key_${n + 1}`)
+  const arrays = id.map(({ type }, n) => `$${n + 1}::${type}[]`).join(', ')
+  const same = id.map(({ name }, n) => `r.${quoteIdentifier(name)} = k.key_${n + 1}`)
   return [
     `SELECT k.n, ${keyExpression(key, 'r')}, '', NULL`,
     `FROM unnest(${arrays}) WITH ORDINALITY AS k (${names.join(', ')}, n)`,

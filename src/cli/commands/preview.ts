@@ -93,7 +93,7 @@ async function loadInstalled(
   plan: DocumentPlan,
   key: DocumentKey,
 ): Promise<LoadedRow> {
-  const { documents, failures } = await loadDocuments(client, plan, [key.key], previewTimeoutMs)
+  const { documents, failures } = await loadDocuments(client, plan, [key], previewTimeoutMs)
   const [failure] = failures
   if (failure !== undefined) return { json: null, problem: failure.reason }
   return documents.get(key.key) ?? nothing
