@@ -35,7 +35,8 @@ export async function indexChanges(
   inventory: Inventory,
   maker: Maker,
 ): Promise<IndexChanges> {
-  if (isTenantPattern(plan.index)) return { ...none, ...(await tenantChanges(elasticsearch, plan, inventory)) }
+  if (isTenantPattern(plan.index))
+    return { ...none, ...(await tenantChanges(elasticsearch, plan, inventory)) }
   const live = inventory.indices.find(({ document, role }) => document === plan.document && role === 'live')
   const previous = inventory.documents.get(plan.document)?.plan
   if (live === undefined || previous === undefined) {

@@ -23,7 +23,10 @@ export async function tenantChanges(
     return { first: true, steps: [{ action: 'create', document, what }] }
   }
   if (previous.index !== index)
-    throw takesAnother(plan, `index: the document is in ${previous.index}, and cannot move to ${index} in place`)
+    throw takesAnother(
+      plan,
+      `index: the document is in ${previous.index}, and cannot move to ${index} in place`,
+    )
   const live = indices.filter((each) => each.document === document && each.role === 'live')
   const present = await elasticsearch?.indexUuids(templatePattern(index))
   const there = live.filter(({ name }) => present?.has(name) !== false)

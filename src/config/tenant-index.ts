@@ -16,34 +16,32 @@ export function isTenantPattern(index: string): boolean {
  * another one's physical index.
  */
 export function tenantAlias(pattern: string, tenant: string | null): string {
-  return pattern.replace(TENANT, () => escape(tenant))
+  return pattern.replace(TENANT, () => escaped(tenant))
 }
 
 /** Tenant of an alias; undefined where it is none of this pattern's. */
 export function tenantOfAlias(pattern: string, alias: string): string | null | undefined {
   const [before = '', after = ''] = pattern.split(TENANT)
-  if (!alias.startsWith(before) || !alias.endsWith(after)) return undefined
-  const escaped = alias.slice(before.length, alias.length - after.length)
-  const tenant = unescape(escaped)
-  return escape(tenant) === escaped && tenantAlias(pattern, tenant) === alias ? tenant : undefined
+  const tenant = tenantOf(alias.slice(before.length, alias.length - after.length))
+  return tenantAlias(pattern, tenant) === alias ? tenant : undefined
 }
 
-function escape(tenant: string | null): string {
+function escaped(tenant: string | null): string {
   if (tenant === null) return NULL
   if (tenant === '') return EMPTY
   if (/^[a-z0-9]*$/.test(tenant)) return tenant
-  let escaped = ''
+  let text = ''
   for (const byte of Buffer.from(tenant)) {
     const char = String.fromCharCode(byte)
-    escaped += /[a-z0-9]/.test(char) ? char : `_${byte.toString(16).padStart(2, '0')}`
+    text += /[a-z0-9]/.test(char) ? char : `_${byte.toString(16).padStart(2, '0')}`
   }
-  return escaped
+  return text
 }
 
-function unescape(escaped: string): string | null {
-  if (escaped === NULL) return null
-  if (escaped === EMPTY) return ''
-  const bytes = escaped.replace(/_([0-9a-f]{2})/g, (_, hex: string) =>
+function tenantOf(text: string): string | null {
+  if (text === NULL) return null
+  if (text === EMPTY) return ''
+  const bytes = text.replace(/_([0-9a-f]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   )
   return Buffer.from(bytes, 'latin1').toString()

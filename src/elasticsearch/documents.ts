@@ -133,7 +133,10 @@ export async function find(
     await http.send({
       method: 'POST',
       path: pathOf(indices, '_search'),
-      query: { filter_path: 'timed_out,_shards.failed,hits.hits._id,hits.hits._index,hits.hits._routing,error,status' },
+      query: {
+        filter_path:
+          'timed_out,_shards.failed,hits.hits._id,hits.hits._index,hits.hits._routing,error,status',
+      },
       body: { size: pageSize, query: { ids: { values: [id] } }, _source: false },
     }),
     doing,

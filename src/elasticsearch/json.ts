@@ -10,7 +10,10 @@ type ParseWithSource = (
  */
 export function parseExact(text: string): unknown {
   return (JSON.parse as ParseWithSource)(text, (_key, value, { source }) =>
-    typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined && isRounded(value, source)
+    typeof value === 'number' &&
+    !Number.isSafeInteger(value) &&
+    source !== undefined &&
+    isRounded(value, source)
       ? source
       : value,
   )

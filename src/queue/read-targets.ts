@@ -43,7 +43,11 @@ export async function readTargetsOf(
 export async function readWorkableTargets(
   db: Queryable,
   schema: string,
-  { document, hash, tenants }: { readonly document: string; readonly hash: string; readonly tenants: boolean },
+  {
+    document,
+    hash,
+    tenants,
+  }: { readonly document: string; readonly hash: string; readonly tenants: boolean },
 ): Promise<readonly BatchTarget[] | null> {
   const s = escapeIdentifier(schema)
   const { rows } = await db.query<

@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { rowSql } from '../documents/load.ts'
 import { isTenantPattern } from '../config/tenant-index.ts'
+import { rowSql } from '../documents/load.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { templatePattern } from '../elasticsearch/names.ts'

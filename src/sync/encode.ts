@@ -1,3 +1,4 @@
+import { indexNameProblem } from '../config/index-name.ts'
 import { cleanJson } from '../documents/clean-json.ts'
 import { idProblem } from '../elasticsearch/bulk.ts'
 import type { Operation } from '../elasticsearch/types.ts'
@@ -71,7 +72,7 @@ export function encodeOperations(
     const home = current === null ? null : homeOf(plan, group, current.key)
     if (current === null || home === null) continue
     const { key, isNew } = home
-    const problem = current.problem ?? idProblem(key.id)
+    const problem = current.problem ?? idProblem(key.id) ?? aliasProblem(plan, key.alias)
     if (isNew) added.push(key)
     if (problem !== null)
       failures.push({ key: key.key, id: key.id, type: 'unindexable_value', reason: problem })
@@ -106,13 +107,22 @@ function homeOf(
   if (marked !== undefined && group.length === 1) return { key: marked, isNew: false }
   const [first] = group
   // It is no key of the run that marked an old one, and does not count there.
-  const own = marked ?? (first === undefined ? null : addressKey(plan, { ...first, runId: null, key: present }))
+  const own =
+    marked ?? (first === undefined ? null : addressKey(plan, { ...first, runId: null, key: present }))
   if (own === null) return null
   const neighbours = group.filter(({ alias }) => alias === own.alias)
   if (neighbours.length === 0) return null
   const [target, ...others] = new Set(neighbours.map((key) => key.target))
   const wide = { ...own, target: others.length === 0 ? (target ?? null) : null }
   return { key: wide, isNew: marked === undefined }
+}
+
+/** Why a tenant cannot have an index, or null. */
+function aliasProblem({ address }: AddressPlan, alias: string): string | null {
+  const problem = address.tenant === null ? null : indexNameProblem(alias)
+  if (problem === null) return null
+  const shown = alias.length > 80 ? `${alias.slice(0, 79)}…` : alias
+  return `the tenant's index cannot be named ${shown}: it ${problem}`
 }
 
 /** Aliases that need an index, for the row of a key is there. */
@@ -126,7 +136,7 @@ export function wantedAliases(
     const document = documents.get(key.key)
     if (document === undefined || document.json === null || document.problem !== null) continue
     const present = document.key === key.key ? key : addressKey(plan, { ...key, key: document.key })
-    if (present?.alias !== key.alias) continue
+    if (present?.alias !== key.alias || aliasProblem(plan, key.alias) !== null) continue
     const known = wanted.get(key.alias)
     if (known === undefined) wanted.set(key.alias, [key])
     else known.push(key)

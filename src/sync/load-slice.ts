@@ -56,9 +56,8 @@ export async function loadSlice(
     const made = await makeTenantIndices(work, context, context, lacking)
     parking.add(made.targets)
     open = [...open, ...made.targets]
-    outcomes.impossible(made.impossible)
     outcomes.failed(made.failures)
-    keys = without(keys, [...made.impossible, ...made.failures])
+    keys = without(keys, made.failures)
   }
 }
 

@@ -82,7 +82,9 @@ export class Parking {
     if (first === undefined) return
     const [, { type, reason }] = first
     if (this.#trial) throw new Obstructed({ scope: 'index', type, reason })
-    const left = this.#tenants || this.#targets.some((target) => !refused.has(target.index) && !this.#known.holds(target))
+    const left =
+      this.#tenants ||
+      this.#targets.some((target) => !refused.has(target.index) && !this.#known.holds(target))
     if (!left) throw new Obstructed({ scope: 'document', type, reason })
     for (const target of this.#targets) {
       const refusal = refused.get(target.index)

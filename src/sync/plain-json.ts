@@ -9,11 +9,13 @@ export type PlainJson =
  * configuration; dates and others with a toJSON are what that returns.
  */
 export function plainJson(value: unknown): PlainJson {
-  if (!isPlain(value) || Array.isArray(value)) return none(`${nameOf(value)}, and needs a plain object or null`)
+  if (!isPlain(value) || Array.isArray(value))
+    return none(`${nameOf(value)}, and needs a plain object or null`)
   let problem: string | null = null
   const check = function (this: unknown, key: string, inner: unknown): unknown {
     const fault = faultOf(inner, Array.isArray(this))
-    if (fault !== null) problem ??= `${fault} at ${JSON.stringify(key).slice(0, 120)}, which JSON does not have`
+    if (fault !== null)
+      problem ??= `${fault} at ${JSON.stringify(key).slice(0, 120)}, which JSON does not have`
     return fault === null ? inner : null
   }
   try {

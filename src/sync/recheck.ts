@@ -34,12 +34,18 @@ export async function changedSince(
     const keys = all.slice(start, start + ROWS)
     const addressed = addressKeys(plan, keys)
     const loaded = await loadDocuments(work, plan, addressed.keys, timeoutMs)
-    const { documents, ...transformed } = await transformDocuments(transforming, addressed.keys, loaded.documents)
+    const { documents, ...transformed } = await transformDocuments(
+      transforming,
+      addressed.keys,
+      loaded.documents,
+    )
     const encoded = encodeOperations(plan, addressed.keys, documents, targets)
     const bodies = new Map(encoded.operations.map(({ key, body }) => [key, body ?? null]))
     // A row that cannot be read has no document, and looks absent to the encoder: its own reason beats that.
     const problems = new Map(
-      [...encoded.failures, ...transformed.failures, ...loaded.failures, ...addressed.failures].map(({ key, reason }) => [key, reason]),
+      [...encoded.failures, ...transformed.failures, ...loaded.failures, ...addressed.failures].map(
+        ({ key, reason }) => [key, reason],
+      ),
     )
     for (const key of keys) {
       const before = failed.get(key)

@@ -1,5 +1,4 @@
 import type pg from 'pg'
-import { quoteIdentifier, quoteLiteral } from '../catalog/quote.ts'
 import {
   type CreatedIndex,
   createDocumentIndex,
@@ -8,7 +7,7 @@ import {
   readDatabaseName,
   registerIndex,
 } from '../capture/document-index.ts'
-import { indexNameProblem } from '../config/index-name.ts'
+import { quoteIdentifier, quoteLiteral } from '../catalog/quote.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError, FailedError } from '../errors.ts'
@@ -31,8 +30,7 @@ export interface TenantIndicesContext {
 /** What making tenants' indices came to. */
 export interface MadeIndices {
   readonly targets: readonly BatchTarget[]
-  /** Keys whose index no name or server allows: they alone fail. Those of a name never will work. */
-  readonly impossible: readonly KeyFailure[]
+  /** Keys whose index could not be made: they alone fail. */
   readonly failures: readonly KeyFailure[]
 }
 
@@ -49,22 +47,16 @@ export async function makeTenantIndices(
   wanted: ReadonlyMap<string, readonly AddressedKey[]>,
 ): Promise<MadeIndices> {
   const targets: BatchTarget[] = []
-  const impossible: KeyFailure[] = []
   const failures: KeyFailure[] = []
   for (const [alias, keys] of wanted) {
-    const fail = (type: string, reason: string): KeyFailure[] =>
-      keys.map(({ key, id }) => ({ key, id, type, reason }))
-    const problem = indexNameProblem(alias)
-    if (problem !== null) {
-      const shown = alias.length > 80 ? `${alias.slice(0, 79)}…` : alias
-      impossible.push(...fail('index_name', `the tenant's index cannot be named ${shown}: it ${problem}`))
-      continue
-    }
     const made = await makeOne(client, context, { plan, hash, alias })
-    if ('refused' in made) failures.push(...fail('tenant_index', made.refused))
-    else targets.push(...made.targets)
+    if ('targets' in made) targets.push(...made.targets)
+    else {
+      const reason = made.refused
+      failures.push(...keys.map(({ key, id }) => ({ key, id, type: 'tenant_index', reason })))
+    }
   }
-  return { targets, impossible, failures }
+  return { targets, failures }
 }
 
 interface Wanted {

@@ -36,7 +36,10 @@ interface Call {
   readonly keys: readonly AddressedKey[]
   readonly loaded: LoadedDocument
   /** Undefined while it was not come to. */
-  result: undefined | { readonly json: string | null } | { readonly failure: Pick<KeyFailure, 'type' | 'reason'> }
+  result:
+    | undefined
+    | { readonly json: string | null }
+    | { readonly failure: Pick<KeyFailure, 'type' | 'reason'> }
 }
 
 /** Loaded documents as the configuration's function makes them. Null: there is no such function. */

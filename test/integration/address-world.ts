@@ -9,7 +9,7 @@ import { type BatchRequest, runBatch } from '../../src/sync/batch.ts'
 import { Confidence } from '../../src/sync/confidence.ts'
 import { SliceSizer } from '../../src/sync/slice-sizer.ts'
 import type { BatchResult } from '../../src/sync/types.ts'
-import { createSyncWorld, SCHEMA, type SyncWorld } from './sync-world.ts'
+import { SCHEMA, type SyncWorld } from './sync-world.ts'
 
 /** A row: where its document belongs, and what it says. Null: no such row. */
 export interface Place {
@@ -52,7 +52,15 @@ export interface Places {
   find(id: number): Promise<readonly Found[]>
   /** Physical indices that are registered, by alias. */
   registered(): Promise<Readonly<Record<string, string>>>
-  failures(): Promise<readonly { readonly key: string; readonly state: string; readonly type: string; readonly reason: string; readonly attempts: number }[]>
+  failures(): Promise<
+    readonly {
+      readonly key: string
+      readonly state: string
+      readonly type: string
+      readonly reason: string
+      readonly attempts: number
+    }[]
+  >
 }
 
 let count = 0

@@ -82,7 +82,11 @@ describe('a row of a tenant', () => {
     await docs.mark([key(docs, 20, long), key(docs, 21, 'a')])
     await docs.drain()
     expect(await docs.failures()).toMatchObject([
-      { key: key(docs, 20, long), state: 'dead', reason: expect.stringContaining('is longer than 233 bytes') },
+      {
+        key: key(docs, 20, long),
+        state: 'dead',
+        reason: expect.stringContaining('is longer than 233 bytes'),
+      },
     ])
     expect(await docs.find(21)).toEqual(found('a'))
     await docs.put(20, of('a'))
@@ -159,10 +163,9 @@ test('an index that was made and not registered is found again, and gets what it
   expect(await docs.registered()).toEqual({ [alias]: rows[0].name })
   expect(await docs.find(1)).toEqual(found('a', 'again'))
   // It was not empty: what else is in it nobody has looked at.
-  const runs = await world.database.pool.query(
-    `SELECT kind FROM "${SCHEMA}".sync_run WHERE document = $1`,
-    [docs.document],
-  )
+  const runs = await world.database.pool.query(`SELECT kind FROM "${SCHEMA}".sync_run WHERE document = $1`, [
+    docs.document,
+  ])
   expect(runs.rows).toEqual([{ kind: 'verify' }])
 })
 
@@ -176,7 +179,12 @@ test('a tenant whose alias is somebody else’s fails alone, and says why', asyn
   await docs.drain()
   expect(await docs.find(2)).toEqual(found('b'))
   expect(await docs.failures()).toMatchObject([
-    { key: key(docs, 1, 'a'), state: 'retrying', type: 'tenant_index', reason: expect.stringContaining(alias) },
+    {
+      key: key(docs, 1, 'a'),
+      state: 'retrying',
+      type: 'tenant_index',
+      reason: expect.stringContaining(alias),
+    },
   ])
 })
 
@@ -185,7 +193,9 @@ test('settings that the server refuses are said, and no transaction stays open',
   await docs.put(1, of('a'))
   await docs.mark([key(docs, 1, 'a')])
   expect(await docs.drain()).toMatchObject({ outcome: 'settled' })
-  expect(await docs.failures()).toMatchObject([{ type: 'tenant_index', reason: expect.stringContaining('no_such') }])
+  expect(await docs.failures()).toMatchObject([
+    { type: 'tenant_index', reason: expect.stringContaining('no_such') },
+  ])
 })
 
 test('a document that was installed anew meanwhile makes no index by the old plan', async () => {
