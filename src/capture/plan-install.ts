@@ -9,6 +9,7 @@ import { ConfigError, SchemaError } from '../errors.ts'
 import { checkSchema } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
 import type { InstalledDocument } from '../queue/read-documents.ts'
+import { checkPipeline } from './check-pipeline.ts'
 import { checkTables } from './check-tables.ts'
 import { type DatabaseChanges, databaseChanges } from './database-changes.ts'
 import { type Maker, readDatabaseName } from './document-index.ts'
@@ -86,6 +87,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
     const [plan] = await planDocuments(client, schema, catalog, new Map([[name, definition]]))
     if (plan === undefined) return
     await checkTables(client, [plan], catalog, schema)
+    if (elasticsearch) await checkPipeline(elasticsearch, plan)
     const maker = { schema, document: name, database }
     const index = await indexChanges(elasticsearch, plan, inventory, maker)
     const change = documentChange(plan, definition, index, maker, catalog, inventory, input)

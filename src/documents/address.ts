@@ -52,6 +52,6 @@ export function keysAt(
   return keys.filter(({ parts, key: text }, n) => {
     const there = addressOf(plan, parts)
     const again = keys.slice(0, n).some((earlier) => earlier.key === text)
-    return !again && there.alias === alias && there.routing === routing
+    return !again && (address.tenant === null || there.alias === alias) && there.routing === routing
   })
 }

@@ -45,7 +45,7 @@ export function addressKey(plan: AddressPlan, key: BatchKey): AddressedKey | nul
 }
 
 /** Whether keys say more than the id: only then can a row be at another address than a key. */
-export function hasAddress({ key, idParts }: Pick<AddressPlan, 'key' | 'idParts'>): boolean {
+function hasAddress({ key, idParts }: Pick<AddressPlan, 'key' | 'idParts'>): boolean {
   return key.length > idParts
 }
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Transform } from '../config/types.ts'
+import type { DocumentKey } from '../documents/types.ts'
 import { parseExact } from '../elasticsearch/json.ts'
 import { redactReason } from '../elasticsearch/redact.ts'
-import type { AddressedKey } from './addressed.ts'
 import { plainJson } from './plain-json.ts'
 import type { KeyFailure, LoadedDocument } from './types.ts'
 
@@ -14,26 +14,29 @@ export interface Transforming {
   readonly over: () => boolean
 }
 
+/** What is asked of a key here. */
+type Named = Pick<DocumentKey, 'key' | 'id'>
+
 /** What became of a slice's documents. */
-export interface Transformed {
+export interface Transformed<Key extends Named> {
   readonly documents: ReadonlyMap<string, LoadedDocument>
   /** The function threw, took too long or returned what no document can be: that document's fault alone. */
   readonly failures: readonly KeyFailure[]
   /** Keys that were not come to. */
-  readonly left: readonly AddressedKey[]
+  readonly left: readonly Key[]
 }
 
 /**
  * Milliseconds for one document. Far above what looking something up elsewhere takes, and short enough that a few that
  * hang end within a claim's life. It ends the wait for a promise; nothing can end a function that computes for ever.
  */
-export const TRANSFORM_LIMIT_MS = 10_000
+const TRANSFORM_LIMIT_MS = 10_000
 
 /** Calls under way at once in one batch: enough for look-ups elsewhere, not so many that they are an onslaught. */
 const AT_ONCE = 16
 
-interface Call {
-  readonly keys: readonly AddressedKey[]
+interface Call<Key extends Named> {
+  readonly keys: readonly Key[]
   readonly loaded: LoadedDocument
   /** Undefined while it was not come to. */
   result:
@@ -43,12 +46,12 @@ interface Call {
 }
 
 /** Loaded documents as the configuration's function makes them. Null: there is no such function. */
-export async function transformDocuments(
+export async function transformDocuments<Key extends Named>(
   transforming: Transforming | null,
-  keys: readonly AddressedKey[],
+  keys: readonly Key[],
   documents: ReadonlyMap<string, LoadedDocument>,
   limitMs = TRANSFORM_LIMIT_MS,
-): Promise<Transformed> {
+): Promise<Transformed<Key>> {
   if (transforming === null || documents.size === 0) return { documents, failures: [], left: [] }
   const calls = callsOf(keys, documents)
   const waiting = calls.values()
@@ -62,7 +65,7 @@ export async function transformDocuments(
 
   const transformed = new Map(documents)
   const failures: KeyFailure[] = []
-  const left: AddressedKey[] = []
+  const left: Key[] = []
   for (const { keys: asked, loaded, result } of calls) {
     for (const key of asked) {
       if (result === undefined) left.push(key)
@@ -74,11 +77,11 @@ export async function transformDocuments(
 }
 
 /** One call for each row, whatever number of keys it has; none for what Elasticsearch cannot hold anyway. */
-function callsOf(
-  keys: readonly AddressedKey[],
+function callsOf<Key extends Named>(
+  keys: readonly Key[],
   documents: ReadonlyMap<string, LoadedDocument>,
-): readonly Call[] {
-  const calls = new Map<LoadedDocument, Call & { keys: AddressedKey[] }>()
+): readonly Call<Key>[] {
+  const calls = new Map<LoadedDocument, Call<Key> & { keys: Key[] }>()
   for (const key of keys) {
     const loaded = documents.get(key.key)
     if (loaded === undefined || loaded.json === null || loaded.problem !== null) continue
@@ -89,11 +92,11 @@ function callsOf(
   return [...calls.values()]
 }
 
-async function transformOne(
+async function transformOne<Key extends Named>(
   { document, transform }: Transforming,
-  { keys: [key], loaded }: Call,
+  { keys: [key], loaded }: Call<Key>,
   limitMs: number,
-): Promise<Call['result']> {
+): Promise<Call<Key>['result']> {
   const id = key?.id ?? ''
   try {
     const parsed = parseExact(loaded.json ?? '{}') as Record<string, unknown>
