@@ -62,7 +62,7 @@ test('a document at a wrong routing, or at a wrong tenant’s, is deleted and th
   const indices = await docs.registered()
   const indexOf = (tenant: string) => indices[docs.plan.index.replace('{tenant}', tenant)] ?? ''
   await plant(indexOf('a'), 1, 'wrong', 'planted')
-    await plant(indexOf('b'), 1, 'r', 'planted')
+  await plant(indexOf('b'), 1, 'r', 'planted')
   await plant(indexOf('b'), 2, null, 'planted')
   await plant(indexOf('a'), 99, 'r', 'planted')
   // What is right, and was changed by hand.
