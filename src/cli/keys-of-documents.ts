@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { keysAt } from '../documents/address.ts'
+import { keysAt } from '../documents/key-address.ts'
 import { encodeKey } from '../documents/keys.ts'
 import { rowSql } from '../documents/load.ts'
 import type { DocumentKey, DocumentPlan } from '../documents/types.ts'

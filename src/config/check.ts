@@ -56,17 +56,7 @@ function acrossKeys(config: unknown): Problem[] {
       .filter((earlier) => indicesOverlap(earlier.index, later.index))
       .map((earlier) => meetingProblem(earlier, later)),
   )
-  const tenantless = documents
-    .filter(([, document]) => {
-      const index = property(document, 'index')
-      return typeof index === 'string' && isTenantPattern(index) && property(document, 'tenant') === undefined
-    })
-    .map(([name]) => ({
-      where: `documents.${name}.tenant`,
-      what: `is missing, and "index" has ${TENANT}`,
-      remedy: 'Name the column of the root table that says whose row it is.',
-    }))
-  return [...both, ...tenantless, ...meeting]
+  return [...both, ...meeting]
 }
 
 interface NamedIndex {

@@ -22,7 +22,7 @@ export function loadSql(schema: string, view: string, key: readonly KeyColumn[])
  * Query of the same shape for the rows of the root table, whether they have a document or not; the document is empty.
  * It names the columns as they were at install, and fails with class 42 when one has been renamed since.
  */
-export function rowSql(table: TableName, key: readonly KeyColumn[], idParts: number): string {
+export function rowSql(table: TableName, key: readonly KeyColumn[], idParts = key.length): string {
   const id = key.slice(0, idParts)
   const names = id.map((_, n) => `key_${n + 1}`)
   const arrays = id.map(({ type }, n) => `$${n + 1}::${type}[]`).join(', ')

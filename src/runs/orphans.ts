@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import { quoteTable } from '../catalog/quote.ts'
-import { keysAt, type Listed } from '../documents/address.ts'
+import { keysAt, type Listed } from '../documents/key-address.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { READ_SETTINGS } from '../postgres/read-settings.ts'

@@ -1,4 +1,4 @@
-import { addressOf } from '../documents/address.ts'
+import { addressOf } from '../documents/key-address.ts'
 import { decodeKey, documentId } from '../documents/keys.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { BatchKey } from '../queue/types.ts'

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type pg from 'pg'
-import { addressOf } from '../../documents/address.ts'
 import { cleanJson } from '../../documents/clean-json.ts'
+import { addressOf } from '../../documents/key-address.ts'
 import type { DocumentKey, DocumentPlan } from '../../documents/types.ts'
 import { idProblem } from '../../elasticsearch/bulk.ts'
 import { readConditions } from '../../postgres/read-settings.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { addressOf, keysAt } from '../../src/documents/address.ts'
+import { addressOf, keysAt } from '../../src/documents/key-address.ts'
 
 const column = (name: string) => ({ name, type: 'pg_catalog.text' })
 const plan = (
