@@ -1,14 +1,14 @@
-import { randomInt } from 'node:crypto'
 import type pg from 'pg'
 import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
-import { isRecord } from '../documents/merge.ts'
+import { isTenantPattern } from '../config/tenant-index.ts'
+import type { DocumentDefinition } from '../config/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
-import { physicalName } from '../elasticsearch/names.ts'
 import { ConfigError } from '../errors.ts'
 import { migrate } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
+import { readTargets } from '../queue/read-targets.ts'
 import { requestRun } from '../queue/request-run.ts'
-import { fingerprint } from './names.ts'
+import { type CreatedIndex, createDocumentIndex, registerIndex } from './document-index.ts'
 import type { DocumentChange, InstallPlan } from './plan-install.ts'
 import { withShortLocks } from './short-locks.ts'
 
@@ -44,7 +44,7 @@ export interface InstallRun {
 export async function applyInstall(plan: InstallPlan, target: InstallTarget): Promise<readonly InstallRun[]> {
   const { pool, url, schema, elasticsearch, onWait } = target
   if (plan.migrate) await migrate(url, schema)
-  const fresh = new Set(plan.changes.filter(isFresh).map((change) => change.plan.index))
+  const fresh = new Set(plan.changes.filter(({ index }) => index.first).map((change) => change.plan.index))
   for (const alias of plan.aliases) if (!fresh.has(alias)) await elasticsearch.putTemplate(alias)
   const runs: InstallRun[] = []
   for (const change of plan.changes) {
@@ -58,24 +58,15 @@ export async function applyInstall(plan: InstallPlan, target: InstallTarget): Pr
         onWait,
       })
       if (run) runs.push(run)
+      await extendLateIndices(change, target)
     } catch (error) {
       // Nobody knows of it. What this cannot remove the next install will recognise.
       if (created) await elasticsearch.deleteIndex(created.name).catch(() => {})
-      if (isFresh(change)) await elasticsearch.deleteTemplate(change.plan.index).catch(() => {})
+      if (change.index.first) await elasticsearch.deleteTemplate(change.plan.index).catch(() => {})
       throw error
     }
   }
   return runs
-}
-
-/** Its index is its first: no daemon can be writing to one of these names. */
-function isFresh({ index }: DocumentChange): boolean {
-  return index.create !== null && index.lost === null
-}
-
-interface CreatedIndex {
-  readonly name: string
-  readonly uuid: string
 }
 
 async function applyIndex(
@@ -83,17 +74,12 @@ async function applyIndex(
   elasticsearch: Elasticsearch,
 ): Promise<CreatedIndex | null> {
   const { plan, index, maker } = change
-  if (isFresh(change)) await elasticsearch.putTemplate(plan.index)
-  if (index.extend) await elasticsearch.putMappings(index.extend, plan.mappings)
+  if (index.first) await elasticsearch.putTemplate(plan.index)
+  for (const name of index.extend) await elasticsearch.putMappings(name, plan.mappings)
   if (index.create === null) return null
   if (index.create.remove) await elasticsearch.deleteIndex(index.create.remove)
-  const name = physicalName(plan.index, new Date(), randomName())
-  const meta = isRecord(plan.mappings._meta) ? plan.mappings._meta : {}
-  const mappings = { ...plan.mappings, _meta: { ...meta, sluice: maker } }
   try {
-    const wanted = { name, alias: plan.index, mappings, settings: plan.settings }
-    const { uuid } = await elasticsearch.createIndex(wanted)
-    return { name, uuid }
+    return await createDocumentIndex(elasticsearch, plan, plan.index, maker)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     throw new ConfigError(error.message, {
@@ -102,6 +88,20 @@ async function applyIndex(
       cause: error,
     })
   }
+}
+
+/**
+ * Tenants' indices that the daemon made by the old plan after this install looked at them. None comes any more: the new
+ * plan is committed, and a daemon looks at it under a lock (tenant-indices.ts).
+ */
+async function extendLateIndices(
+  { plan, index }: DocumentChange,
+  { pool, schema, elasticsearch }: InstallTarget,
+): Promise<void> {
+  if (!isTenantPattern(plan.index) || index.first) return
+  const known = new Set(index.extend)
+  for (const { index: name } of await readTargets(pool, schema, plan.document))
+    if (!known.has(name)) await elasticsearch.putMappings(name, plan.mappings)
 }
 
 /** The database's part of one document, in the caller's transaction. `created`: its new index, to be registered. */
@@ -121,13 +121,13 @@ export async function applyDatabase(
   if (database.viewChanged || created)
     await client.query(`SELECT ${quoteIdentifier(schema)}.release_parked($1, false)`, [document])
   await writeDocument(client, schema, change)
-  if (index.lost) {
-    // Its failures with it: retried for an index that is gone they would never end, and the new one is filled anyway.
+  if (index.lost.length > 0) {
+    // Their failures with them: retried for an index that is gone they would never end, and the new one is filled anyway.
     const gone = [index.lost]
-    await client.query(`DELETE FROM ${quoteIdentifier(schema)}.sync_failed WHERE target = $1`, gone)
-    await client.query(`DELETE FROM ${quoteIdentifier(schema)}.sync_index WHERE name = $1`, gone)
+    await client.query(`DELETE FROM ${quoteIdentifier(schema)}.sync_failed WHERE target = ANY ($1)`, gone)
+    await client.query(`DELETE FROM ${quoteIdentifier(schema)}.sync_index WHERE name = ANY ($1)`, gone)
   }
-  if (created) await registerIndex(client, schema, change, created)
+  if (created) await registerIndex(client, schema, plan, plan.index, created)
   const requested =
     run === null
       ? null
@@ -142,6 +142,11 @@ export async function applyDatabase(
   return run && requested ? { document, kind: run.kind, id: requested.id, follows: requested.existing } : null
 }
 
+/** With the text of its function, which says as much as can be said of it. */
+function definitionJson(definition: DocumentDefinition): string {
+  return JSON.stringify(definition, (_, value) => (typeof value === 'function' ? String(value) : value))
+}
+
 async function writeDocument(
   client: Queryable,
   schema: string,
@@ -154,7 +159,7 @@ async function writeDocument(
        state = CASE WHEN $5 THEN 'active' ELSE d.state END,
        reason = CASE WHEN $5 THEN NULL ELSE d.reason END,
        alarm = ${s}.brake_alarm(d.name), changed_at = clock_timestamp()`,
-    [plan.document, hash, JSON.stringify(definition), JSON.stringify(plan), activate],
+    [plan.document, hash, definitionJson(definition), JSON.stringify(plan), activate],
   )
   await client.query(`DELETE FROM ${s}.sync_source WHERE document = $1`, [plan.document])
   for (const { source, relation, tableName, capture, objects, fingerprint: noted } of database.sources) {
@@ -164,21 +169,4 @@ async function writeDocument(
       [plan.document, source, relation, tableName, capture, JSON.stringify(objects), noted],
     )
   }
-}
-
-async function registerIndex(
-  client: Queryable,
-  schema: string,
-  { plan }: DocumentChange,
-  { name, uuid }: CreatedIndex,
-): Promise<void> {
-  await client.query(
-    `INSERT INTO ${quoteIdentifier(schema)}.sync_index (name, document, alias, uuid, role, hash)
-     VALUES ($1, $2, $3, $4, 'live', $5)`,
-    [name, plan.document, plan.index, uuid, fingerprint(JSON.stringify([plan.mappings, plan.settings]))],
-  )
-}
-
-function randomName(): string {
-  return Array.from({ length: 6 }, () => randomInt(36).toString(36)).join('')
 }

@@ -1,33 +1,28 @@
-import { isRecord } from '../documents/merge.ts'
+import { isTenantPattern } from '../config/tenant-index.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError } from '../errors.ts'
+import { isOwnIndex, type Maker } from './document-index.ts'
 import type { InstalledIndex, Inventory } from './inventory.ts'
-import { compareMappings, typeConflict } from './mapping-changes.ts'
-import { sameJson } from './same-json.ts'
+import { livingIndices, takesAnother } from './living-indices.ts'
 import type { Step } from './steps.ts'
-
-/** Who made an index: written to the `_meta` of its mappings, so that what an interrupted install left is known again. */
-export interface Maker {
-  readonly schema: string
-  readonly document: string
-  /** System identifier and name of the database. */
-  readonly database: string
-}
+import { tenantChanges } from './tenant-changes.ts'
 
 /** What has to be done in Elasticsearch for one document. */
 export interface IndexChanges {
   readonly steps: readonly Step[]
+  /** No daemon can be writing to an index of these names: what guards them is new. */
+  readonly first: boolean
   /** A physical index and its alias are to be created; `remove` first, what an interrupted install left. */
   readonly create: { readonly remove: string | null } | null
-  /** Registered index that is gone: its row goes, too. */
-  readonly lost: string | null
-  /** Index whose mappings get new fields. */
-  readonly extend: string | null
+  /** Registered indices that are gone: their rows go, too. */
+  readonly lost: readonly string[]
+  /** Indices whose mappings get new fields. */
+  readonly extend: readonly string[]
   readonly notes: readonly string[]
 }
 
-const none: IndexChanges = { steps: [], create: null, lost: null, extend: null, notes: [] }
+const none: IndexChanges = { steps: [], first: false, create: null, lost: [], extend: [], notes: [] }
 
 /**
  * Compares a document's index with what the plan wants. Reads only. Throws ConfigError where it cannot be done in
@@ -40,6 +35,8 @@ export async function indexChanges(
   inventory: Inventory,
   maker: Maker,
 ): Promise<IndexChanges> {
+  if (isTenantPattern(plan.index))
+    return { ...none, ...(await tenantChanges(elasticsearch, plan, inventory)) }
   const live = inventory.indices.find(({ document, role }) => document === plan.document && role === 'live')
   const previous = inventory.documents.get(plan.document)?.plan
   if (live === undefined || previous === undefined) {
@@ -51,12 +48,12 @@ export async function indexChanges(
       `index: the document is in ${live.alias}, and cannot move to ${plan.index} in place`,
     )
   }
-  if (elasticsearch === null) return sameIndex(null, plan, previous, live)
+  if (elasticsearch === null) return { ...none, ...(await livingIndices(null, plan, previous, [live])) }
   const uuid = await elasticsearch.indexUuid(live.name)
   if (uuid === null) return lostIndex(elasticsearch, plan, inventory, maker, live)
   const { indices } = await elasticsearch.aliasTargets(plan.index)
   const notes = indices.includes(live.name) ? [] : [lostAlias(plan, live)]
-  return { ...(await sameIndex(elasticsearch, plan, previous, live)), notes }
+  return { ...none, ...(await livingIndices(elasticsearch, plan, previous, [live])), notes }
 }
 
 async function newIndex(
@@ -75,7 +72,7 @@ async function newIndex(
 
 function createdIndex({ document, index }: DocumentPlan): IndexChanges {
   const what = `index ${index}-<time>-<random> with alias ${index}`
-  return { ...none, create: { remove: null }, steps: [{ action: 'create', document, what }] }
+  return { ...none, first: true, create: { remove: null }, steps: [{ action: 'create', document, what }] }
 }
 
 /** The name of the alias is free, or is an empty index that our own interrupted install left; or else ConfigError. */
@@ -113,8 +110,7 @@ async function leftover(
 }
 
 async function isOwnAndEmpty(elasticsearch: Elasticsearch, index: string, maker: Maker): Promise<boolean> {
-  const { _meta: meta } = await elasticsearch.getMappings(index)
-  if (!isRecord(meta) || !sameJson(meta.sluice, maker)) return false
+  if (!(await isOwnIndex(elasticsearch, index, maker))) return false
   await elasticsearch.refresh(index)
   return (await elasticsearch.count(index)) === 0
 }
@@ -133,33 +129,7 @@ async function lostIndex(
     document: plan.document,
     what: `index ${live.name}, which is gone, from the list`,
   } as const
-  return { ...changes, lost: live.name, steps: [lost, ...changes.steps] }
-}
-
-async function sameIndex(
-  elasticsearch: Elasticsearch | null,
-  plan: DocumentPlan,
-  previous: DocumentPlan,
-  live: InstalledIndex,
-): Promise<IndexChanges> {
-  if (!sameJson(previous.settings, plan.settings)) {
-    throw takesAnother(plan, 'settings: an index keeps the settings it was created with')
-  }
-  const change = compareMappings(previous.mappings, plan.mappings)
-  if (change.kind === 'incompatible') throw takesAnother(plan, `mappings: ${change.problem}`)
-  if (change.kind === 'same') return none
-  const conflict = elasticsearch && typeConflict(await elasticsearch.getMappings(live.name), plan.mappings)
-  if (conflict !== null) throw takesAnother(plan, `mappings: ${conflict}`)
-  const what = `mappings of ${live.name}: ${change.fields.join(', ')}`
-  return { ...none, extend: live.name, steps: [{ action: 'change', document: plan.document, what }] }
-}
-
-/** What a living index cannot do. */
-export function takesAnother(plan: DocumentPlan, why: string): ConfigError {
-  return new ConfigError(`${why}, so the document needs a new index`, {
-    where: `documents.${plan.document}`,
-    remedy: `sluice uninstall ${plan.document}, then sluice install. Searches find nothing in between, until the backfill has run.`,
-  })
+  return { ...changes, first: false, lost: [live.name], steps: [lost, ...changes.steps] }
 }
 
 function lostAlias(plan: DocumentPlan, live: InstalledIndex): string {

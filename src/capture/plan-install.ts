@@ -6,14 +6,16 @@ import { definitionHash } from '../documents/hash.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError, SchemaError } from '../errors.ts'
-import { readIdentity } from '../postgres/identity.ts'
 import { checkSchema } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
 import type { InstalledDocument } from '../queue/read-documents.ts'
+import { checkPipeline } from './check-pipeline.ts'
 import { checkTables } from './check-tables.ts'
 import { type DatabaseChanges, databaseChanges } from './database-changes.ts'
-import { type IndexChanges, indexChanges, type Maker, takesAnother } from './index-changes.ts'
+import { type Maker, readDatabaseName } from './document-index.ts'
+import { type IndexChanges, indexChanges } from './index-changes.ts'
 import { type Inventory, readInventory } from './inventory.ts'
+import { takesAnother } from './living-indices.ts'
 import { planDocuments } from './plan-documents.ts'
 import { sameJson } from './same-json.ts'
 import type { Step } from './steps.ts'
@@ -78,7 +80,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
   const migrate = await needsMigration(client, schema)
   const catalog = await readCatalog(client)
   const inventory = await readInventory(client, schema)
-  const database = await databaseName(client)
+  const database = await readDatabaseName(client)
 
   const aliases: string[] = []
   const changes: DocumentChange[] = []
@@ -88,6 +90,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
     const [plan] = await planDocuments(client, schema, catalog, new Map([[name, definition]]))
     if (plan === undefined) return
     await checkTables(client, { plan, definition }, catalog, schema)
+    if (elasticsearch) await checkPipeline(elasticsearch, plan)
     const maker = { schema, document: name, database }
     const index = await indexChanges(elasticsearch, plan, inventory, maker)
     const change = documentChange(plan, definition, index, maker, catalog, inventory, input)
@@ -179,13 +182,13 @@ function runWanted(
   index: IndexChanges,
 ): RunWanted | null {
   if (installed === undefined) return { kind: 'backfill', reason: 'installed' }
-  if (index.create) return { kind: 'backfill', reason: 'its index was gone' }
+  if (index.create || index.lost.length > 0) return { kind: 'backfill', reason: 'its index was gone' }
   if (installed.state === 'detached') return { kind: 'verify', reason: 'it was detached' }
   if (database.missedChanges) return { kind: 'verify', reason: 'a trigger or function was gone or off' }
   if (
     database.viewChanged ||
     database.sourcesAdded ||
-    index.extend ||
+    index.extend.length > 0 ||
     !sameJson(plan.mappings, installed.plan.mappings)
   ) {
     return { kind: 'verify', reason: 'its definition changed' }
@@ -252,10 +255,4 @@ async function needsMigration(db: Queryable, schema: string): Promise<boolean> {
     if (error instanceof SchemaError && !error.final) return true
     throw error
   }
-}
-
-async function databaseName(db: Queryable): Promise<string> {
-  const { systemIdentifier } = await readIdentity(db)
-  const { rows } = await db.query<{ name: string }>('SELECT current_database() AS name')
-  return `${systemIdentifier}/${rows[0]?.name}`
 }

@@ -84,7 +84,7 @@ function removalOf(document: string, inventory: Inventory, keepIndices: boolean)
       ),
     ],
     indices: keepIndices ? [] : indices.map(({ name }) => name),
-    alias: keepIndices ? null : (indices[0]?.alias ?? null),
+    alias: keepIndices ? null : (inventory.documents.get(document)?.plan.index ?? null),
   }
 }
 

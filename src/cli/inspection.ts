@@ -1,6 +1,9 @@
 import type pg from 'pg'
 import type { z } from 'zod'
+import { isTenantPattern } from '../config/tenant-index.ts'
+import type { Transform } from '../config/types.ts'
 import { cleanJson } from '../documents/clean-json.ts'
+import { addressOf } from '../documents/key-address.ts'
 import type { DocumentKey } from '../documents/types.ts'
 import { idProblem } from '../elasticsearch/bulk.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
@@ -19,6 +22,7 @@ import { duration } from './format.ts'
 import type { inspectJson } from './json/inspect.ts'
 import { readFailures, readMarks } from './read-marks.ts'
 import { absence, readRow } from './read-row.ts'
+import { LEFT_OUT, transformed } from './transform-of.ts'
 
 export type Inspection = z.infer<typeof inspectJson>
 type Copy = Inspection['copies'][number]
@@ -26,36 +30,51 @@ type Copy = Inspection['copies'][number]
 /** For a person who waits. */
 const timeoutMs = 30_000
 
+interface Servers {
+  readonly database: Database
+  readonly elasticsearch: Elasticsearch
+}
+
+interface Inspected {
+  readonly installed: InstalledDocument
+  /** Of the configuration, where the document has one. */
+  readonly transform: Transform | null
+}
+
 /**
  * Looks at all that sluice knows of one document. The copies are read first, then the row, then the marks: what
  * changes in between leaves a mark, or is indexed already, and a second look says so.
  */
 export async function inspectDocument(
-  database: Database,
-  elasticsearch: Elasticsearch,
-  installed: InstalledDocument,
+  servers: Servers,
+  inspected: Inspected,
   key: DocumentKey,
 ): Promise<Inspection> {
-  const first = await look(database, elasticsearch, installed, key)
-  return first.differs && first.marks.length === 0 ? look(database, elasticsearch, installed, key) : first
+  const first = await look(servers, inspected, key)
+  return first.differs && first.marks.length === 0 ? look(servers, inspected, key) : first
 }
 
 async function look(
-  database: Database,
-  elasticsearch: Elasticsearch,
-  installed: InstalledDocument,
+  { database, elasticsearch }: Servers,
+  { installed, transform }: Inspected,
   key: DocumentKey,
 ): Promise<Inspection> {
   const { pool, schema } = database
   const document = installed.name
-  const targets = await readTargets(pool, schema, document)
-  const stored = await Promise.all(targets.map((target) => readCopy(elasticsearch, target, key.id)))
-  const wanted = await readExpected(pool, installed, key)
+  const { alias, routing } = addressOf(installed.plan, key.parts)
+  const targets = (await readTargets(pool, schema, document)).filter((target) => target.alias === alias)
+  const stored = await Promise.all(
+    targets.map((target) => readCopy(elasticsearch, target, { id: key.id, routing })),
+  )
+  const wanted = await readExpected(pool, { installed, transform }, key)
   const { row, expected, problem } = wanted
   const marks = await readMarks(pool, schema, document, key.key)
   const failures = await readFailures(pool, schema, document, key.key)
   const copies = stored.map((copy) => compared(copy, wanted))
-  const differs = targets.length === 0 || copies.some(({ state }) => state !== 'same')
+  // A tenant that has no rows has no index, and lacks none.
+  const lacksIndex =
+    targets.length === 0 && (wanted.expected !== null || !isTenantPattern(installed.plan.index))
+  const differs = lacksIndex || copies.some(({ state }) => state !== 'same')
   const inspection = {
     document,
     id: key.id,
@@ -84,11 +103,15 @@ interface StoredCopy {
   readonly note: string | null
 }
 
-async function readCopy(elasticsearch: Elasticsearch, target: Target, id: string): Promise<StoredCopy> {
+async function readCopy(
+  elasticsearch: Elasticsearch,
+  target: Target,
+  { id, routing }: { readonly id: string; readonly routing: string | null },
+): Promise<StoredCopy> {
   try {
     const uuid = await elasticsearch.indexUuid(target.index)
     if (uuid === null) return unread(target, 'the index is gone')
-    const { found, version, source } = await elasticsearch.get(target.index, id)
+    const { found, version, source } = await elasticsearch.get(target.index, id, routing)
     const note =
       uuid === target.uuid ? null : 'the index was restored or recreated: it is not the one that was filled'
     return { target, found, version, source, note }
@@ -135,7 +158,7 @@ interface Expected {
 /** What the row makes, by the installed plan, as the daemon loads it. */
 async function readExpected(
   pool: pg.Pool,
-  installed: InstalledDocument,
+  { installed, transform }: Inspected,
   key: DocumentKey,
 ): Promise<Expected> {
   const { plan, state, name } = installed
@@ -148,13 +171,16 @@ async function readExpected(
   try {
     const text = await readRow(client, plan, key)
     const row = typeof text === 'string' ? parseExact(text) : null
-    const { documents, failures } = await loadDocuments(client, plan, [key.key], timeoutMs)
-    const loaded = documents.get(key.key)
+    const { documents, failures } = await loadDocuments(client, plan, [key], timeoutMs)
+    const found = documents.get(key.key)
+    const loaded = found?.key === key.key ? await transformed(name, transform, key, found) : undefined
     const refused =
       failures[0]?.reason ?? (loaded === undefined ? null : (loaded.problem ?? idProblem(key.id)))
     if (refused !== null) return { row, expected: null, problem: { text: refused, refused: true } }
-    if (loaded !== undefined) return { row, expected: parseExact(cleanJson(loaded.json)), problem: null }
-    return { row, expected: null, problem: { text: absence(text, plan), refused: false } }
+    if (loaded === undefined)
+      return { row, expected: null, problem: { text: absence(text, plan), refused: false } }
+    if (loaded.json === null) return { row, expected: null, problem: { text: LEFT_OUT, refused: false } }
+    return { row, expected: parseExact(cleanJson(loaded.json)), problem: null }
   } finally {
     client.release()
   }

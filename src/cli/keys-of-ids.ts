@@ -6,15 +6,21 @@ import { UsageError } from '../errors.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 
+/** A key of which only the id is known. */
+export interface IdKey extends DocumentKey {
+  readonly parts: readonly string[]
+}
+
 /**
- * The `_id`s that a user typed, as keys. Postgres itself brings each part into the form that marks and views have:
+ * The `_id`s that a user typed, as keys without an address (see keysOfDocuments). Postgres itself brings each part into the form that marks and views have:
  * "007" is no key of an integer column, and a mark of it would be taken for a row that is gone.
  */
 export async function keysOfIds(
   pool: pg.Pool,
-  { document, key }: Pick<DocumentPlan, 'document' | 'key'>,
+  { document, key: columns, idParts }: Pick<DocumentPlan, 'document' | 'key' | 'idParts'>,
   ids: readonly string[],
-): Promise<DocumentKey[]> {
+): Promise<IdKey[]> {
+  const key = columns.slice(0, idParts)
   const split = ids.map((id) => {
     const parts = partsOfId(id, key.length)
     if (parts !== null) return parts

@@ -12,18 +12,20 @@ import { rollback } from '../postgres/transaction.ts'
  */
 export async function readRow(
   client: pg.PoolClient,
-  { table, key, columns }: DocumentPlan,
+  { table, key, idParts, columns }: DocumentPlan,
   { key: text, parts }: DocumentKey,
 ): Promise<string | null | undefined> {
   const shown = columns.used.map((name) => `t.${quoteIdentifier(name)}`).join(', ')
-  const matches = key.map(({ name, type }, n) => `t.${quoteIdentifier(name)} = $${n + 1}::${type}`)
+  const matches = key
+    .slice(0, idParts)
+    .map(({ name, type }, n) => `t.${quoteIdentifier(name)} = $${n + 1}::${type}`)
   try {
     await client.query(`BEGIN READ ONLY; ${readConditions}`)
     const { rows } = await client.query<{ row: string }>(
       `SELECT (SELECT row_to_json(r) FROM (SELECT ${shown}) AS r)::text AS row
          FROM ${quoteTable(table)} AS t
-        WHERE ${matches.join(' AND ')} AND ${keyExpression(key, 't')} = $${key.length + 1}`,
-      [...parts, text],
+        WHERE ${matches.join(' AND ')} AND ${keyExpression(key, 't')} = $${idParts + 1}`,
+      [...parts.slice(0, idParts), text],
     )
     return rows[0]?.row ?? null
   } catch (error) {

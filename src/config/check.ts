@@ -3,6 +3,7 @@ import { indicesOverlap } from './index-name.ts'
 import { problemsOf, property } from './issues.ts'
 import { type Problem, show } from './problems.ts'
 import { baseSchema, configSchema } from './schema.ts'
+import { isTenantPattern, TENANT } from './tenant-index.ts'
 import type { SluiceConfig } from './types.ts'
 
 export type Checked<T> = { readonly value: T; readonly problems: readonly [] } | Refused
@@ -68,10 +69,15 @@ function meetingProblem(earlier: NamedIndex, later: NamedIndex): Problem {
     where,
     what:
       `got ${show(later.index)}, which overlaps ${show(earlier.index)} of documents.${earlier.name}: ` +
-      `physical indices are "${earlier.index}-2*-*" and "${later.index}-2*-*", and a name can fit both`,
-    remedy: 'Choose names of which none is another followed by "-2…".',
+      `physical indices are "${physical(earlier)}" and "${physical(later)}", and a name can fit both`,
+    remedy:
+      isTenantPattern(earlier.index) || isTenantPattern(later.index)
+        ? `Choose names of which none begins with what stands before ${TENANT} in another.`
+        : 'Choose names of which none is another followed by "-2…".',
   }
 }
+
+const physical = ({ index }: NamedIndex) => `${index.replace(TENANT, '*')}-2*-*`
 
 /** In JavaScript `{ where: undefined }` is how one leaves a key out by a condition. */
 function withoutUndefined(value: unknown): unknown {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseTableName } from '../catalog/table-name.ts'
-import { indexNameProblem, maxIndexNameBytes } from './index-name.ts'
+import { indexProblem, maxIndexNameBytes } from './index-name.ts'
 import { logLevels, type Transform } from './types.ts'
 
 /**
@@ -50,7 +50,7 @@ function tableName(what: string) {
 export const indexName = z
   .string({ error: 'the alias that searches use, such as "cities"' })
   .check((context) => {
-    const problem = indexNameProblem(context.value)
+    const problem = indexProblem(context.value)
     if (problem === null) return
     context.issues.push({
       code: 'custom',

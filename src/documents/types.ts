@@ -125,6 +125,7 @@ export interface ExpansionPlan {
 /** A key as text, its parts and the `_id` made of them. */
 export interface DocumentKey {
   readonly key: string
-  readonly parts: readonly string[]
+  /** Only parts of an address can be null. */
+  readonly parts: readonly (string | null)[]
   readonly id: string
 }

@@ -13,6 +13,9 @@ const actionBytes = 74
 /** `,"routing":` */
 const routingBytes = 11
 
+/** `"pipeline":,` */
+const pipelineBytes = 12
+
 const NEWLINE = 0x0a
 
 /** Why Elasticsearch would refuse this `_id` (and with it the whole request), or null. */
@@ -42,12 +45,14 @@ export function encodeBulk(operations: readonly Operation[], version: bigint): B
   let end = 0
   let lastKind = ''
   let lastIndex = ''
+  let lastPipeline: string | undefined
   let head = ''
-  for (const { kind, index, id, routing, body } of operations) {
-    if (kind !== lastKind || index !== lastIndex) {
+  for (const { kind, index, id, routing, pipeline, body } of operations) {
+    if (kind !== lastKind || index !== lastIndex || pipeline !== lastPipeline) {
       lastKind = kind
       lastIndex = index
-      head = headOf(heads, kind, index, digits)
+      lastPipeline = pipeline
+      head = headOf(heads, { kind, index, pipeline }, digits)
     }
     const rest = routing === undefined ? '}}\n' : `,"routing":${JSON.stringify(routing)}}}\n`
     end += bytes.write(head + JSON.stringify(id) + rest, end)
@@ -58,21 +63,29 @@ export function encodeBulk(operations: readonly Operation[], version: bigint): B
   return bytes.subarray(0, end)
 }
 
-/** An action line up to its id; the same for all operations of one kind and index. */
-function headOf(heads: Map<string, string>, kind: Operation['kind'], index: string, digits: string): string {
-  const name = `${kind} ${index}`
+interface Head {
+  readonly kind: Operation['kind']
+  readonly index: string
+  readonly pipeline: string | undefined
+}
+
+/** An action line up to its id; the same for all operations of one kind, index and pipeline. */
+function headOf(heads: Map<string, string>, { kind, index, pipeline }: Head, digits: string): string {
+  const name = `${kind} ${index} ${pipeline ?? ''}`
   const known = heads.get(name)
   if (known !== undefined) return known
-  const head = `{"${kind}":{"_index":${JSON.stringify(index)},"version":${digits},"version_type":"external_gte","_id":`
+  const through = pipeline === undefined ? '' : `"pipeline":${JSON.stringify(pipeline)},`
+  const head = `{"${kind}":{"_index":${JSON.stringify(index)},${through}"version":${digits},"version_type":"external_gte","_id":`
   heads.set(name, head)
   return head
 }
 
 /** UTF-8 bytes an operation takes in a bulk body; at most a few too many (version and short escapes are estimated upwards). */
 export function operationBytes(operation: Operation): number {
-  const { kind, index, id, routing, body } = operation
+  const { kind, index, id, routing, pipeline, body } = operation
   let bytes = actionBytes + versionDigits + Buffer.byteLength(index) + jsonBytes(id)
   if (routing !== undefined) bytes += routingBytes + jsonBytes(routing)
+  if (pipeline !== undefined) bytes += pipelineBytes + jsonBytes(pipeline)
   if (kind === 'index') bytes += body === undefined ? 3 : Buffer.byteLength(body) + 1
   return bytes
 }

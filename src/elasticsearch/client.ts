@@ -1,5 +1,5 @@
 import type { ElasticsearchSettings } from '../config/types.ts'
-import { count, existing, get, listIds, refresh } from './documents.ts'
+import { count, existing, find, get, listDocuments, refresh } from './documents.ts'
 import type { Http } from './http.ts'
 import {
   type AliasTargets,
@@ -9,6 +9,7 @@ import {
   getMappings,
   getSettings,
   indexUuid,
+  indexUuids,
   type NewIndex,
   putMappings,
 } from './indices.ts'
@@ -19,10 +20,18 @@ import {
   describeBody,
   parseObject,
 } from './outcome-request.ts'
+import { hasPipeline } from './pipelines.ts'
 import { openReplaceableHttp } from './replaceable-http.ts'
 import { serverInfo } from './server-info.ts'
 import { deleteTemplate, putTemplate } from './templates.ts'
-import type { BulkAnswer, DocumentAddress, Operation, ServerInfo, StoredDocument } from './types.ts'
+import type {
+  BulkAnswer,
+  DocumentAddress,
+  ListedDocument,
+  Operation,
+  ServerInfo,
+  StoredDocument,
+} from './types.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
@@ -45,17 +54,23 @@ export interface Elasticsearch {
   /** Whether requests would get through again: `answered` without items, or why not. */
   ping(): Promise<BulkAnswer>
   createIndex(index: NewIndex): Promise<{ uuid: string }>
-  putTemplate(alias: string): Promise<void>
-  deleteTemplate(alias: string): Promise<void>
+  /** For an alias, or the pattern of all tenants' (`cities-{tenant}`). */
+  putTemplate(index: string): Promise<void>
+  deleteTemplate(index: string): Promise<void>
+  /** Whether there is an ingest pipeline of this name. */
+  hasPipeline(name: string): Promise<boolean>
   deleteIndex(name: string): Promise<void>
   indexUuid(name: string): Promise<string | null>
+  /** UUIDs of the open indices that a name or a pattern (`cities-*-2*-*`) stands for, by name. */
+  indexUuids(names: string): Promise<ReadonlyMap<string, string>>
   aliasTargets(alias: string): Promise<AliasTargets>
   refresh(index: string): Promise<void>
   count(index: string): Promise<number>
   /** Whether each is there, in their order. */
   existing(wanted: readonly DocumentAddress[]): Promise<readonly boolean[]>
-  get(index: string, id: string): Promise<StoredDocument>
-  listIds(index: string): AsyncGenerator<string[], void, void>
+  get(index: string, id: string, routing?: string | null): Promise<StoredDocument>
+  find(indices: string, id: string): Promise<readonly (ListedDocument & { readonly index: string })[]>
+  listDocuments(index: string): AsyncGenerator<ListedDocument[], void, void>
   getMappings(index: string): Promise<JsonObject>
   putMappings(index: string, mappings: JsonObject): Promise<void>
   getSettings(index: string): Promise<JsonObject>
@@ -87,14 +102,17 @@ export function connectElasticsearch(
     createIndex: async (index) => createIndex(http, await product(), index),
     putTemplate: async (alias) => putTemplate(http, await product(), alias),
     deleteTemplate: (alias) => deleteTemplate(http, alias),
+    hasPipeline: (name) => hasPipeline(http, name),
     deleteIndex: (name) => deleteIndex(http, name),
     indexUuid: (name) => indexUuid(http, name),
+    indexUuids: (names) => indexUuids(http, names),
     aliasTargets: (alias) => aliasTargets(http, alias),
     refresh: (index) => refresh(http, index),
     count: (index) => count(http, index),
     existing: (wanted) => existing(http, wanted),
-    get: (index, id) => get(http, index, id),
-    listIds: (index) => listIds(http, index),
+    get: (index, id, routing) => get(http, index, id, routing),
+    find: (indices, id) => find(http, indices, id),
+    listDocuments: (index) => listDocuments(http, index),
     getMappings: (index) => getMappings(http, index),
     putMappings: (index, mappings) => putMappings(http, index, mappings),
     getSettings: (index) => getSettings(http, index),

@@ -3,7 +3,7 @@ import { failureError, objectOf } from './failures.ts'
 import { type Http, type HttpAnswer, pathOf, type TransportFailure } from './http.ts'
 import { parseExact } from './json.ts'
 import { parseObject } from './outcome-request.ts'
-import type { DocumentAddress, StoredDocument } from './types.ts'
+import type { DocumentAddress, ListedDocument, StoredDocument } from './types.ts'
 
 /** Ids a page: the most that `index.max_result_window` allows by default. 50,000 to 100,000 ids/s. */
 const pageSize = 10_000
@@ -33,9 +33,15 @@ export async function count(http: Http, index: string): Promise<number> {
  * A document as it stands now, searchable or not. Its version is text, and so are integers beyond 2^53 in its
  * source. Throws when the index does not exist; a document that does not is `found: false`.
  */
-export async function get(http: Http, index: string, id: string): Promise<StoredDocument> {
+export async function get(
+  http: Http,
+  index: string,
+  id: string,
+  routing?: string | null,
+): Promise<StoredDocument> {
   const doing = `reading a document of ${index}`
-  const answer = await http.send({ method: 'GET', path: pathOf(index, '_doc', id) })
+  const query = routing === undefined || routing === null ? {} : { query: { routing } }
+  const answer = await http.send({ method: 'GET', path: pathOf(index, '_doc', id), ...query })
   const body = documentOf(answer)
   if (body === null || typeof body.found !== 'boolean') throw failureError(answer, doing)
   const { found, _version: version } = body
@@ -61,7 +67,7 @@ export async function existing(http: Http, wanted: readonly DocumentAddress[]): 
       method: 'POST',
       path: '/_mget',
       query: { _source: 'false', filter_path: 'docs.found,docs.error.type,error,status' },
-      body: { docs: wanted.map(({ index, id }) => ({ _index: index, _id: id })) },
+      body: { docs: wanted.map(({ index, id, routing }) => ({ _index: index, _id: id, routing })) },
     }),
     doing,
   )
@@ -77,12 +83,15 @@ export async function existing(http: Http, wanted: readonly DocumentAddress[]): 
 }
 
 /**
- * All ids of an index, in pages, as of its last refresh. By scroll: it is the same on Elasticsearch 8, 9 and
+ * All documents of an index, in pages, as of its last refresh. By scroll: it is the same on Elasticsearch 8, 9 and
  * OpenSearch, where points in time differ. Its context is freed also when the consumer stops early. An answer
  * that lacks a shard is an error: what is not listed would be taken for not there.
  */
-export async function* listIds(http: Http, index: string): AsyncGenerator<string[], void, void> {
-  const doing = `listing ids of ${index}`
+export async function* listDocuments(
+  http: Http,
+  index: string,
+): AsyncGenerator<ListedDocument[], void, void> {
+  const doing = `listing documents of ${index}`
   let answer = await http.send({
     method: 'POST',
     path: pathOf(index, '_search'),
@@ -95,9 +104,9 @@ export async function* listIds(http: Http, index: string): AsyncGenerator<string
       const page = objectOf(answer, doing)
       if (typeof page._scroll_id === 'string') scroll = page._scroll_id
       assertWhole(http, page, doing)
-      const ids = idsOf(page)
-      if (ids.length === 0) return
-      yield ids
+      const documents = listedIn(page)
+      if (documents.length === 0) return
+      yield documents
       if (scroll === undefined) return
       answer = await http.send({
         method: 'POST',
@@ -113,12 +122,47 @@ export async function* listIds(http: Http, index: string): AsyncGenerator<string
   }
 }
 
-const pageFilter = '_scroll_id,timed_out,_shards.failed,hits.hits._id,error,status'
+/** Where an `_id` is in an index or in all those of an alias' pattern, by whatever routing, as of the last refresh. */
+export async function find(
+  http: Http,
+  indices: string,
+  id: string,
+): Promise<readonly (ListedDocument & { readonly index: string })[]> {
+  const doing = `looking for ${id}`
+  const page = objectOf(
+    await http.send({
+      method: 'POST',
+      path: pathOf(indices, '_search'),
+      query: {
+        filter_path:
+          'timed_out,_shards.failed,hits.hits._id,hits.hits._index,hits.hits._routing,error,status',
+      },
+      body: { size: pageSize, query: { ids: { values: [id] } }, _source: false },
+    }),
+    doing,
+  )
+  assertWhole(http, page, doing)
+  return hitsOf(page).map((hit) => ({ index: hit._index, ...listed(hit) }))
+}
 
-function idsOf(page: Readonly<Record<string, unknown>>): string[] {
+const pageFilter = '_scroll_id,timed_out,_shards.failed,hits.hits._id,hits.hits._routing,error,status'
+
+interface Hit {
+  readonly _index: string
+  readonly _id: string
+  readonly _routing?: string
+}
+
+const listed = ({ _id, _routing }: Hit): ListedDocument => ({ id: _id, routing: _routing ?? null })
+
+function listedIn(page: Readonly<Record<string, unknown>>): ListedDocument[] {
+  return hitsOf(page).map(listed)
+}
+
+function hitsOf(page: Readonly<Record<string, unknown>>): readonly Hit[] {
   const hits = page.hits
   if (typeof hits !== 'object' || hits === null || !('hits' in hits) || !Array.isArray(hits.hits)) return []
-  return hits.hits.map(({ _id }: { readonly _id: string }) => _id)
+  return hits.hits
 }
 
 /** Throws when a shard did not take part. */

@@ -80,6 +80,12 @@ export async function indexUuid(http: Http, name: string): Promise<string | null
   return typeof uuid === 'string' ? uuid : null
 }
 
+/** UUIDs of the open indices that a name or a pattern stands for, by name: one request for thousands of tenants. */
+export async function indexUuids(http: Http, names: string): Promise<ReadonlyMap<string, string>> {
+  const settings = (await settingsByIndex(http, names, 'index.uuid')) ?? {}
+  return new Map(Object.entries(settings).map(([name, entry]) => [name, String(entry['index.uuid'])]))
+}
+
 /** Settings of an index, flat: `index.gc_deletes` → `1h`. Throws FailedError when there is none. */
 export async function getSettings(http: Http, name: string): Promise<JsonObject> {
   const settings = await settingsByIndex(http, name)

@@ -1,4 +1,5 @@
 /** Names of what sluice creates in Elasticsearch. */
+import { TENANT } from '../config/tenant-index.ts'
 
 /**
  * Physical index of an alias: `cities-20260801030000-k3x9qa`. The clock makes it readable, the random part
@@ -10,12 +11,12 @@ export function physicalName(alias: string, now: Date, random: string): string {
   return `${alias}-${stamp}-${random}`
 }
 
-/** Name of the index template that guards an alias' physical indices. */
-export function templateName(alias: string): string {
-  return `sluice-${alias}`
+/** Name of the index template that guards the physical indices of an alias, or of all tenants' (`cities-{tenant}`). */
+export function templateName(index: string): string {
+  return `sluice-${index}`
 }
 
-/** Pattern of an alias' physical indices: their stamp starts with the millennium, so a sibling `cities-old` is not one. */
-export function templatePattern(alias: string): string {
-  return `${alias}-2*-*`
+/** Pattern of those physical indices: their stamp starts with the millennium, so a sibling `cities-old` is not one. */
+export function templatePattern(index: string): string {
+  return `${index.replace(TENANT, '*')}-2*-*`
 }

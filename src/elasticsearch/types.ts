@@ -5,7 +5,10 @@ export interface Operation {
   /** Physical index. */
   readonly index: string
   readonly id: string
+  /** Not empty: Elasticsearch takes that for none. */
   readonly routing?: string
+  /** Ingest pipeline; only for `index`. */
+  readonly pipeline?: string
   /** JSON text without a raw newline; only for `index`. */
   readonly body?: string
   /** Key tuple it stands for. */
@@ -46,7 +49,13 @@ export interface ServerInfo {
 }
 
 /** Where a document is. */
-export type DocumentAddress = Pick<Operation, 'index' | 'id'>
+export type DocumentAddress = Pick<Operation, 'index' | 'id' | 'routing'>
+
+/** A document as a listing of its index has it. */
+export interface ListedDocument {
+  readonly id: string
+  readonly routing: string | null
+}
 
 /** A document as it stands in an index. */
 export interface StoredDocument {

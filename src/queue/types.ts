@@ -41,6 +41,7 @@ export interface Claim {
 /** A physical index that a batch writes to. */
 export interface Target {
   readonly index: string
+  readonly alias: string
   readonly uuid: string
   readonly role: 'live' | 'building'
 }

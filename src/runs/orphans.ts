@@ -1,37 +1,43 @@
 import type { Pool } from 'pg'
 import { quoteTable } from '../catalog/quote.ts'
-import { encodeKey, partsOfId } from '../documents/keys.ts'
+import { keysAt, type Listed } from '../documents/key-address.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { READ_SETTINGS } from '../postgres/read-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 
-/** What a page of ids from an index comes down to. */
+/** What a page of documents from an index comes down to. */
 export interface Orphans {
-  /** Keys that have no row in the document's view. */
+  /** Keys that have no row in the document's view: nobody has it, or the row belongs to another address. */
   readonly keys: readonly string[]
-  /** Ids that cannot be a key of this document at all: someone else wrote them. */
+  /** Ids of documents that cannot be of this definition, or not where they are: someone else wrote them. */
   readonly foreign: readonly string[]
 }
 
 interface Candidate {
   readonly id: string
   readonly parts: readonly string[]
+  /** Any of these keys may be the row's. */
+  readonly keys: readonly [string, ...string[]]
 }
 
-/** Which ids of an index have no row: one statement for a page. */
+/** Which documents of an index have no row: one statement for a page. */
 export async function findOrphans(
   pool: Pool,
   plan: DocumentPlan,
   schema: string,
-  ids: readonly string[],
+  documents: readonly Listed[],
 ): Promise<Orphans> {
   const candidates: Candidate[] = []
   const foreign: string[] = []
-  for (const id of ids) {
-    const parts = partsOfId(id, plan.idParts)
-    if (parts === null || !parts.every((part, n) => mayBe(part, plan.key[n]?.type))) foreign.push(id)
-    else candidates.push({ id, parts })
+  for (const document of documents) {
+    const [first, ...others] = keysAt(plan, document)
+    if (first === undefined || !first.idParts.every((part, n) => mayBe(part, plan.key[n]?.type)))
+      foreign.push(document.id)
+    else {
+      const keys = [first.key, ...others.map(({ key }) => key)] as const
+      candidates.push({ id: document.id, parts: first.idParts, keys })
+    }
   }
   const sql = missingSql(plan, schema)
   const keys = await inHalves(candidates, foreign, (some) =>
@@ -60,7 +66,7 @@ function mayBe(part: string, type: string | undefined): boolean {
 
 /**
  * The exact text of the key decides, as in the pipeline: '007' is not the document of row 7, though it casts to it.
- * $n: the parts of all candidates; the last parameter: their keys.
+ * $n: the parts of all candidates' ids; the last two parameters: their keys, and others that the row may have instead.
  */
 function missingSql(plan: DocumentPlan, schema: string): string {
   const parts = plan.key.slice(0, plan.idParts)
@@ -69,9 +75,9 @@ function missingSql(plan: DocumentPlan, schema: string): string {
   const same = parts.map(({ type }, n) => `w.key_${n + 1} = c.p${n + 1}::${type}`).join(' AND ')
   return `
     SELECT c.key
-      FROM unnest(${arrays}, $${parts.length + 1}::text[]) AS c (${names}, key)
+      FROM unnest(${arrays}, $${parts.length + 1}::text[], $${parts.length + 2}::text[]) AS c (${names}, key, other)
      WHERE NOT EXISTS (
-       SELECT FROM ${quoteTable({ schema, name: plan.view })} w WHERE ${same} AND w.key = c.key)`
+       SELECT FROM ${quoteTable({ schema, name: plan.view })} w WHERE ${same} AND w.key IN (c.key, c.other))`
 }
 
 async function missing(
@@ -81,8 +87,9 @@ async function missing(
   idParts: number,
 ): Promise<string[]> {
   const columns = Array.from({ length: idParts }, (_, n) => candidates.map(({ parts }) => parts[n]))
-  const keys = candidates.map(({ parts }) => encodeKey(parts))
-  const { rows } = await client.query<{ key: string }>(sql, [...columns, keys])
+  const keys = candidates.map((candidate) => candidate.keys[0])
+  const others = candidates.map((candidate) => candidate.keys[1] ?? null)
+  const { rows } = await client.query<{ key: string }>(sql, [...columns, keys, others])
   return rows.map(({ key }) => key)
 }
 

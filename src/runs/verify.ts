@@ -18,11 +18,11 @@ import { viewSource } from './walk-source.ts'
  * knowing what is wrong. Steps: list → walk → drain.
  *
  * Why nothing stale is left. A document can differ from its row in three ways:
- * - it is in the index and has no row. Such an id was indexed by some batch. The batches whose claim is older than this
+ * - it is in the index, at this tenant's or by this routing, and has no row there. Such a document was indexed by some batch. The batches whose claim is older than this
  *   run are waited for; then the index is refreshed, so the listing shows all they wrote. A batch claimed later loads
  *   the rows as they are now, and a row that goes away after that brings a mark of its own (invariant 1). A request
  *   whose answer was lost may still be applied after the listing; but its marks are in the queue again, and their next
- *   batch has a higher version. So every id without a row is listed, or has a mark coming.
+ *   batch has a higher version. So every one without a row is listed, or has a mark coming.
  * - it has a row and is not in the index, or is there with old content: the walk marks every row.
  * Nothing is deleted here: a listed key is marked, and the pipeline looks again before it deletes. A row that appears
  * between the listing and that look is kept.
@@ -68,11 +68,12 @@ async function listOrphans(work: RunWork, run: Run): Promise<Run> {
   position = await markDead(work, position)
 
   const foreign = new ForeignIds()
-  for (const { index } of await readTargets(pool, schema, plan.document)) {
+  for (const { index, alias } of await readTargets(pool, schema, plan.document)) {
     await elasticsearch.refresh(index)
-    for await (const ids of elasticsearch.listIds(index)) {
+    for await (const page of elasticsearch.listDocuments(index)) {
       await waitFor(pool, schema, position, signal, hasRoom, ROOM_TIMEOUT_MS)
-      const orphans = await findOrphans(pool, plan, schema, ids)
+      const documents = page.map((document) => ({ ...document, alias }))
+      const orphans = await findOrphans(pool, plan, schema, documents)
       foreign.add(index, orphans.foreign)
       position = await markOrphans(work, position, orphans.keys)
     }

@@ -1,20 +1,22 @@
 import type pg from 'pg'
-import type { Limits } from '../config/types.ts'
+import { isTenantPattern } from '../config/tenant-index.ts'
+import type { Limits, Transform } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { cutByBytes } from '../elasticsearch/bulk.ts'
 import type { Operation } from '../elasticsearch/types.ts'
 import { assertClaimLives } from '../queue/assert-claim-lives.ts'
 import { claimMarks } from '../queue/claim-marks.ts'
 import { giveBack } from '../queue/give-back.ts'
-import { readWorkableTargets } from '../queue/read-targets.ts'
-import type { BatchKey, Claim, Lane, Target } from '../queue/types.ts'
+import { readTargetsOf, readWorkableTargets } from '../queue/read-targets.ts'
+import type { BatchTarget, Claim, Lane } from '../queue/types.ts'
+import { type AddressedKey, addressKeys, nextSlice } from './addressed.ts'
 import type { BlockedIndices } from './blocked-indices.ts'
 import { Brake, type BrakeContext } from './brake.ts'
 import { type Confidence, isSuspicious } from './confidence.ts'
 import { draw } from './draw.ts'
 import { encodeOperations } from './encode.ts'
 import { expandMarks } from './expand.ts'
-import { loadDocuments } from './load.ts'
+import { loadSlice } from './load-slice.ts'
 import { Obstructed, obstacleOf } from './obstacle.ts'
 import { Outcomes } from './outcomes.ts'
 import { Parking } from './parking.ts'
@@ -22,6 +24,8 @@ import { type BulkSender, sendOperations } from './send.ts'
 import { settle } from './settle.ts'
 import type { SliceSizer } from './slice-sizer.ts'
 import type { Tally } from './tally.ts'
+import type { TenantIndicesContext } from './tenant-indices.ts'
+import type { Transforming } from './transform.ts'
 import { turnLarge } from './turn-large.ts'
 import type { BatchResult } from './types.ts'
 
@@ -30,7 +34,7 @@ export interface BatchContext extends BrakeContext {
   readonly instance: string
   readonly limits: Limits
   readonly pool: pg.Pool
-  readonly elasticsearch: BulkSender & BrakeContext['elasticsearch']
+  readonly elasticsearch: BulkSender & BrakeContext['elasticsearch'] & TenantIndicesContext['elasticsearch']
   /** Timeline of the server that the daemon has joined, or null while it is between two. */
   readonly timeline: () => string | null
   /** Indices that take no writes, as far as this daemon knows. */
@@ -41,6 +45,8 @@ export interface BatchRequest {
   readonly plan: DocumentPlan
   /** Of the definition that the plan was made from. */
   readonly hash: string
+  /** The configuration's function, for a plan that has one. */
+  readonly transform?: Transform | undefined
   readonly lane: Lane
   /** A trial of this blocked index, with a mark that is parked for it. */
   readonly target?: string | undefined
@@ -95,8 +101,9 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     const version = await draw(work, schema)
     assertSameServer(claim.timeline, version.timeline)
     assertSameServer(claim.timeline, context.timeline())
-    const targets = await readWorkableTargets(work, schema, { document: plan.document, hash })
-    assertTargets(targets, plan)
+    const tenants = isTenantPattern(plan.index)
+    const workable = await readWorkableTargets(work, schema, { document: plan.document, hash, tenants })
+    assertTargets(workable, plan)
 
     // 3. expand
     const reading = { schema, timeoutMs: limits.requestTimeout }
@@ -108,15 +115,20 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       return expanded
     }
     const { keys: marked, everything } = expansion
-    const keys = marked.slice(0, confidence.mostKeys)
-    const { alone } = confidence
-
     const outcomes = new Outcomes(marked)
-    const parking = new Parking(context.blocked, plan.document, { targets, trial: request.target })
+    const some = marked.slice(0, confidence.mostKeys)
+    outcomes.giveBack(marked.slice(some.length))
+    const { alone } = confidence
+    const { keys, failures: invalid } = addressKeys(plan, some)
+    outcomes.impossible(invalid)
+
+    const aliases = tenants ? [...new Set(keys.map(({ alias }) => alias))] : []
+    const targets = tenants ? await readTargetsOf(work, schema, plan.document, aliases) : workable
+    const parking = new Parking(context.blocked, plan.document, { targets, tenants, trial: request.target })
     const brake = new Brake(context, work, plan, { targets: parking.open, keys })
-    outcomes.giveBack(marked.slice(keys.length))
+    const transforming = transformingOf(request, over)
     for (let start = 0; start < keys.length; ) {
-      const next = keys.slice(start, start + sizer.keys(limits.batchBytes))
+      const next = nextSlice(keys, start, sizer.keys(limits.batchBytes))
       start += next.length
       if (over()) {
         outcomes.giveBack(next)
@@ -126,22 +138,26 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       const { slice, open } = parking.park(next, outcomes)
       if (slice.length === 0) continue
       // 4. load
-      const loaded = await loadDocuments(work, plan, slice.map(keyText), limits.requestTimeout)
+      const loaded = await loadSlice({ ...context, work, plan, hash, transforming }, slice, {
+        parking,
+        outcomes,
+        open,
+      })
       assertSameServer(claim.timeline, loaded.timeline)
-      outcomes.impossible(loaded.failures)
 
       // 5. encode
-      const readable = without(slice, loaded.failures)
-      const encoded = encodeOperations(plan, readable, loaded.documents, open)
+      const encoded = encodeOperations(plan, loaded.keys, loaded.documents, loaded.open)
+      outcomes.add(encoded.added)
       outcomes.impossible(encoded.failures)
       outcomes.gone(encoded.gone)
+      brake.moved(encoded.moved)
       sizer.observe(slice.length, encoded.operations)
       // Too many deletes that nobody explains are held back (invariant 12); the rest goes on.
       const passed = await brake.pass(encoded.operations, outcomes)
 
       for (const operations of cutByBytes(passed, limits.batchBytes)) {
         if (over()) {
-          outcomes.giveBack(keysOf(operations, slice))
+          outcomes.giveBack(keysOf(operations, [...slice, ...encoded.added]))
           continue
         }
         // 6. send, 7. classify
@@ -166,7 +182,8 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       claims,
       work,
       plan,
-      targets,
+      targets: parking.targets,
+      transforming,
       claim,
       version,
       outcomes,
@@ -199,33 +216,32 @@ function assertSameServer(claimed: string, other: string | null): void {
   })
 }
 
-/** Without a target, nothing could be sent and everything would be acknowledged: a silent loss. */
+/**
+ * Without a target, nothing could be sent and everything would be acknowledged: a silent loss. Where each tenant has an
+ * index, they come with the rows (tenant-indices.ts).
+ */
 function assertTargets(
-  targets: readonly Target[] | null,
-  { document }: DocumentPlan,
-): asserts targets is readonly Target[] {
+  targets: readonly BatchTarget[] | null,
+  { document, index }: DocumentPlan,
+): asserts targets is readonly BatchTarget[] {
   if (targets === null) {
     const reason = 'it was paused, detached or installed anew a moment ago'
     throw new Obstructed({ scope: 'document', type: 'not_workable', reason })
   }
-  if (targets.length === 0) {
+  if (targets.length === 0 && !isTenantPattern(index)) {
     const reason = `no index is registered for "${document}": run sluice install`
     throw new Obstructed({ scope: 'document', type: 'no_index', reason })
   }
 }
 
-const keyText = ({ key }: BatchKey): string => key
-
-function without(
-  keys: readonly BatchKey[],
-  failures: readonly { readonly key: string }[],
-): readonly BatchKey[] {
-  if (failures.length === 0) return keys
-  const failed = new Set(failures.map(({ key }) => key))
-  return keys.filter(({ key }) => !failed.has(key))
+function transformingOf({ plan, transform }: BatchRequest, over: () => boolean): Transforming | null {
+  if (!plan.transform) return null
+  if (transform !== undefined) return { document: plan.document, transform, over }
+  const reason = 'the configuration of this daemon has no transform for it: run sluice install'
+  throw new Obstructed({ scope: 'document', type: 'no_transform', reason })
 }
 
-function keysOf(operations: readonly Operation[], keys: readonly BatchKey[]): readonly BatchKey[] {
+function keysOf(operations: readonly Operation[], keys: readonly AddressedKey[]): readonly AddressedKey[] {
   const wanted = new Set(operations.map(({ key }) => key))
   return keys.filter(({ key }) => wanted.has(key))
 }

@@ -1,12 +1,15 @@
 import type pg from 'pg'
+import { isTenantPattern } from '../config/tenant-index.ts'
 import { rowSql } from '../documents/load.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
+import { templatePattern } from '../elasticsearch/names.ts'
 import type { Operation } from '../elasticsearch/types.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { type BrakeState, readBrake } from '../queue/read-brake.ts'
 import { type BrakeEntry, SAMPLE_SIZE } from '../queue/record-brake.ts'
-import type { BatchKey, Target } from '../queue/types.ts'
+import type { Target } from '../queue/types.ts'
+import type { AddressedKey } from './addressed.ts'
 import { explains } from './fold-marks.ts'
 import { loadDocuments } from './load.ts'
 import type { Outcomes } from './outcomes.ts'
@@ -15,7 +18,7 @@ import type { Outcomes } from './outcomes.ts'
 export interface BrakeSettings {
   /** Share of the index that may go unexplained in a window (`brake.deletes`). */
   readonly share: (document: string) => number
-  /** Number of documents in an index; a minute old is good enough. */
+  /** Number of documents in an index, or in all that a pattern stands for; a minute old is good enough. */
   readonly size: (index: string) => Promise<number>
 }
 
@@ -44,7 +47,8 @@ export function deleteLimit(share: number, documents: number): number {
  * - its mark is of op `delete`: a DELETE, a verify after TRUNCATE, or an operator who confirmed it; or
  * - the row was there when its mark was written (insert, update, a walk) and is gone from the root table now: a DELETE
  *   or TRUNCATE whose own mark is still on its way, or an UPDATE of its key. A row that merely stopped matching is
- *   still in the table.
+ *   still in the table; or
+ * - the row is at another address now, where its document is.
  *
  * The others are counted, once Elasticsearch says that it deleted something: rows that never matched cost nothing,
  * however many there are. What would go beyond the limit is held back, the rest of the batch goes on.
@@ -57,7 +61,9 @@ export class Brake {
   readonly #work: pg.PoolClient
   readonly #plan: DocumentPlan
   readonly #live: string | undefined
-  readonly #keys: ReadonlyMap<string, BatchKey>
+  readonly #keys: ReadonlyMap<string, AddressedKey>
+  /** Keys of rows that are at another address. */
+  readonly #moved = new Set<string>()
   /** Key → whether its row is gone from the root table. */
   readonly #gone = new Map<string, boolean>()
   readonly #parked = new Map<string, Operation>()
@@ -68,13 +74,20 @@ export class Brake {
     context: BrakeContext,
     work: pg.PoolClient,
     plan: DocumentPlan,
-    { targets, keys }: { readonly targets: readonly Target[]; readonly keys: readonly BatchKey[] },
+    { targets, keys }: { readonly targets: readonly Target[]; readonly keys: readonly AddressedKey[] },
   ) {
     this.#context = context
     this.#work = work
     this.#plan = plan
-    this.#live = targets.find(({ role }) => role === 'live')?.index
+    this.#live = isTenantPattern(plan.index)
+      ? templatePattern(plan.index)
+      : targets.find(({ role }) => role === 'live')?.index
     this.#keys = new Map(keys.map((key) => [key.key, key]))
+  }
+
+  /** What is deleted of these keys is written elsewhere. */
+  moved(keys: readonly string[]): void {
+    for (const key of keys) this.#moved.add(key)
   }
 
   /**
@@ -134,6 +147,7 @@ export class Brake {
   }
 
   #isUnexplained(key: string): boolean {
+    if (this.#moved.has(key)) return false
     const says = explains(this.#keys.get(key)?.op ?? 'retry')
     return says === 0 || (says === 1 && this.#gone.get(key) !== true)
   }
@@ -150,15 +164,16 @@ export class Brake {
 
   /** Keys that have a row in the root table; null when that cannot be told: a column or the table has another name now. */
   async #rows(keys: readonly string[]): Promise<ReadonlyMap<string, unknown> | null> {
-    const { key, table } = this.#plan
+    const { key, idParts, table } = this.#plan
+    const asked = keys.flatMap((name) => this.#keys.get(name) ?? [])
     try {
       const rows = await loadDocuments(
         this.#work,
-        { key, loadSql: rowSql(table, key) },
-        keys,
+        { key, idParts, loadSql: rowSql(table, key, idParts) },
+        asked,
         this.#context.limits.requestTimeout,
       )
-      return rows.documents
+      return new Map([...rows.documents].filter(([name, row]) => row.key === name))
     } catch (error) {
       if (sqlState(error)?.startsWith('42') === true) return null
       throw error

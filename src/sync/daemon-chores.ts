@@ -58,7 +58,7 @@ export function daemonChores(context: ChoresContext, beat: () => Promise<void>):
     {
       name: 'index identity',
       everyMs: 30_000,
-      run: () => checkIndexIdentity({ ...context, schema, documents: [...plans.keys()] }),
+      run: () => checkIndexIdentity({ ...context, schema }),
     },
     {
       name: 'due failures',

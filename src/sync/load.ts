@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { decodeKey } from '../documents/keys.ts'
-import type { DocumentPlan } from '../documents/types.ts'
+import { decodeKey, documentId } from '../documents/keys.ts'
+import type { DocumentKey, DocumentPlan } from '../documents/types.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { readConditions } from '../postgres/read-settings.ts'
 import { lastResult, rollback } from '../postgres/transaction.ts'
@@ -8,6 +8,7 @@ import type { KeyFailure, LoadedDocument } from './types.ts'
 
 /** Current state of a slice: rows found, keys whose row cannot be read, and the server's timeline. */
 export interface Loaded {
+  /** By the key that was asked for. */
   readonly documents: ReadonlyMap<string, LoadedDocument>
   readonly failures: readonly KeyFailure[]
   readonly timeline: string
@@ -19,31 +20,33 @@ const beginLoad = (timeoutMs: number) => `
   SET LOCAL statement_timeout = ${timeoutMs};
   SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline`
 
+type LoadPlan = Pick<DocumentPlan, 'key' | 'idParts' | 'loadSql'>
+
 /**
  * Keys → current documents, in a short transaction of its own, so that no lock on the application's tables
  * outlives the query (invariant 9). A row that cannot be read (SQLSTATE class 22, or 54000) is found by
- * halving; any other error is not one row's fault and is thrown.
+ * halving; any other error is not one row's fault and is thrown. Keys of one id are one look at one row.
  */
 export async function loadDocuments(
   client: pg.PoolClient,
-  plan: Pick<DocumentPlan, 'key' | 'loadSql'>,
-  keys: readonly string[],
+  plan: LoadPlan,
+  keys: readonly DocumentKey[],
   timeoutMs: number,
 ): Promise<Loaded> {
-  const documents = new Map<string, LoadedDocument>()
-  const failures: KeyFailure[] = []
+  const rows = new Map<string, LoadedDocument>()
+  const refused = new Map<string, Omit<KeyFailure, 'key' | 'id'>>()
   let timeline: string | null = null
 
-  const loadHalving = async (some: readonly string[]): Promise<void> => {
+  const loadHalving = async (some: readonly DocumentKey[]): Promise<void> => {
     try {
       const loaded = await loadOnce(client, plan, some, timeoutMs)
-      for (const [key, document] of loaded.documents) documents.set(key, document)
+      for (const [id, document] of loaded.rows) rows.set(id, document)
       timeline = timeline === null || timeline === loaded.timeline ? loaded.timeline : 'changed'
     } catch (error) {
       if (!isRowError(error)) throw error
       const [key] = some
       if (some.length === 1 && key !== undefined) {
-        failures.push({ key, id: key, type: `sqlstate_${sqlState(error)}`, reason: rowErrorReason(error) })
+        refused.set(key.id, { type: `sqlstate_${sqlState(error)}`, reason: rowErrorReason(error) })
         return
       }
       const middle = Math.ceil(some.length / 2)
@@ -51,7 +54,16 @@ export async function loadDocuments(
       await loadHalving(some.slice(middle))
     }
   }
-  await loadHalving(keys)
+  await loadHalving(plan.key.length > plan.idParts ? onePerId(keys) : keys)
+
+  const documents = new Map<string, LoadedDocument>()
+  const failures: KeyFailure[] = []
+  for (const { key, id } of keys) {
+    const document = rows.get(id)
+    if (document !== undefined) documents.set(key, document)
+    const failure = refused.get(id)
+    if (failure !== undefined) failures.push({ key, id, ...failure })
+  }
   return { documents, failures, timeline: timeline ?? 'unknown' }
 }
 
@@ -59,37 +71,38 @@ type LoadRow = [position: string, key: string, document: string, problem: string
 
 async function loadOnce(
   client: pg.PoolClient,
-  plan: Pick<DocumentPlan, 'key' | 'loadSql'>,
-  keys: readonly string[],
+  plan: LoadPlan,
+  keys: readonly DocumentKey[],
   timeoutMs: number,
-): Promise<{ documents: Map<string, LoadedDocument>; timeline: string }> {
+): Promise<{ rows: Map<string, LoadedDocument>; timeline: string }> {
   try {
     const timeline = lastResult(await client.query(beginLoad(timeoutMs)))?.rows[0]?.timeline
-    const values = columnsOf(keys, plan.key.length)
-    const { rows } = await client.query<LoadRow>({ text: plan.loadSql, values, rowMode: 'array' })
+    const values = Array.from({ length: plan.idParts }, (_, n) => keys.map(({ parts }) => parts[n] ?? null))
+    const result = await client.query<LoadRow>({ text: plan.loadSql, values, rowMode: 'array' })
     await client.query('COMMIT')
-    const documents = new Map<string, LoadedDocument>()
-    for (const [position, key, json, problem] of rows) {
+    const rows = new Map<string, LoadedDocument>()
+    for (const [position, key, json, problem] of result.rows) {
+      const asked = keys[Number(position) - 1]
       // Exact text decides: under a case-insensitive collation 'ABC' finds the row 'abc', which is another document.
-      if (keys[Number(position) - 1] === key) documents.set(key, { json, problem })
+      if (asked !== undefined && isOf(plan, key, asked)) rows.set(asked.id, { key, json, problem })
     }
-    return { documents, timeline: String(timeline) }
+    return { rows, timeline: String(timeline) }
   } catch (error) {
     await rollback(client)
     throw error
   }
 }
 
-/** Keys → one array per key part, aligned. A malformed key becomes NULLs and finds no row; encode reports it. */
-function columnsOf(keys: readonly string[], parts: number): (string | null)[][] {
-  const columns = Array.from({ length: parts }, (): (string | null)[] => [])
-  for (const key of keys) {
-    const decoded = decodeKey(key, parts)
-    columns.forEach((column, n) => {
-      column.push(decoded?.[n] ?? null)
-    })
-  }
-  return columns
+/** Whether a row's key is that of the id that was asked for, at whatever address. */
+function isOf({ key, idParts }: LoadPlan, found: string, asked: DocumentKey): boolean {
+  if (found === asked.key) return true
+  if (key.length === idParts) return false
+  const parts = decodeKey(found, key.length)
+  return parts !== null && documentId(parts.slice(0, idParts)) === asked.id
+}
+
+function onePerId(keys: readonly DocumentKey[]): readonly DocumentKey[] {
+  return [...new Map(keys.map((key) => [key.id, key])).values()]
 }
 
 /** Data exceptions (class 22: overflow, invalid text, division by zero) and 54000 (a value too large) are one row's fault. */

@@ -12,7 +12,7 @@ type RunResult = 'created' | 'updated' | 'deleted' | 'failed'
  */
 export class Outcomes {
   readonly tally = new Tally()
-  readonly #keys: ReadonlyMap<string, BatchKey>
+  readonly #keys: Map<string, BatchKey>
   readonly #succeeded = new Map<string, string[]>()
   #failures: Failure[] = []
   readonly #failedStates = new Map<BatchKey, FailedState>()
@@ -26,6 +26,11 @@ export class Outcomes {
 
   constructor(keys: readonly BatchKey[]) {
     this.#keys = new Map(keys.map((key) => [key.key, key]))
+  }
+
+  /** Keys that the batch has beside its marks' (see encodeOperations). */
+  add(keys: readonly BatchKey[]): void {
+    for (const key of keys) if (!this.#keys.has(key.key)) this.#keys.set(key.key, key)
   }
 
   /** Keys answered well, by target. */
@@ -103,6 +108,17 @@ export class Outcomes {
       this.#failedStates.set(key, { problem: failure.reason })
       this.#countRun(key, 'failed')
       this.tally.add({ index: '', operation: 'none', outcome: 'dead' }, 0, key.ageMs, 0)
+    }
+  }
+
+  /** Records documents that could not be made, by a program that may do better next time: tried again as what an index refuses. */
+  failed(failures: readonly KeyFailure[]): void {
+    for (const failure of failures) {
+      const key = this.#keys.get(failure.key)
+      if (key === undefined) continue
+      this.#failures.push({ ...failure, target: '', origin: key.origin, op: key.op, dead: false })
+      this.#countRun(key, 'failed')
+      this.tally.add({ index: '', operation: 'none', outcome: 'retry' }, 0, key.ageMs, 0)
     }
   }
 

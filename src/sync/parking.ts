@@ -1,11 +1,14 @@
 import type { ItemVerdict, Operation } from '../elasticsearch/types.ts'
-import type { BatchKey, BatchTarget } from '../queue/types.ts'
+import type { BatchTarget } from '../queue/types.ts'
+import type { AddressedKey } from './addressed.ts'
 import type { BlockedIndices, Refusal } from './blocked-indices.ts'
 import { Obstructed } from './obstacle.ts'
 import type { Outcomes } from './outcomes.ts'
 
-interface Addressed {
+interface ParkingOptions {
   readonly targets: readonly BatchTarget[]
+  /** Each tenant has an index of its own: one that takes no writes says nothing of the others. */
+  readonly tenants: boolean
   /** The batch is a trial of this index. */
   readonly trial: string | undefined
 }
@@ -15,25 +18,38 @@ interface Addressed {
  *
  * - Some of the document's indices are blocked: their keys are parked, the other indices get everything.
  * - All are: the batch is given back and the document paused, so that nothing is parked of which nothing can be done.
- *   Its next batch tries them all.
+ *   Its next batch tries them all. Not where each tenant has an index: other keys have others, and are not held up.
  * - A trial that is refused is given back, so that its mark stays where it is.
  */
 export class Parking {
   readonly #known: BlockedIndices
   readonly #document: string
-  readonly #targets: readonly BatchTarget[]
+  readonly #tenants: boolean
   readonly #trial: boolean
   /** Held for blocked, and sent to all the same. */
   readonly #tried: Set<string>
+  #targets: readonly BatchTarget[]
 
-  constructor(known: BlockedIndices, document: string, { targets, trial }: Addressed) {
+  constructor(known: BlockedIndices, document: string, { targets, tenants, trial }: ParkingOptions) {
     this.#known = known
     this.#document = document
     this.#targets = targets
+    this.#tenants = tenants
     this.#trial = trial !== undefined
     const held = targets.filter((target) => known.holds(target))
-    const all = held.length === targets.length ? held.map(({ index }) => index) : []
+    const all = held.length === targets.length && !tenants ? held.map(({ index }) => index) : []
     this.#tried = new Set(trial === undefined ? all : [trial])
+  }
+
+  /** All indices that the batch writes to. */
+  get targets(): readonly BatchTarget[] {
+    return this.#targets
+  }
+
+  /** Indices that were made on demand. */
+  add(targets: readonly BatchTarget[]): void {
+    const known = new Set(this.#targets.map(({ index }) => index))
+    this.#targets = [...this.#targets, ...targets.filter(({ index }) => !known.has(index))]
   }
 
   /** Targets that are sent to, as things are. */
@@ -46,9 +62,9 @@ export class Parking {
    * for another batch may find an index blocked at any moment, and what is neither parked nor sent would be lost.
    */
   park(
-    keys: readonly BatchKey[],
+    keys: readonly AddressedKey[],
     outcomes: Pick<Outcomes, 'wait'>,
-  ): { readonly slice: readonly BatchKey[]; readonly open: readonly BatchTarget[] } {
+  ): { readonly slice: readonly AddressedKey[]; readonly open: readonly BatchTarget[] } {
     const { open } = this
     const blocked = this.#targets.filter((target) => !open.includes(target))
     if (blocked.length === 0) return { slice: keys, open }
@@ -66,7 +82,9 @@ export class Parking {
     if (first === undefined) return
     const [, { type, reason }] = first
     if (this.#trial) throw new Obstructed({ scope: 'index', type, reason })
-    const left = this.#targets.some((target) => !refused.has(target.index) && !this.#known.holds(target))
+    const left =
+      this.#tenants ||
+      this.#targets.some((target) => !refused.has(target.index) && !this.#known.holds(target))
     if (!left) throw new Obstructed({ scope: 'document', type, reason })
     for (const target of this.#targets) {
       const refusal = refused.get(target.index)
@@ -83,15 +101,16 @@ export class Parking {
 
 /** Keys that at least one open index gets, and which keys wait for which blocked ones. */
 export function separate(
-  keys: readonly BatchKey[],
+  keys: readonly AddressedKey[],
   { open, blocked }: { readonly open: readonly IndexName[]; readonly blocked: readonly IndexName[] },
 ): {
-  readonly sent: readonly BatchKey[]
-  readonly waiting: readonly { readonly key: BatchKey; readonly index: string }[]
+  readonly sent: readonly AddressedKey[]
+  readonly waiting: readonly { readonly key: AddressedKey; readonly index: string }[]
 } {
-  const waiting: { key: BatchKey; index: string }[] = []
+  const waiting: { key: AddressedKey; index: string }[] = []
   const sent = keys.filter((key) => {
-    const isFor = ({ index }: IndexName) => key.target === null || key.target === index
+    const isFor = ({ index, alias }: IndexName) =>
+      key.alias === alias && (key.target === null || key.target === index)
     const waits = blocked.filter(isFor)
     for (const { index } of waits) waiting.push({ key, index })
     // A key for an index that is no target any more waits for nothing, and has nothing to send.
@@ -100,7 +119,7 @@ export function separate(
   return { sent, waiting }
 }
 
-type IndexName = Pick<BatchTarget, 'index'>
+type IndexName = Pick<BatchTarget, 'index' | 'alias'>
 
 /** Indices that refused an operation, and those that took all they were sent, by one answer. A busy one did neither. */
 export function answersByIndex(

@@ -7,7 +7,7 @@ import { recordBrake } from '../queue/record-brake.ts'
 import { requestRun } from '../queue/request-run.ts'
 import { setAlarm } from '../queue/set-alarm.ts'
 import { settleBatch } from '../queue/settle-batch.ts'
-import type { Claim, Target } from '../queue/types.ts'
+import type { BatchTarget, Claim } from '../queue/types.ts'
 import type { BatchContext } from './batch.ts'
 import type { Brake } from './brake.ts'
 import { type Everything, olderOrigin } from './fold-marks.ts'
@@ -15,13 +15,15 @@ import { UNREADABLE_CHANGES } from './obstacle.ts'
 import type { Outcomes } from './outcomes.ts'
 import { changedSince } from './recheck.ts'
 import { Tally } from './tally.ts'
+import type { Transforming } from './transform.ts'
 import type { BatchResult } from './types.ts'
 
 export interface Unsettled {
   readonly claims: pg.PoolClient
   readonly work: pg.PoolClient
   readonly plan: DocumentPlan
-  readonly targets: readonly Target[]
+  readonly targets: readonly BatchTarget[]
+  readonly transforming: Transforming | null
   readonly claim: Claim
   readonly version: Version
   readonly outcomes: Outcomes
@@ -104,10 +106,11 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
  * The lock comes before all that is written: settlements of a document wait for each other in one order only.
  */
 async function examineFailures({ schema, limits }: BatchContext, batch: Unsettled): Promise<void> {
-  const { claims, work, claim, plan, targets, outcomes } = batch
+  const { claims, work, claim, plan, targets, transforming, outcomes } = batch
   await lockFailures(claims, schema, claim.document, 'exclusive')
   const timeoutMs = limits.requestTimeout
-  outcomes.outdated(await changedSince(work, plan, outcomes.failedStates, { targets, timeoutMs }))
+  const options = { targets, transforming, timeoutMs }
+  outcomes.outdated(await changedSince(work, plan, outcomes.failedStates, options))
 }
 
 /**

@@ -2,10 +2,12 @@ import type { Tally } from './tally.ts'
 
 /** What passes between the steps of a batch. */
 
-/** Current state of a key that has a row. */
+/** Current state of a key whose id has a row. */
 export interface LoadedDocument {
-  /** JSON text as Postgres printed it. */
-  readonly json: string
+  /** The row's key. Not the one asked for where its tenant or routing is another now. */
+  readonly key: string
+  /** JSON text as Postgres printed it, or as `transform` made it; null: `transform` left it out. */
+  readonly json: string | null
   /** Why Elasticsearch cannot hold it (a date out of range, for instance), or null. */
   readonly problem: string | null
 }

@@ -27,6 +27,9 @@ export function workerContext(
       ),
     },
     confidences: new Map(),
+    transforms: new Map(
+      [...documents].flatMap(([name, { transform }]) => (transform === undefined ? [] : [[name, transform]])),
+    ),
     hashes: new Map([...documents].map(([name, definition]) => [name, definitionHash(definition)])),
   }
 }

@@ -1,3 +1,4 @@
+import type { Transform } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { type BatchContext, runBatch } from './batch.ts'
 import { Confidence } from './confidence.ts'
@@ -12,6 +13,8 @@ export interface WorkerContext extends BatchContext {
   readonly plans: ReadonlyMap<string, DocumentPlan>
   /** Hashes of the configuration's definitions, by document. */
   readonly hashes: ReadonlyMap<string, string>
+  /** The configuration's functions, for documents that have one. */
+  readonly transforms: ReadonlyMap<string, Transform>
   /** Outcomes not written yet, by document; shared by the daemon's workers. */
   readonly unwritten: Map<string, Unwritten>
   /** How far the documents' batches are trusted; shared by the daemon's workers. */
@@ -51,6 +54,7 @@ export async function runWorker(context: WorkerContext): Promise<void> {
     const result = await runBatch(context, {
       plan,
       hash,
+      transform: context.transforms.get(plan.document),
       lane: assignment.lane,
       target: assignment.target,
       sizer,

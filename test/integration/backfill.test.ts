@@ -20,7 +20,7 @@ const plans = new Map<string, DocumentPlan>()
 const log = pino({ level: 'silent' })
 const elasticsearch: RunContext['elasticsearch'] = {
   refresh: () => Promise.reject(new Error('a backfill does not ask Elasticsearch')),
-  listIds: () => {
+  listDocuments: () => {
     throw new Error('a backfill does not ask Elasticsearch')
   },
 }

@@ -77,7 +77,13 @@ test('what is on its way while another batch finds an index blocked is sent or p
     )
     return rows.length > 0
   })
-  const target = { index: building, uuid: '', role: 'building', releasedAt: null } as const
+  const target = {
+    index: building,
+    alias: world.plan.index,
+    uuid: '',
+    role: 'building',
+    releasedAt: null,
+  } as const
   context.blocked.refused('thing', target, { type: 'closed', reason: 'why' })
   await locker.query('COMMIT')
   locker.release()

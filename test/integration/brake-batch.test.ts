@@ -57,7 +57,7 @@ describe('the mass-delete brake', () => {
   test('counts what was deleted, once the batch is settled', async () => {
     await ghosts(1, 3)
     const cut: BatchContext['elasticsearch'] = {
-      existing: world.elasticsearch.existing,
+      ...world.elasticsearch,
       bulk: async (body, operations) => {
         const answer = await world.elasticsearch.bulk(body, operations)
         await world.database.pool.query(
@@ -107,7 +107,7 @@ describe('the mass-delete brake', () => {
       `INSERT INTO "${SCHEMA}".sync_brake VALUES ('thing', now(), 1000, 1000, now(), 5, '{7}')`,
     )
     const existing = () => Promise.reject(new UnreachableError('away'))
-    const elasticsearch = { bulk: world.elasticsearch.bulk, existing }
+    const elasticsearch = { ...world.elasticsearch, existing }
     expect(await runBatch({ ...world.context, elasticsearch }, world.request)).toMatchObject({
       outcome: 'given-back',
       obstacle: { scope: 'elasticsearch' },

@@ -135,7 +135,7 @@ export function describeClient(
         expect(await client.get(index, id)).toMatchObject({ found: true, source: { name: id } })
       await client.refresh(index)
       const listed: string[] = []
-      for await (const page of client.listIds(index)) listed.push(...page)
+      for await (const page of client.listDocuments(index)) listed.push(...page.map(({ id }) => id))
       expect(listed.sort()).toEqual(ids.sort())
     })
 
@@ -290,7 +290,7 @@ export function describeClient(
         await expect(client.get(missing, 'a')).rejects.toThrow(missing)
         await expect(client.count(missing)).rejects.toThrow(missing)
         await expect(client.refresh(missing)).rejects.toThrow(missing)
-        await expect(client.listIds(missing).next()).rejects.toThrow(missing)
+        await expect(client.listDocuments(missing).next()).rejects.toThrow(missing)
       })
 
       it('may have exactly the names that sluice lets pass', async () => {
@@ -383,12 +383,12 @@ export function describeClient(
 
         const before = await openContexts()
         const pages: string[][] = []
-        for await (const page of client.listIds(index)) pages.push(page)
+        for await (const page of client.listDocuments(index)) pages.push(page.map(({ id }) => id))
         expect(pages.map((page) => page.length)).toEqual([10_000, 10_000, 5_000])
         expect(new Set(pages.flat()).size).toBe(25_000)
         expect(await openContexts()).toBe(before)
 
-        for await (const page of client.listIds(index)) {
+        for await (const page of client.listDocuments(index)) {
           expect(page).toHaveLength(10_000)
           expect(await openContexts()).toBeGreaterThan(before)
           break
@@ -398,7 +398,7 @@ export function describeClient(
 
       it('of an empty index is empty', async () => {
         const index = await newIndex()
-        expect(await client.listIds(index).next()).toEqual({ done: true, value: undefined })
+        expect(await client.listDocuments(index).next()).toEqual({ done: true, value: undefined })
       })
     })
   })

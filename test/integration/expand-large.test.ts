@@ -347,6 +347,7 @@ describe('a worker that has turned such a mark', () => {
       hashes: new Map([['thing', world.related.hash]]),
       unwritten: new Map(),
       confidences: new Map(),
+      transforms: new Map(),
       onBatch: (_, { outcome }) => outcomes.push(outcome),
     })
     dispatcher.open()

@@ -153,7 +153,7 @@ async function changesOf(client: pg.ClientBase, schema: string, plan: DocumentPl
 }
 
 async function apply(client: pg.ClientBase, schema: string, plan: DocumentPlan, database: DatabaseChanges) {
-  const index = { create: null, extend: null, lost: null, steps: [], notes: [] }
+  const index = { first: false, create: null, extend: [], lost: [], steps: [], notes: [] }
   const maker = { schema, document: 'city', database: 'test' }
   const change = { steps: [], plan, definition, hash: 'h', database, index, maker, activate: true, run: null }
   await applyDatabase(client, schema, change, null)

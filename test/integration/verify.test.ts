@@ -210,9 +210,9 @@ describe('verify', () => {
     if (first === null) throw new Error('nothing to take')
     const breaking = {
       refresh: elasticsearch.refresh,
-      listIds: async function* (index: string) {
-        for await (const ids of elasticsearch.listIds(index)) {
-          yield ids.slice(0, 50)
+      listDocuments: async function* (index: string) {
+        for await (const page of elasticsearch.listDocuments(index)) {
+          yield page.slice(0, 50)
           throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
         }
       },
@@ -244,7 +244,7 @@ describe('verify', () => {
     if (there === null) throw new Error('the run is gone')
     const blind = {
       refresh: () => Promise.reject(new Error('no second listing')),
-      listIds: () => {
+      listDocuments: () => {
         throw new Error('no second listing')
       },
     }

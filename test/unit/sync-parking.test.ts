@@ -1,20 +1,26 @@
 import { describe, expect, test } from 'vitest'
 import type { ItemVerdict, Operation } from '../../src/elasticsearch/types.ts'
 import type { BatchKey, BatchTarget } from '../../src/queue/types.ts'
+import type { AddressedKey } from '../../src/sync/addressed.ts'
 import { BlockedIndices } from '../../src/sync/blocked-indices.ts'
 import { Obstructed } from '../../src/sync/obstacle.ts'
 import { answersByIndex, Parking, separate } from '../../src/sync/parking.ts'
 
-const key = (name: string, target: string | null = null): BatchKey => ({
+const key = (name: string, target: string | null = null, alias = 'd'): AddressedKey => ({
   key: name,
+  parts: [name],
+  id: name,
+  alias,
+  routing: null,
   origin: '7',
   target,
   runId: null,
   ageMs: 10,
   op: 'update',
 })
-const target = (index: string, releasedAt: string | null = null): BatchTarget => ({
+const target = (index: string, releasedAt: string | null = null, alias = 'd'): BatchTarget => ({
   index,
+  alias,
   uuid: index,
   role: 'live',
   releasedAt,
@@ -54,7 +60,7 @@ const parkedFor = (index: string, releasedAt: string | null = null) => ({
 })
 
 describe('which keys are sent and which wait', () => {
-  test.each<[string, BatchKey, string[], string[]]>([
+  test.each<[string, AddressedKey, string[], string[]]>([
     ['for all indices', key('k'), ['k'], ['building']],
     ['for the open one', key('k', 'live'), ['k'], []],
     ['for the blocked one', key('k', 'building'), [], ['building']],
@@ -83,11 +89,11 @@ describe('a batch', () => {
 
   test('that meets a blocked index goes on for the others, and the next one parks unsent', () => {
     const { known, told } = memory()
-    const batch = new Parking(known, 'd', { targets, trial: undefined })
+    const batch = new Parking(known, 'd', { targets, tenants: false, trial: undefined })
     batch.judge([operation('live'), operation('building')], [done, refused])
     expect(told).toEqual(['blocked building'])
     const outcomes = waiting()
-    const next = new Parking(known, 'd', { targets, trial: undefined })
+    const next = new Parking(known, 'd', { targets, tenants: false, trial: undefined })
     expect(next.park([key('k')], outcomes)).toEqual({ slice: [key('k')], open: [live] })
     expect(outcomes.parked).toEqual(['k building'])
     expect(known.all).toMatchObject([{ document: 'd', index: 'building', type: 'closed', reason: 'why' }])
@@ -95,7 +101,7 @@ describe('a batch', () => {
 
   test('sends to what it has not parked, also when another batch finds an index blocked meanwhile', () => {
     const { known } = memory()
-    const batch = new Parking(known, 'd', { targets, trial: undefined })
+    const batch = new Parking(known, 'd', { targets, tenants: false, trial: undefined })
     const outcomes = waiting()
     const { slice, open } = batch.park([key('k')], outcomes)
     known.refused('d', building, { type: 'closed', reason: 'why' })
@@ -104,7 +110,7 @@ describe('a batch', () => {
 
   test('of which no index takes anything is given back, and nothing is remembered', () => {
     const { known } = memory()
-    const batch = new Parking(known, 'd', { targets, trial: undefined })
+    const batch = new Parking(known, 'd', { targets, tenants: false, trial: undefined })
     expect(() => batch.judge([operation('live'), operation('building')], [refused, refused])).toThrow(
       Obstructed,
     )
@@ -114,7 +120,7 @@ describe('a batch', () => {
   test('of which the other index is blocked already is given back', () => {
     const { known } = memory()
     known.refused('d', building, { type: 'closed', reason: 'why' })
-    const batch = new Parking(known, 'd', { targets, trial: undefined })
+    const batch = new Parking(known, 'd', { targets, tenants: false, trial: undefined })
     expect(() => batch.judge([operation('live')], [refused])).toThrow(Obstructed)
     expect(known.all.map(({ index }) => index)).toEqual(['building'])
   })
@@ -122,7 +128,7 @@ describe('a batch', () => {
   test('whose indices are all held for blocked tries them all', () => {
     const { known, told } = memory()
     for (const each of targets) known.refused('d', each, { type: 'closed', reason: 'why' })
-    const batch = new Parking(known, 'd', { targets, trial: undefined })
+    const batch = new Parking(known, 'd', { targets, tenants: false, trial: undefined })
     expect(batch.park([key('k')], waiting()).open).toEqual(targets)
     batch.judge([operation('live'), operation('building')], [done, refused])
     expect(told).toContain('free live')
@@ -132,7 +138,7 @@ describe('a batch', () => {
   test('that is a trial and is refused is given back as the index’s obstacle', () => {
     const { known } = memory()
     known.refused('d', building, { type: 'closed', reason: 'why' })
-    const trial = new Parking(known, 'd', { targets, trial: 'building' })
+    const trial = new Parking(known, 'd', { targets, tenants: false, trial: 'building' })
     expect(trial.park([key('k', 'building')], waiting()).slice).toEqual([key('k', 'building')])
     const judge = () => trial.judge([operation('building')], [refused])
     expect(judge).toThrow(expect.objectContaining({ obstacle: expect.objectContaining({ scope: 'index' }) }))
@@ -141,7 +147,7 @@ describe('a batch', () => {
   test('that is a trial proves nothing where the server was only busy', () => {
     const { known } = memory()
     known.refused('d', building, { type: 'closed', reason: 'why' })
-    const trial = new Parking(known, 'd', { targets, trial: 'building' })
+    const trial = new Parking(known, 'd', { targets, tenants: false, trial: 'building' })
     trial.judge([operation('building')], [busy])
     expect(known.holds(building)).toBe(true)
     trial.judge([operation('building')], [dead])

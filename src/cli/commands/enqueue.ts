@@ -6,7 +6,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count } from '../format.ts'
 import { installedDocument } from '../installed.ts'
 import { enqueueJson } from '../json/enqueue.ts'
-import { keysOfIds } from '../keys-of-ids.ts'
+import { keysOfDocuments } from '../keys-of-documents.ts'
 
 export function registerEnqueue(program: Command): void {
   program
@@ -28,7 +28,9 @@ export function registerEnqueue(program: Command): void {
 async function enqueue(context: CommandContext, name: string, ids: readonly string[]): Promise<ExitCode> {
   const database = await context.database()
   const { plan } = await installedDocument(database, name)
-  const keys = [...new Set((await keysOfIds(database.pool, plan, ids)).map(({ key }) => key))]
+  const lookup = async () => ({ database, elasticsearch: await context.elasticsearch() })
+  const found = await keysOfDocuments(database.pool, plan, ids, lookup)
+  const keys = [...new Set(found.map(({ key }) => key))]
   await database.pool.query(`SELECT ${escapeIdentifier(database.schema)}.enqueue($1, VARIADIC $2::text[])`, [
     name,
     keys,

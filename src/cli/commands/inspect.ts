@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { UsageError } from '../../errors.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -6,7 +7,8 @@ import { inspectDocument } from '../inspection.ts'
 import { inspectionText } from '../inspection-text.ts'
 import { installedDocument } from '../installed.ts'
 import { inspectJson } from '../json/inspect.ts'
-import { keysOfIds } from '../keys-of-ids.ts'
+import { keysOfDocuments } from '../keys-of-documents.ts'
+import { NOT_AT_HAND, transformOf } from '../transform-of.ts'
 
 export function registerInspect(program: Command): void {
   program
@@ -27,9 +29,16 @@ export function registerInspect(program: Command): void {
 async function inspect(context: CommandContext, name: string, id: string): Promise<ExitCode> {
   const database = await context.database()
   const installed = await installedDocument(database, name)
-  const [key] = await keysOfIds(database.pool, installed.plan, [id])
+  const lookup = async () => ({ database, elasticsearch: await context.elasticsearch() })
+  const [key] = await keysOfDocuments(database.pool, installed.plan, [id], lookup)
   if (key === undefined) return exitCodes.failed
-  const inspection = await inspectDocument(database, await context.elasticsearch(), installed, key)
+  const transform = await transformOf(context, installed)
+  if (transform === 'unknown') {
+    throw new UsageError(NOT_AT_HAND, {
+      remedy: 'Name that configuration with --config, or run sluice install.',
+    })
+  }
+  const inspection = await inspectDocument(await lookup(), { installed, transform }, key)
   context.output.result(inspectJson, inspection, () => inspectionText(inspection))
   return inspection.differs ? exitCodes.differences : exitCodes.done
 }

@@ -1,20 +1,22 @@
 import type { Command } from 'commander'
 import type pg from 'pg'
 import { cleanJson } from '../../documents/clean-json.ts'
+import { addressOf } from '../../documents/key-address.ts'
 import type { DocumentKey, DocumentPlan } from '../../documents/types.ts'
 import { idProblem } from '../../elasticsearch/bulk.ts'
 import { readConditions } from '../../postgres/read-settings.ts'
 import { rollback } from '../../postgres/transaction.ts'
 import { loadDocuments } from '../../sync/load.ts'
-import { choosePlan, planIn } from '../chosen-plan.ts'
+import { type ChosenPlan, choosePlan, planIn } from '../chosen-plan.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { exactJson } from '../exact-json.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { paint } from '../format.ts'
 import { previewJson } from '../json/preview.ts'
-import { keysOfIds } from '../keys-of-ids.ts'
+import { keysOfDocuments } from '../keys-of-documents.ts'
 import { absence, readRow } from '../read-row.ts'
+import { LEFT_OUT, NOT_AT_HAND, transformed, transformOf } from '../transform-of.ts'
 
 export function registerPreview(program: Command): void {
   program
@@ -34,22 +36,28 @@ export function registerPreview(program: Command): void {
 
 async function preview(context: CommandContext, name: string, id: string): Promise<ExitCode> {
   const pool = await context.pool()
-  const { plan, from } = await choosePlan(context, name)
-  const [key] = await keysOfIds(pool, plan, [id])
+  const { plan, from, installed } = await choosePlan(context, name)
+  const lookup = async () =>
+    installed === null
+      ? null
+      : { database: await context.database(), elasticsearch: await context.elasticsearch() }
+  const [key] = await keysOfDocuments(pool, plan, [id], lookup)
   if (key === undefined) return exitCodes.failed
-  const loaded = await withClient(pool, async (client) => {
+  const raw = await withClient(pool, async (client) => {
     const row = await (from === 'installed'
       ? loadInstalled(client, plan, key)
       : loadUninstalled(context, client, name, key))
     if (row !== nothing) return row
     return { json: null, problem: `there is no document: ${absence(await readRow(client, plan, key), plan)}` }
   })
+  const loaded = await made(context, { name, plan, from, installed }, key, raw)
   const problem = idProblem(key.id) ?? loaded.problem
+  const { alias, routing } = addressOf(plan, key.parts)
   const document = loaded.json === null ? null : exactJson(cleanJson(loaded.json))
   const value = {
     name,
     from,
-    address: { index: plan.index, id: key.id },
+    address: { index: alias, id: key.id, ...(routing === null ? {} : { routing }) },
     key: key.key,
     document,
     problem,
@@ -65,7 +73,7 @@ async function preview(context: CommandContext, name: string, id: string): Promi
       plan.loadSql,
       '',
       heading('Address'),
-      `index ${plan.index}, _id ${key.id}`,
+      `index ${alias}, _id ${key.id}${routing === null ? '' : `, routing ${routing}`}`,
       '',
       heading('Document'),
       ...(loaded.json === null ? [] : [JSON.stringify(document, null, 2)]),
@@ -98,10 +106,27 @@ async function loadInstalled(
   plan: DocumentPlan,
   key: DocumentKey,
 ): Promise<LoadedRow> {
-  const { documents, failures } = await loadDocuments(client, plan, [key.key], previewTimeoutMs)
+  const { documents, failures } = await loadDocuments(client, plan, [key], previewTimeoutMs)
   const [failure] = failures
   if (failure !== undefined) return { json: null, problem: failure.reason }
   return documents.get(key.key) ?? nothing
+}
+
+/** What the configuration's function makes of it. */
+async function made(
+  context: CommandContext,
+  { name, plan, from, installed }: ChosenPlan & { readonly name: string },
+  key: DocumentKey,
+  row: LoadedRow,
+): Promise<LoadedRow> {
+  if (!plan.transform || row.json === null || row.problem !== null) return row
+  const transform =
+    from === 'installed' && installed !== null
+      ? await transformOf(context, installed)
+      : ((await context.definitions()).get(name)?.transform ?? 'unknown')
+  if (transform === 'unknown') return { ...row, problem: `${NOT_AT_HAND}: this is what it is given` }
+  const loaded = await transformed(name, transform, key, { ...row, key: key.key })
+  return loaded.json === null && loaded.problem === null ? { json: null, problem: LEFT_OUT } : loaded
 }
 
 /** A view in pg_temp computes the same as the one that install would create, and is rolled back. */
@@ -120,7 +145,7 @@ async function loadUninstalled(
     if (plan.query !== undefined) await client.query(plan.query.sql)
     const { rows } = await client.query<{ key: string; document: string; problem: string | null }>(
       plan.loadSql,
-      key.parts.map((part) => [part]),
+      key.parts.slice(0, plan.idParts).map((part) => [part]),
     )
     // Exact text decides, as in a batch: a case-insensitive collation finds other rows as well.
     const row = rows.find((found) => found.key === key.key)

@@ -5,8 +5,8 @@ export const previewJson = z.strictObject({
   name: z.string(),
   /** installed: what the daemon would index; configuration: what it would after install. */
   from: z.enum(['installed', 'configuration']),
-  /** Where it goes: alias and _id. */
-  address: z.strictObject({ index: z.string(), id: z.string() }),
+  /** Where it goes: alias, _id and routing, if it has one. */
+  address: z.strictObject({ index: z.string(), id: z.string(), routing: z.string().optional() }),
   key: z.string(),
   /** The document as it would be sent; null when there is none. */
   document: z.unknown(),
