@@ -13,6 +13,7 @@ describe('every command', () => {
       'uninstall',
       'detach',
       'run',
+      'doctor',
       'status',
       'backfill',
       'runs',
