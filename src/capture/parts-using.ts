@@ -17,7 +17,7 @@ export function definitionPart(definition: DocumentDefinition, source: string): 
   if (source === '') return { path: '', row: definition }
   if (definition.sql !== undefined) return { path: configPath('dependsOn', source), row: null }
   const between = source.endsWith(THROUGH)
-  const found = relationAt(definition, between ? source.slice(0, -THROUGH.length) : source)
+  const found = relationAt(definition, fieldOf(source))
   if (found === null) return { path: source, row: null }
   return between ? { path: `${found.path}.through`, row: null } : { path: found.path, row: found.relation }
 }
@@ -33,6 +33,11 @@ function relationAt(
     if (below !== null) return { ...below, path: `${path}.${below.path}` }
   }
   return null
+}
+
+/** The field that a related table is for. */
+export function fieldOf(source: string): string {
+  return source.endsWith(THROUGH) ? source.slice(0, -THROUGH.length) : source
 }
 
 type Defined = { readonly definition: DocumentDefinition; readonly plan: DocumentPlan }
@@ -57,8 +62,7 @@ function partsOf(
 ): string[] {
   const isKey = key.some(({ name }) => name === column)
   const { row } = definitionPart(definition, source)
-  const field = source.endsWith(THROUGH) ? source.slice(0, -THROUGH.length) : source
-  if (row === null) return isKey || usedColumns.includes(column) ? [field] : []
+  if (row === null) return isKey || usedColumns.includes(column) ? [fieldOf(source)] : []
   const within = (name: string) => (source === '' ? name : `${source}.${name}`)
   const all = source === '' ? plan.columns.used : usedColumns
   return [
