@@ -1,7 +1,7 @@
 import { tableText } from '../catalog/table-name.ts'
 import type { DocumentDefinition } from '../config/types.ts'
 import { type Finding, findingOf } from './findings.ts'
-import { definitionPart, partsUsing } from './parts-using.ts'
+import { definitionPart, fieldOf, partsUsing } from './parts-using.ts'
 import {
   leavesOf,
   type Snapshot,
@@ -30,7 +30,7 @@ export function tableFindings(
 
 /** Related tables are told with what is made of them; of the root table that is everything. */
 function fieldsOf({ parts }: WatchedTable): readonly string[] {
-  return isRoot({ parts }) ? [] : parts.map(({ source }) => source)
+  return isRoot({ parts }) ? [] : [...new Set(parts.map(({ source }) => fieldOf(source)))]
 }
 
 function isRoot({ parts }: Pick<WatchedTable, 'parts'>): boolean {

@@ -1,4 +1,5 @@
 import type { DocumentDefinition, Relation, RowFields } from '../config/types.ts'
+import { configPath } from '../documents/snippets.ts'
 import type { DocumentPlan, SourcePlan } from '../documents/types.ts'
 
 const THROUGH = ':through'
@@ -14,9 +15,9 @@ export interface DefinitionPart {
 /** Where in its document's definition a source comes from. The name of a relation may have dots in it, as that of a field. */
 export function definitionPart(definition: DocumentDefinition, source: string): DefinitionPart {
   if (source === '') return { path: '', row: definition }
-  if (definition.sql !== undefined) return { path: `dependsOn[${JSON.stringify(source)}]`, row: null }
+  if (definition.sql !== undefined) return { path: configPath('dependsOn', source), row: null }
   const between = source.endsWith(THROUGH)
-  const found = relationAt(definition, between ? source.slice(0, -THROUGH.length) : source)
+  const found = relationAt(definition, fieldOf(source))
   if (found === null) return { path: source, row: null }
   return between ? { path: `${found.path}.through`, row: null } : { path: found.path, row: found.relation }
 }
@@ -26,12 +27,17 @@ function relationAt(
   source: string,
 ): { readonly path: string; readonly relation: Relation } | null {
   for (const [name, relation] of Object.entries(row.relations ?? {})) {
-    const path = `relations.${name}`
+    const path = configPath('relations', name)
     if (source === name) return { path, relation }
     const below = source.startsWith(`${name}.`) ? relationAt(relation, source.slice(name.length + 1)) : null
     if (below !== null) return { ...below, path: `${path}.${below.path}` }
   }
   return null
+}
+
+/** The field that a related table is for. */
+export function fieldOf(source: string): string {
+  return source.endsWith(THROUGH) ? source.slice(0, -THROUGH.length) : source
 }
 
 type Defined = { readonly definition: DocumentDefinition; readonly plan: DocumentPlan }
@@ -56,8 +62,7 @@ function partsOf(
 ): string[] {
   const isKey = key.some(({ name }) => name === column)
   const { row } = definitionPart(definition, source)
-  const field = source.endsWith(THROUGH) ? source.slice(0, -THROUGH.length) : source
-  if (row === null) return isKey || usedColumns.includes(column) ? [field] : []
+  if (row === null) return isKey || usedColumns.includes(column) ? [fieldOf(source)] : []
   const within = (name: string) => (source === '' ? name : `${source}.${name}`)
   const all = source === '' ? plan.columns.used : usedColumns
   return [

@@ -1,5 +1,10 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { checkTables } from '../../src/capture/check-tables.ts'
+import { planDocuments } from '../../src/capture/plan-documents.ts'
+import { readCatalog } from '../../src/catalog/read-catalog.ts'
+import type { DocumentDefinition } from '../../src/config/types.ts'
+import type { DocumentPlan } from '../../src/documents/types.ts'
 import { eventually } from '../support/eventually.ts'
 import { type PostgresServer, startPostgres } from '../support/servers/postgres.ts'
 import { type CaptureWorld, captureWorld } from './capture-world.ts'
@@ -94,4 +99,57 @@ describe('a subscriber of logical replication', () => {
     const marks = await marksOf("INSERT INTO city SELECT i, 'x' FROM generate_series(1, 150) AS i", 150)
     expect(marks.filter((mark) => mark.startsWith('lane 1 '))).toHaveLength(50)
   })
+
+  it('is known by its subscription: its tables are planned so', async () => {
+    expect((await plan()).sources).toMatchObject([
+      { source: '', capture: 'row', always: true },
+      { source: 'reviews', capture: 'row', always: true },
+      { source: 'visits', capture: 'row', always: true, leaves: [{ name: 'visit_1' }] },
+    ])
+  })
+
+  it('takes the owner of the tables to install, and says so', async () => {
+    const role = `app_${world.url.split('_').at(-1)}`
+    await world.pool.query(
+      `CREATE ROLE ${role}; GRANT SELECT, TRIGGER ON city, review, visit, visit_1 TO ${role}`,
+    )
+    const client = await world.pool.connect()
+    try {
+      const [catalog, planned] = [await readCatalog(client), await plan()]
+      const check = () => checkTables(client, { plan: planned, definition }, catalog, world.schema)
+      await check()
+      await client.query(`SET ROLE ${role}`)
+      await expect(check()).rejects.toMatchObject({
+        message: expect.stringContaining(
+          'city gets its rows by logical replication, and only its owner postgres can',
+        ),
+        where: 'documents.city.table',
+        remedy: `Install as postgres, or GRANT postgres TO ${role}`,
+      })
+    } finally {
+      client.release(true)
+      await world.pool.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
+    }
+  })
 })
+
+const definition: DocumentDefinition = {
+  table: 'city',
+  index: 'cities',
+  relations: {
+    reviews: { many: 'review', on: { id: 'city' } },
+    visits: { many: 'visit', on: { id: 'city' } },
+  },
+}
+
+async function plan(): Promise<DocumentPlan> {
+  const client = await world.pool.connect()
+  try {
+    const catalog = await readCatalog(client)
+    const [planned] = await planDocuments(client, world.schema, catalog, new Map([['city', definition]]))
+    if (planned === undefined) throw new Error('one definition makes one plan')
+    return planned
+  } finally {
+    client.release()
+  }
+}

@@ -192,6 +192,17 @@ describe('a role that owns neither database nor tables', () => {
     expect(await world.everything()).toEqual(before)
   })
 
+  it('is told so of a related table, too, with its place in the configuration', async () => {
+    await world.database.pool.query(`
+      GRANT USAGE ON SCHEMA geo TO ${role}; GRANT SELECT, TRIGGER ON geo.city TO ${role}; GRANT SELECT ON geo.event TO ${role}`)
+    const relations = { event: { one: 'geo.event', on: { id: 'id' } } }
+    const definitions = new Map([['city', { ...city, relations }]])
+    await expect(install({ ...options(), definitions })).rejects.toMatchObject({
+      message: expect.stringContaining('may not create triggers on geo.event'),
+      where: 'documents.city.relations.event',
+    })
+  })
+
   it('installs and uninstalls with SELECT, TRIGGER and CREATE on the database', async () => {
     await world.database.pool.query(`
       GRANT USAGE ON SCHEMA geo TO ${role};
