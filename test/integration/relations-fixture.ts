@@ -105,7 +105,7 @@ export async function installLinks(pool: pg.Pool, plan: DocumentPlan): Promise<v
 
 /** Keys of the documents that a mark of these values would concern, sorted. */
 export async function expand(
-  pool: pg.Pool,
+  db: pg.Pool | pg.ClientBase,
   plan: DocumentPlan,
   source: string,
   values: readonly (string | null)[],
@@ -113,7 +113,7 @@ export async function expand(
   const expansion = plan.sources.find((candidate) => candidate.source === source)?.expansion
   if (expansion === null || expansion === undefined) throw new Error(`${source} has no expansion`)
   const conditions = expansion.links.map((type, n) => `v.link_${n + 1} = $${n + 1}::text::${type}`)
-  const { rows } = await pool.query<{ key: string }>(
+  const { rows } = await db.query<{ key: string }>(
     `SELECT v.key FROM ${quoted(expansion.view)} v WHERE ${conditions.join(' AND ')} ORDER BY v.key COLLATE "C"`,
     [...values],
   )
