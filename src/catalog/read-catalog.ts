@@ -23,6 +23,9 @@ const tablesSql = `
 const columnsSql = `
   SELECT a.attrelid AS relation, a.attname AS name, a.atttypid AS type_oid,
          pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attgenerated AS generated,
+         (SELECT pg_catalog.format('%I.%I', ln.nspname, l.collname)
+          FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace
+          WHERE l.oid = a.attcollation AND l.collprovider <> 'd') AS collation,
          a.attnotnull AND NOT EXISTS (
            SELECT FROM pg_catalog.pg_constraint k
            WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated
@@ -88,6 +91,7 @@ interface ColumnRow {
   readonly type_oid: number
   readonly type: string
   readonly generated: string
+  readonly collation: string | null
   readonly not_null: boolean
   readonly generated_from: readonly string[]
 }
@@ -189,7 +193,8 @@ function columnOf(row: ColumnRow, types: ReadonlyMap<number, BaseType>): Column[
   if (baseType === undefined) return []
   const generated = row.generated === 's' ? 'stored' : row.generated === 'v' ? 'virtual' : 'no'
   const { name, type, not_null: notNull, generated_from: generatedFrom } = row
-  return [{ name, type, baseType, notNull, generated, generatedFrom }]
+  const collation = row.collation === null ? {} : { collation: row.collation }
+  return [{ name, type, baseType, notNull, ...collation, generated, generatedFrom }]
 }
 
 /** Autovacuum never analyses a partitioned table itself, only its leaves. */

@@ -12,6 +12,8 @@ export interface Column {
   /** Type the column comes down to: domains resolved, modifiers dropped: `text`, `int8`, `numeric`, `geo.mood`. */
   readonly baseType: BaseType
   readonly notNull: boolean
+  /** Quoted name of its collation where it is not the database's: `pg_catalog."C"`. */
+  readonly collation?: string
   readonly generated: 'no' | 'stored' | 'virtual'
   /** Columns a generated column is computed from; empty for others. */
   readonly generatedFrom: readonly string[]

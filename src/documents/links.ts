@@ -14,6 +14,8 @@ export interface LinkPair {
   readonly there: string
   readonly hereType: BaseType
   readonly thereType: BaseType
+  /** Collation to compare them by, quoted, where the columns have two: that of the column there, as a foreign key does. */
+  readonly collation: string | null
 }
 
 export interface LinkInput {
@@ -63,7 +65,9 @@ export function planPair(here: Table, ours: string, there: Table, theirs: string
       'Link columns of one type; whole numbers of different sizes, and text and varchar, go together.',
     )
   }
-  return { here: ours, there: theirs, hereType: up.baseType, thereType: down.baseType }
+  const [a, b] = [up.collation, down.collation]
+  const collation = a === undefined || b === undefined || a === b ? null : b
+  return { here: ours, there: theirs, hereType: up.baseType, thereType: down.baseType, collation }
 }
 
 const whole: ReadonlySet<string> = new Set(['int2', 'int4', 'int8'])
@@ -84,7 +88,8 @@ export function linkCast({ hereType, thereType }: LinkPair): string {
 }
 
 /** SQL condition. The operator of an extension's type (citext) stands where the type does, whatever search_path says. */
-export function equalSql({ hereType }: LinkPair, a: string, b: string): string {
+export function equalSql({ hereType, collation }: LinkPair, there: string, here: string): string {
   const foreign = hereType.kind === 'base' && hereType.schema !== 'pg_catalog'
-  return foreign ? `${a} OPERATOR(${quoteIdentifier(hereType.schema)}.=) ${b}` : `${a} = ${b}`
+  const equals = foreign ? `OPERATOR(${quoteIdentifier(hereType.schema)}.=)` : '='
+  return `${there} ${equals} ${here}${collation === null ? '' : ` COLLATE ${collation}`}`
 }

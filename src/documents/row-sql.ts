@@ -27,6 +27,10 @@ export interface RowSql {
 /**
  * Related rows are subqueries in the select list, not joins: of more tables than join_collapse_limit (8) the planner
  * may join some first, which reads them whole.
+ *
+ * 1,000 documents with three children each, PG 18 on a busy machine, medians of 31 interleaved rounds: subqueries 69 to
+ * 77 ms, whatever collects the children (json_agg, array_to_json, string_agg, ARRAY), joins grouped by document 78 ms.
+ * What costs is row_to_json, 18 ms of it without any children.
  */
 export function rowSql({ row, values, risks, document, relations }: ComputedRow, depth: number): RowSql {
   const alias = rowAlias(depth)

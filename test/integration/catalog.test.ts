@@ -95,6 +95,17 @@ describe('the catalog', () => {
     expect(column?.generatedFrom.toSorted()).toEqual(['code', 'country'])
   })
 
+  it('knows collations of their own', async () => {
+    await database.pool.query('CREATE TABLE collated (a text COLLATE "C", b text, c name, d int)')
+    const collated = (await readCatalog(database.pool)).table({ schema: 'public', name: 'collated' })
+    expect(collated?.columns.map(({ collation }) => collation)).toEqual([
+      'pg_catalog."C"',
+      undefined,
+      'pg_catalog."C"',
+      undefined,
+    ])
+  })
+
   it('takes full unique indexes over columns that are not null for keys', () => {
     const { primaryKey, uniqueKeys } = table('geo', 'city')
     expect(primaryKey).toEqual(['id'])

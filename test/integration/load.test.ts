@@ -78,9 +78,10 @@ describe('what belongs to 1,000 documents is found by indexes', () => {
     const relations = { children: { many: 'child', orderBy: 'at desc', limit: 3, relations: { other } } }
     const plan = await installView(database.pool, { table: 'parent', relations })
     expect((await scans(plan.loadSql, [thousand.map(String)])).toSorted()).toEqual([
-      'child: Index Scan (parent_id = parent.id)',
+      // Postgres 15 shows a parameter in place of the outer column.
+      expect.stringMatching(/^child: Index Scan \(parent_id = (parent\.id|\$\d+)\)$/),
       'parent: Index Scan (id = k.key_1)',
-      'simple: Index Only Scan (id = child.other_id)',
+      expect.stringMatching(/^simple: Index Only Scan \(id = /),
     ])
   })
 

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import type { DocumentDefinition } from '../../src/config/types.ts'
 import type { DocumentPlan } from '../../src/documents/types.ts'
 import { load, SCHEMA } from './documents-fixture.ts'
 
@@ -39,6 +40,49 @@ export const GEO = `
     (12, 1, 8, 5, 'fine', '2024-03-03 00:00+00', true), (13, 1, 8, 4, 'spam', '2024-03-04 00:00+00', false),
     (14, 3, 7, NULL, NULL, '2024-03-05 00:00+00', true), (15, NULL, 7, 3, 'lost', '2024-03-05 00:00+00', true);
   INSERT INTO geo.visit VALUES (1, '2023-05-01', 10), (1, '2024-05-01', 20), (3, '2024-06-01', 30)`
+
+/** A city with every kind of relation. */
+export const CITY: Omit<DocumentDefinition, 'index'> = {
+  table: 'geo.city',
+  where: 'active',
+  fields: { id: 'id', 'name.full': 'name' },
+  relations: {
+    country: {
+      one: 'geo.country',
+      fields: ['code', 'since'],
+      relations: { continent: { one: 'geo.continent', flatten: 'name' } },
+    },
+    reviews: {
+      many: 'geo.review',
+      where: 'approved',
+      fields: { id: 'id', at: 'at', slug: { sql: 'upper(title)' } },
+      orderBy: ['stars desc', 'title'],
+      limit: 2,
+      nested: true,
+      relations: {
+        author: {
+          one: 'geo.author',
+          fields: ['name'],
+          relations: { home: { one: 'geo.country', fields: ['name'] } },
+        },
+      },
+    },
+    languages: {
+      many: 'geo.language',
+      through: { table: 'geo.country_language', on: { country_code: 'country_code' } },
+      flatten: 'name',
+    },
+    parent: { one: 'geo.city', fields: ['name'] },
+    parts: {
+      many: 'geo.city',
+      on: { id: 'parent_id' },
+      where: 'active',
+      fields: ['id'],
+      relations: { within: { one: 'geo.city', fields: ['name'] } },
+    },
+    visits: { many: 'geo.visit', omit: ['city_id'] },
+  },
+}
 
 /** The documents of some keys, by key; one that is absent is missing. */
 export async function documents(

@@ -71,6 +71,28 @@ describe('related rows', () => {
     expect(await expand(database.pool, plan, 'maker', ['1'])).toEqual(['1'])
   })
 
+  it('link texts of different collations as their foreign key does', async () => {
+    await sql(`CREATE TABLE label (code text COLLATE "C" PRIMARY KEY, name text);
+      CREATE TABLE bottle (id int PRIMARY KEY, label text COLLATE "en-x-icu" REFERENCES label);
+      INSERT INTO label VALUES ('a', 'A'); INSERT INTO bottle VALUES (1, 'a'), (2, NULL)`)
+    const up = await install({
+      table: 'bottle',
+      fields: ['id'],
+      relations: { label: { one: 'label', flatten: 'name' } },
+    })
+    expect(await documents(database.pool, up, ['1', '2'])).toEqual({
+      1: { id: 1, label: 'A' },
+      2: { id: 2, label: null },
+    })
+    const down = await install({
+      table: 'label',
+      fields: ['code'],
+      relations: { bottles: { many: 'bottle', fields: ['id'], relations: { label: { one: 'label' } } } },
+    })
+    expect(await documents(database.pool, down, ['a'])).toMatchObject({ a: { bottles: [{ id: 1 }] } })
+    expect(await expand(database.pool, down, 'bottles.label', ['a'])).toEqual(['a'])
+  })
+
   it('without a key have an order all the same, and each change of them counts', async () => {
     await sql(`CREATE TABLE box (id int PRIMARY KEY);
       CREATE TABLE thing (box_id int REFERENCES box, label text, hidden text, at timestamptz);

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { DocumentDefinition } from '../../src/config/types.ts'
 import type { DocumentPlan } from '../../src/documents/types.ts'
 import { type TestDatabase, testDatabase } from '../support/context.ts'
 import { installView, load, OTHER_SETTINGS } from './documents-fixture.ts'
-import { documents, expand, GEO, installLinks } from './relations-fixture.ts'
+import { CITY, documents, expand, GEO, installLinks } from './relations-fixture.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -12,52 +11,10 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-const everything: Omit<DocumentDefinition, 'index'> = {
-  table: 'geo.city',
-  where: 'active',
-  fields: { id: 'id', 'name.full': 'name' },
-  relations: {
-    country: {
-      one: 'geo.country',
-      fields: ['code', 'since'],
-      relations: { continent: { one: 'geo.continent', flatten: 'name' } },
-    },
-    reviews: {
-      many: 'geo.review',
-      where: 'approved',
-      fields: { id: 'id', at: 'at', slug: { sql: 'upper(title)' } },
-      orderBy: ['stars desc', 'title'],
-      limit: 2,
-      nested: true,
-      relations: {
-        author: {
-          one: 'geo.author',
-          fields: ['name'],
-          relations: { home: { one: 'geo.country', fields: ['name'] } },
-        },
-      },
-    },
-    languages: {
-      many: 'geo.language',
-      through: { table: 'geo.country_language', on: { country_code: 'country_code' } },
-      flatten: 'name',
-    },
-    parent: { one: 'geo.city', fields: ['name'] },
-    parts: {
-      many: 'geo.city',
-      on: { id: 'parent_id' },
-      where: 'active',
-      fields: ['id'],
-      relations: { within: { one: 'geo.city', fields: ['name'] } },
-    },
-    visits: { many: 'geo.visit', omit: ['city_id'] },
-  },
-}
-
 describe('a document of many tables', () => {
   let plan: DocumentPlan
   beforeAll(async () => {
-    plan = await installView(database.pool, everything, 'city')
+    plan = await installView(database.pool, CITY, 'city')
     await installLinks(database.pool, plan)
   })
 

@@ -158,3 +158,10 @@ describe('documents made by SQL', () => {
     ])
   })
 })
+
+it('an index for each tenant needs the column that says whose row it is', () => {
+  const problem =
+    'documents.city.index: got "cities-{tenant}", and there is no "tenant" → Name the column that {tenant} stands for.'
+  expect(problemsIn({ index: 'cities-{tenant}' })).toContain(problem)
+  expect(problemsIn({ index: 'cities-{tenant}', tenant: 'tenant_id' })).not.toContain(problem)
+})

@@ -76,6 +76,10 @@ describe('a configuration that is wrong', () => {
       'documents.city.brake.deletes: got 10, expected a share from 0 to 1, such as 0.1 for 10 %',
     ],
     [
+      { documents: { city: { ...city, brake: { deletes: 0.1, delete: 1 } } } },
+      'documents.city.brake.delete: is not a known key (did you mean "deletes"?) → Known here: deletes.',
+    ],
+    [
       { documents: { city: { ...city, brake: 0.1 } } },
       'documents.city.brake: got 0.1, expected an object: { deletes: 0.1 }',
     ],
