@@ -42,13 +42,18 @@ interface RelationOf {
   readonly here: Table
 }
 
+/** As a warning. */
+export function missingText({ at, table, columns, why, sql }: MissingLink): string {
+  return `${at}: no index on ${tableText(table)} (${columns.join(', ')}): ${why} reads the whole table. ${sql}`
+}
+
 /** All relations of a row, at any depth. */
 function relationsOf({ table, relations }: PlannedRow): RelationOf[] {
   return relations.flatMap((relation) => [{ relation, here: table }, ...relationsOf(relation.row)])
 }
 
 /** A partitioned table may have its indexes on each of its partitions alone. */
-function isIndexed(catalog: Catalog, table: Table, columns: readonly string[]): boolean {
+export function isIndexed(catalog: Catalog, table: Table, columns: readonly string[]): boolean {
   if (leads(table, columns)) return true
   const leaves = table.leaves.map((leaf) => catalog.table(leaf))
   return leaves.length > 0 && leaves.every((leaf) => leaf !== undefined && leads(leaf, columns))
@@ -66,7 +71,7 @@ function leads({ indexes }: Table, columns: readonly string[]): boolean {
 }
 
 /** Postgres builds none CONCURRENTLY on a partitioned table. */
-function createIndex({ schema, name, kind }: Table, columns: readonly string[]): string {
+export function createIndex({ schema, name, kind }: Table, columns: readonly string[]): string {
   const table = [schema, name].map(readableIdentifier).join('.')
   const how = kind === 'p' ? '' : 'CONCURRENTLY '
   return `CREATE INDEX ${how}ON ${table} (${columns.map(readableIdentifier).join(', ')})`

@@ -2,12 +2,14 @@ import type { Catalog, ParsedQuery, Table } from '../catalog/types.ts'
 import type { DocumentDefinition } from '../config/types.ts'
 import { computeDocument } from './compute.ts'
 import { flattenSettings } from './merge.ts'
+import { missingText } from './missing-indexes.ts'
 import { viewName } from './names.ts'
 import { ourSettings } from './plan.ts'
 import { planMappings, unknownMappings } from './plan-mappings.ts'
 import type { PlannedRow } from './rows.ts'
 import { planQueryFields } from './sql-fields.ts'
 import { QUERY, queryFunction, queryLoadSql } from './sql-function.ts'
+import { queryMissingIndexes } from './sql-indexes.ts'
 import { planQueryRoot } from './sql-root.ts'
 import { planQuerySources, rootColumns } from './sql-sources.ts'
 import { keysViewSql } from './sql-view.ts'
@@ -57,6 +59,7 @@ export function planQueryDocument({
     schema,
   })
   const used = rootColumns(root, query)
+  const missing = queryMissingIndexes({ document: name, root, query, sources, catalog })
   return {
     document: name,
     table: { schema: table.schema, name: table.name },
@@ -74,7 +77,7 @@ export function planQueryDocument({
     pipeline: definition.pipeline ?? null,
     transform: definition.transform !== undefined,
     sources,
-    missingIndexes: [],
+    missingIndexes: missing.map(({ at: _at, ...index }) => index),
     columns: {
       used,
       omitted: table.columns.map((column) => column.name).filter((column) => !used.includes(column)),
@@ -82,6 +85,7 @@ export function planQueryDocument({
     warnings: [
       ...queryWarnings({ document: name, root, query, sources, catalog }),
       ...unknownMappings(at, row, stated),
+      ...missing.map(missingText),
     ],
   }
 }

@@ -143,7 +143,7 @@ function scaleOf(table: Table, name: string): string | null {
 }
 
 /** Columns that the query uses of a table, of its partitions where it names those; null: of its rows as a whole. */
-function usedOf(table: Table, query: ParsedQuery): readonly string[] | null {
+export function usedOf(table: Table, query: ParsedQuery): readonly string[] | null {
   if (query.opaque.length > 0) return null
   const lists = readsOf(table, query).map(({ columns }) => columns)
   return lists.includes(null) ? null : lists.flatMap((columns) => columns ?? [])

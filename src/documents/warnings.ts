@@ -1,6 +1,5 @@
-import { tableText } from '../catalog/table-name.ts'
 import type { DocumentDefinition, Relation } from '../config/types.ts'
-import type { MissingLink } from './missing-indexes.ts'
+import { type MissingLink, missingText } from './missing-indexes.ts'
 import { unknownMappings } from './plan-mappings.ts'
 import { tableWarnings } from './root-table.ts'
 import type { PlannedRow } from './rows.ts'
@@ -24,10 +23,7 @@ export function warningsOf({ at, name, definition, root, snippets, missing }: Wa
       ...snippetWarnings(name, definition, snippets),
       ...unusedFields(at, definition.relations),
       ...unknownMappings(at, root, definition.mappings ?? {}),
-      ...missing.map(
-        ({ at: relation, table, columns, why, sql }) =>
-          `${relation}: no index on ${tableText(table)} (${columns.join(', ')}): ${why} reads the whole table. ${sql}`,
-      ),
+      ...missing.map(missingText),
     ]),
   ]
 }

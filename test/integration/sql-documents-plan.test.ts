@@ -44,7 +44,24 @@ describe('what is not watched is said', () => {
     await world.sql(ownersSql('MATERIALIZED VIEW'))
     expect(await warnings(byOwner)).toEqual([
       'documents.report.sql: it reads the materialized view line_owner, and a REFRESH leaves no mark: run sluice backfill report after each, and a verify where rows may have gone',
+      'documents.report.table: no index on line_owner (id): each load of report documents reads the whole table. CREATE INDEX CONCURRENTLY ON public.line_owner (id)',
     ])
+  })
+
+  it('of an index that each load needs', async () => {
+    await world.sql('DROP INDEX line_report_id_idx; CREATE TABLE other (id int PRIMARY KEY, report_id int)')
+    const plan = await world.plan({ ...report, dependsOn: { line: 'report_id', other: 'report_id' } })
+    expect(plan.missingIndexes).toEqual([
+      {
+        table: { schema: 'public', name: 'line' },
+        columns: ['report_id'],
+        why: 'each load of report documents',
+        sql: 'CREATE INDEX CONCURRENTLY ON public.line (report_id)',
+      },
+    ])
+    expect(plan.warnings.at(-1)).toBe(
+      'documents.report.dependsOn["public.line"]: no index on line (report_id): each load of report documents reads the whole table. CREATE INDEX CONCURRENTLY ON public.line (report_id)',
+    )
   })
 
   it('of a function, which uses whatever column there is', async () => {

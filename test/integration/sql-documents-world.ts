@@ -123,6 +123,7 @@ export const TABLES = `
     CREATE TABLE customer (id int PRIMARY KEY, name text);
     CREATE TABLE report (id bigint PRIMARY KEY, title text, note text);
     CREATE TABLE line (id int PRIMARY KEY, report_id int, amount numeric(10,2), customer_id int, at timestamptz, comment text);
+    CREATE INDEX ON line (report_id);
     INSERT INTO customer VALUES (1, 'Ada'), (2, 'Ben');
     INSERT INTO report VALUES (1, 'one', 'n'), (2, 'two', 'n'), (3, 'three', 'n');
     INSERT INTO line VALUES (10, 1, 1.50, 1, '2024-05-01 12:00+02', 'c'), (11, 1, 2, 2, NULL, 'c'), (20, 2, 4, 1, NULL, 'c')`
