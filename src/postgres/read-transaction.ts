@@ -10,18 +10,30 @@ export interface Read<T> {
   readonly timeline: string
 }
 
+export interface ReadOptions {
+  readonly timeoutMs: number
+  /** It looks up rows by keys, for which there are indexes. */
+  readonly ridesIndexes: boolean
+}
+
+/**
+ * Left to itself, Postgres reads a small table whole for every row that is looked up in it: a country of 250 in 57 µs,
+ * by its index in 11. 1,000 documents of a root, a country and three children: 55 ms instead of 95.
+ */
+const RIDE_INDEXES = ' SET LOCAL enable_seqscan = off;'
+
 /**
  * A read of the application's tables in a short transaction of its own, so that no lock on them outlives it
  * (invariant 9). Never on a replica, where pg_current_wal_lsn() raises: what is absent there need not be absent.
  */
 export async function readOnly<T>(
   client: PoolClient,
-  timeoutMs: number,
+  { timeoutMs, ridesIndexes }: ReadOptions,
   read: () => Promise<T>,
 ): Promise<Read<T>> {
   try {
     const begun = await client.query<{ timeline: string }>(
-      `BEGIN READ ONLY; ${readConditions}; ${patience(timeoutMs)};
+      `BEGIN READ ONLY; ${readConditions}; ${patience(timeoutMs)};${ridesIndexes ? RIDE_INDEXES : ''}
        SELECT ${timelineSql} AS timeline`,
     )
     const result = await read()

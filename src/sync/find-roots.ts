@@ -49,7 +49,11 @@ export async function findRoots(client: pg.PoolClient, probe: Probe): Promise<Fo
   const timelines = new Set<string>()
 
   const read = async <T>(query: () => Promise<T>): Promise<T> => {
-    const { result, timeline } = await readOnly(client, until - performance.now(), query)
+    const { result, timeline } = await readOnly(
+      client,
+      { timeoutMs: until - performance.now(), ridesIndexes: true },
+      query,
+    )
     timelines.add(timeline)
     return result
   }

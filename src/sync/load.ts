@@ -2,8 +2,7 @@ import type pg from 'pg'
 import { decodeKey, documentId } from '../documents/keys.ts'
 import type { DocumentKey, DocumentPlan } from '../documents/types.ts'
 import { sqlState } from '../postgres/connect.ts'
-import { readConditions } from '../postgres/read-settings.ts'
-import { lastResult, rollback } from '../postgres/transaction.ts'
+import { isDataError, readOnly } from '../postgres/read-transaction.ts'
 import type { KeyFailure, LoadedDocument } from './types.ts'
 
 /** Current state of a slice: rows found, keys whose row cannot be read, and the server's timeline. */
@@ -14,13 +13,7 @@ export interface Loaded {
   readonly timeline: string
 }
 
-/** pg_current_wal_lsn() raises on a replica: what is absent there need not be absent (invariant 12). */
-const beginLoad = (timeoutMs: number) => `
-  BEGIN READ ONLY; ${readConditions};
-  SET LOCAL statement_timeout = ${timeoutMs};
-  SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline`
-
-type LoadPlan = Pick<DocumentPlan, 'key' | 'idParts' | 'loadSql'>
+type LoadPlan = Pick<DocumentPlan, 'key' | 'idParts' | 'loadSql' | 'query'>
 
 /**
  * Keys → current documents, in a short transaction of its own, so that no lock on the application's tables
@@ -43,7 +36,7 @@ export async function loadDocuments(
       for (const [id, document] of loaded.rows) rows.set(id, document)
       timeline = timeline === null || timeline === loaded.timeline ? loaded.timeline : 'changed'
     } catch (error) {
-      if (!isRowError(error)) throw error
+      if (!isDataError(error)) throw error
       const [key] = some
       if (some.length === 1 && key !== undefined) {
         refused.set(key.id, { type: `sqlstate_${sqlState(error)}`, reason: rowErrorReason(error) })
@@ -75,22 +68,19 @@ async function loadOnce(
   keys: readonly DocumentKey[],
   timeoutMs: number,
 ): Promise<{ rows: Map<string, LoadedDocument>; timeline: string }> {
-  try {
-    const timeline = lastResult(await client.query(beginLoad(timeoutMs)))?.rows[0]?.timeline
-    const values = Array.from({ length: plan.idParts }, (_, n) => keys.map(({ parts }) => parts[n] ?? null))
-    const result = await client.query<LoadRow>({ text: plan.loadSql, values, rowMode: 'array' })
-    await client.query('COMMIT')
-    const rows = new Map<string, LoadedDocument>()
-    for (const [position, key, json, problem] of result.rows) {
-      const asked = keys[Number(position) - 1]
-      // Exact text decides: under a case-insensitive collation 'ABC' finds the row 'abc', which is another document.
-      if (asked !== undefined && isOf(plan, key, asked)) rows.set(asked.id, { key, json, problem })
-    }
-    return { rows, timeline: String(timeline) }
-  } catch (error) {
-    await rollback(client)
-    throw error
+  const values = Array.from({ length: plan.idParts }, (_, n) => keys.map(({ parts }) => parts[n] ?? null))
+  // A user's own query may be better off reading a table whole.
+  const ridesIndexes = plan.query === undefined
+  const { result, timeline } = await readOnly(client, { timeoutMs, ridesIndexes }, () =>
+    client.query<LoadRow>({ text: plan.loadSql, values, rowMode: 'array' }),
+  )
+  const rows = new Map<string, LoadedDocument>()
+  for (const [position, key, json, problem] of result.rows) {
+    const asked = keys[Number(position) - 1]
+    // Exact text decides: under a case-insensitive collation 'ABC' finds the row 'abc', which is another document.
+    if (asked !== undefined && isOf(plan, key, asked)) rows.set(asked.id, { key, json, problem })
   }
+  return { rows, timeline }
 }
 
 /** Whether a row's key is that of the id that was asked for, at whatever address. */
@@ -103,12 +93,6 @@ function isOf({ key, idParts }: LoadPlan, found: string, asked: DocumentKey): bo
 
 function onePerId(keys: readonly DocumentKey[]): readonly DocumentKey[] {
   return [...new Map(keys.map((key) => [key.id, key])).values()]
-}
-
-/** Data exceptions (class 22: overflow, invalid text, division by zero) and 54000 (a value too large) are one row's fault. */
-function isRowError(error: unknown): boolean {
-  const state = sqlState(error)
-  return state !== undefined && (state.startsWith('22') || state === '54000')
 }
 
 /** The condition's name is enough; Postgres's message quotes the value. */
