@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto'
-
-/** Postgres cuts longer identifiers off without a word, and two of them could become one. */
-const maxIdentifierBytes = 63
+import { fitName } from '../documents/names.ts'
 
 /** What a trigger is fired by. */
 export type CaptureEvent = 'insert' | 'update' | 'delete' | 'truncate'
@@ -19,16 +17,6 @@ export function captureNames(schema: string, document: string, source: string) {
     function: (event: CaptureEvent) => fitName(`capture_${subject}_${event}`),
     trigger: (event: CaptureEvent) => fitName(`${schema}_${subject}_${event}`),
   }
-}
-
-/** Shortens a name that is too long to a readable head and a hash of the whole. */
-function fitName(name: string): string {
-  if (Buffer.byteLength(name) <= maxIdentifierBytes) return name
-  const hash = fingerprint(name).slice(0, 10)
-  let head = name
-  while (Buffer.byteLength(head) + 1 + hash.length > maxIdentifierBytes)
-    head = [...head].slice(0, -1).join('')
-  return `${head}_${hash}`
 }
 
 /** Sixteen hexadecimal digits that tell whether a definition is the one that was installed. */

@@ -158,8 +158,8 @@ function documentChange(
 }
 
 /**
- * The `_id`s in the index are made of the key. A renamed column makes the same ones; another column, type or number
- * of parts does not, and nothing would find the old documents again.
+ * The `_id`s in the index are made of the key, and its address says where a document is. A renamed column makes the same
+ * ones; another column, type or number of parts does not, and nothing would find the old documents again.
  */
 function refuseOtherKey(before: DocumentPlan, after: DocumentPlan, catalog: Catalog): void {
   const columns = catalog.table(after.table)?.columns ?? []
@@ -172,7 +172,12 @@ function refuseOtherKey(before: DocumentPlan, after: DocumentPlan, catalog: Cata
         wanted?.type === type && (wanted.name === name || !columns.some((column) => column.name === name))
       )
     })
-  if (!same) throw takesAnother(after, 'id: the key is another, and with it every _id')
+  if (same) return
+  const idOf = ({ key, idParts }: DocumentPlan) => key.slice(0, idParts)
+  const what = sameJson(idOf(before), idOf(after))
+    ? 'tenant, routing: documents are at other addresses'
+    : 'id: the key is another, and with it every _id'
+  throw takesAnother(after, what)
 }
 
 function runWanted(

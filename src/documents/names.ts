@@ -18,8 +18,8 @@ export function queryName(document: string): string {
   return fitName(`query_${document}`)
 }
 
-/** A name that is too long is shortened to a head and a hash of the whole. */
-function fitName(name: string): string {
+/** A name that is too long is shortened to a readable head and a hash of the whole. */
+export function fitName(name: string): string {
   if (Buffer.byteLength(name) <= maxIdentifierBytes) return name
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 10)
   let head = name
