@@ -5,7 +5,6 @@ import type { ElasticsearchSettings, Settings } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { pendingLanes } from '../queue/pending-lanes.ts'
-import { clearAlarm, setAlarm } from '../queue/set-alarm.ts'
 import { Absences } from './absences.ts'
 import { awaitElasticsearch } from './await-elasticsearch.ts'
 import { BlockedIndices } from './blocked-indices.ts'
@@ -14,8 +13,9 @@ import { isSuspicious } from './confidence.ts'
 import { type ChoresContext, daemonChores, heart, writeOutstanding } from './daemon-chores.ts'
 import type { Assignment } from './dispatcher.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { DocumentPauses } from './document-pauses.ts'
 import { joinDatabase } from './join-database.ts'
-import { alarmOf, obstacleOf } from './obstacle.ts'
+import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
 import type { BatchResult, DaemonState, Obstacle } from './types.ts'
 import { runWorker, type Unwritten } from './worker.ts'
@@ -42,6 +42,7 @@ export interface DaemonOptions {
 export class Daemon {
   readonly #options: DaemonOptions
   readonly #dispatcher: Dispatcher
+  readonly #pauses: DocumentPauses
   readonly #blocked: BlockedIndices
   readonly #poller: Poller
   readonly #choresContext: ChoresContext
@@ -73,6 +74,13 @@ export class Daemon {
     // A trial includes claim, load and request; after two time-outs it is taken for lost.
     const pacing = { ...chance, trialMs: 2 * requestTimeout }
     this.#dispatcher = new Dispatcher({ ...pacing, concurrency })
+    this.#pauses = new DocumentPauses({
+      ...options,
+      schema,
+      dispatcher: this.#dispatcher,
+      tellState: () => this.#tellState(),
+      onError: (error) => this.#failed(error, 'alarm'),
+    })
     this.#blocked = new BlockedIndices({
       ...pacing,
       onBlocked: ({ document, index, type, reason }) =>
@@ -219,7 +227,7 @@ export class Daemon {
           this.#options.log.error({ document, reason: result.tripped }, 'deletes are held back')
         this.#away.served()
         // A trial says nothing of the document's other indices.
-        if (result.obstacle === null && assignment.target === undefined) this.#recovered(document)
+        if (result.obstacle === null && assignment.target === undefined) this.#pauses.end(document)
         else if (result.obstacle !== null) this.#obstructed(document, result.obstacle)
         this.#poller.hurry()
         break
@@ -238,37 +246,16 @@ export class Daemon {
     this.#options.onBatch?.(assignment, result)
   }
 
-  #recovered(document: string): void {
-    const ended = this.#dispatcher.recovered(document)
-    if (ended === undefined) return
-    const { pool, settings, log } = this.#options
-    log.info({ document }, 'goes on')
-    this.#tellState()
-    const alarm = alarmOf({ scope: 'document', ...ended })
-    if (alarm !== null) this.#tell(clearAlarm(pool, settings.schema, document, alarm))
-  }
-
   #obstructed(document: string, obstacle: Obstacle): void {
-    const { pool, settings, log } = this.#options
-    const { type, reason } = obstacle
     if (obstacle.scope === 'index') return
     this.#dispatcher.obstructed(obstacle)
     if (obstacle.scope === 'document') {
-      const pause = this.#dispatcher.pause(document, obstacle)
-      const alarm = alarmOf(obstacle)
-      const what = { document, type, reason, attempt: pause.attempt }
-      log[alarm === null ? 'warn' : 'error'](what, 'document paused, its marks are given back')
-      if (pause.attempt === 1) this.#tellState()
-      if (alarm !== null) this.#tell(setAlarm(pool, settings.schema, document, alarm))
+      this.#pauses.begin(document, obstacle)
       return
     }
     // The document waits as well: a server that answers probes and not this document's batches must not be hammered.
     if (isSuspicious(obstacle)) this.#dispatcher.pause(document, obstacle)
-    this.#goneAway(obstacle.scope, reason)
-  }
-
-  #tell(told: Promise<void>): void {
-    told.catch((error: unknown) => this.#failed(error, 'alarm'))
+    this.#goneAway(obstacle.scope, obstacle.reason)
   }
 
   /** A chore or the poll failed. */

@@ -1,0 +1,53 @@
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import { clearAlarm, setAlarm } from '../queue/set-alarm.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import { alarmOf } from './obstacle.ts'
+import type { Obstacle } from './types.ts'
+
+interface PausesOptions {
+  readonly dispatcher: Dispatcher
+  readonly pool: pg.Pool
+  readonly schema: string
+  readonly log: Logger
+  /** Something is to be seen in `sync_worker` now. */
+  readonly tellState: () => void
+  readonly onError: (error: unknown) => void
+}
+
+/** Documents that wait after an obstacle of their own: what people are told when such a pause begins, and when it ends. */
+export class DocumentPauses {
+  readonly #options: PausesOptions
+
+  constructor(options: PausesOptions) {
+    this.#options = options
+  }
+
+  begin(document: string, obstacle: Obstacle): void {
+    const { dispatcher, log, pool, schema, tellState } = this.#options
+    const { type, reason } = obstacle
+    const { attempt } = dispatcher.pause(document, obstacle)
+    const alarm = alarmOf(obstacle)
+    log[alarm === null ? 'warn' : 'error'](
+      { document, type, reason, attempt },
+      'document paused, its marks are given back',
+    )
+    if (attempt === 1) tellState()
+    if (alarm !== null) this.#tell(setAlarm(pool, schema, document, alarm))
+  }
+
+  /** A batch of the document was settled. */
+  end(document: string): void {
+    const { dispatcher, log, pool, schema, tellState } = this.#options
+    const ended = dispatcher.recovered(document)
+    if (ended === undefined) return
+    log.info({ document }, 'goes on')
+    tellState()
+    const alarm = alarmOf({ scope: 'document', ...ended })
+    if (alarm !== null) this.#tell(clearAlarm(pool, schema, document, alarm))
+  }
+
+  #tell(told: Promise<void>): void {
+    told.catch(this.#options.onError)
+  }
+}
