@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
 import type { PostgresServer, Server } from '../support/servers/index.ts'
 import type { Daemons } from './daemons.ts'
 import type { Random } from './random.ts'
@@ -83,9 +84,12 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     workload.asynchronous = choices.chance(0.7)
     await pause(choices.int(100, 1_500))
     say(`Postgres crashes${workload.asynchronous ? ', and loses its last commits' : ''}`)
+    const before = await lastVersion(postgres.url)
     await postgres.crash()
     workload.asynchronous = false
     counts.postgresRestarts += 1
+    const after = await lastVersion(postgres.url)
+    if (after < before) say(`the sequence of versions went back by ${before - after}`)
   }
 
   let nextRestart = begun + firstRestart
@@ -102,9 +106,11 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     }
     say('kill -9 Elasticsearch')
     awaySince = performance.now()
+    workload.slow = true
     await elasticsearch.kill('SIGKILL')
     await pause(choices.int(0, 2_000))
     await elasticsearch.start()
+    workload.slow = false
     awayMs += performance.now() - awaySince
     awaySince = null
     say('Elasticsearch is back')
@@ -133,4 +139,19 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     daemons.startAll()
   }
   return Object.assign(counts, { served, cease, heal })
+}
+
+/** The last version that anybody has drawn. */
+async function lastVersion(url: string): Promise<bigint> {
+  const client = new pg.Client({ connectionString: url, application_name: 'chaos' })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ last: string }>(
+      'SELECT last_value AS last FROM sluice.sync_version',
+    )
+    return BigInt(rows[0]?.last ?? 0)
+  } finally {
+    await client.end()
+  }
 }
