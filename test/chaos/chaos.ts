@@ -137,7 +137,9 @@ async function story(options: Options): Promise<number> {
   await faults.heal()
   await workload.stop()
 
-  const { examples, ...verdict } = await judge(servers)
+  // A mutant that has lost a retry would keep us waiting for ever.
+  const patience = options.mutant === null ? {} : { patienceMs: 60_000 }
+  const { examples, ...verdict } = await judge({ ...servers, ...patience })
   const problems = [
     ...examples,
     ...workload.errors.map((error) => `the application failed: ${error}`),
@@ -194,8 +196,10 @@ async function setUp({ mutant }: Options, logs: string) {
   const addresses = { postgres: postgres.url, elasticsearch: elasticsearch.url }
   await writeFile(file, JSON.stringify(config(addresses), null, 2))
   const install = [join(program, 'src/cli/main.ts'), 'install', '--config', file]
-  await promisify(execFile)(process.execPath, install, { cwd: logs, env: plainEnvironment() })
-  const daemons = await prepareDaemons({ program, config: file, logs, count: 4 })
+  // A daemon is killed and started every two seconds: what is compiled once need not be compiled again.
+  const environment = { ...plainEnvironment(), NODE_COMPILE_CACHE: join(logs, 'compiled') }
+  await promisify(execFile)(process.execPath, install, { cwd: logs, env: environment })
+  const daemons = await prepareDaemons({ program, config: file, logs, count: 4, environment })
   closing.defer(() => daemons.end())
   daemons.startAll()
   const servers = { pool, elasticsearch: elasticsearch.url, say }

@@ -7,7 +7,7 @@ const AT_ONCE = 30
 
 /** Between two changes of a key: from "in the same batch" to "a stopped daemon has been overtaken". */
 const SHORTEST_MS = 5
-const LONGEST_MS = 250
+const LONGEST_MS = 200
 
 interface Life {
   readonly changes: readonly Statement[]

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { isConnectionError, sqlState } from '../../src/postgres/connect.ts'
+import { watchBacklog } from './backlog.ts'
 import { Lives } from './lives.ts'
 import type { Random } from './random.ts'
 import { statement } from './statements.ts'
@@ -13,8 +14,6 @@ export interface Workload {
   readonly errors: readonly string[]
   /** While true, commits do not wait for the disk: a crash takes the last of them back. */
   asynchronous: boolean
-  /** While true, there is a pause after each transaction: for a time in which marks can only pile up. */
-  slow: boolean
   /** Lets the transactions under way end. */
   stop(): Promise<void>
 }
@@ -31,17 +30,18 @@ export function startWorkload(url: string, random: Random): Workload {
   const begun = performance.now()
   const stopping = new AbortController()
   const errors = new Map<string, string>()
+  const backlog = watchBacklog(url)
   const lives = new Lives(random.fork('lives'), () => performance.now())
   const workload = {
     transactions: 0,
     asynchronous: false,
-    slow: false,
     get errors() {
       return [...errors.values()]
     },
     stop: async () => {
       stopping.abort()
       await ended
+      await backlog.stop()
     },
   }
 
@@ -61,7 +61,7 @@ export function startWorkload(url: string, random: Random): Workload {
         await connection?.end().catch(() => undefined)
         connection = null
       }
-      await delay(connection === null ? 50 : choices.int(0, workload.slow ? 500 : 20))
+      await delay(connection === null ? 50 : backlog.long ? choices.int(100, 500) : choices.int(0, 20))
     }
     await connection?.end().catch(() => undefined)
   }

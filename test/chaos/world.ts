@@ -126,6 +126,9 @@ export const documents: readonly ChaosDocument[] = [
  * Postgres alone, flushed or not. So no page is to be written before its time, and the log of a second is to fit its buffers.
  */
 export const forgetful: Readonly<Record<string, string>> = {
+  // A slow disk: each flush takes 20 ms more. Between the moment a version is drawn and its use, much may happen.
+  commit_delay: '20000',
+  commit_siblings: '0',
   synchronous_commit: 'off',
   wal_writer_delay: '10s',
   wal_writer_flush_after: '1GB',
