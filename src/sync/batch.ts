@@ -171,9 +171,9 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
           outcomes.unanswered(operations, sent.obstacle, alone)
           continue
         }
-        parking.judge(operations, sent.verdicts)
+        const verdicts = parking.judge(operations, sent.verdicts)
         const elapsedMs = performance.now() - claimedAt
-        outcomes.answered(operations, sent.verdicts, { elapsedMs, tookMs: sent.tookMs })
+        outcomes.answered(operations, verdicts, { elapsedMs, tookMs: sent.tookMs })
       }
     }
 

@@ -20,6 +20,8 @@ interface ParkingOptions {
  * - All are: the batch is given back and the document paused, so that nothing is parked of which nothing can be done.
  *   Its next batch tries them all. Not where each tenant has an index: other keys have others, and are not held up.
  * - A trial that is refused is given back, so that its mark stays where it is.
+ * - An index that has lost a shard (503 for some of its keys) counts as blocked while another one takes writes. Alone, it
+ *   is not: what its other shards took is settled, and the document waits (Outcomes).
  */
 export class Parking {
   readonly #known: BlockedIndices
@@ -73,25 +75,43 @@ export class Parking {
     return { slice: sent, open }
   }
 
-  /** Learns from the verdicts of one request which indices take writes. Throws Obstructed where none of them does. */
-  judge(operations: readonly Operation[], verdicts: readonly ItemVerdict[]): void {
-    if (this.#tried.size === 0 && !verdicts.some(({ outcome }) => outcome === 'blocked')) return
+  /**
+   * Learns from the verdicts of one request which indices take writes, and returns the verdicts as they count here.
+   * Throws Obstructed where no index takes any.
+   */
+  judge(operations: readonly Operation[], answered: readonly ItemVerdict[]): readonly ItemVerdict[] {
+    const verdicts = this.#withoutShards(operations, answered)
+    if (this.#tried.size === 0 && !verdicts.some(({ outcome }) => outcome === 'blocked')) return verdicts
     const { refused, taken } = answersByIndex(operations, verdicts)
     for (const index of taken) if (this.#tried.delete(index)) this.#known.took(index)
     const [first] = refused
-    if (first === undefined) return
+    if (first === undefined) return verdicts
     const [, { type, reason }] = first
     if (this.#trial) throw new Obstructed({ scope: 'index', type, reason })
-    const left =
-      this.#tenants ||
-      this.#targets.some((target) => !refused.has(target.index) && !this.#known.holds(target))
-    if (!left) throw new Obstructed({ scope: 'document', type, reason })
+    if (!this.#takesBeside(refused)) throw new Obstructed({ scope: 'document', type, reason })
     for (const target of this.#targets) {
       const refusal = refused.get(target.index)
       if (refusal === undefined) continue
       this.#tried.delete(target.index)
       this.#known.refused(this.#document, target, refusal)
     }
+    return verdicts
+  }
+
+  /** An index without one of its shards is blocked in a trial of it, and where another index goes on. */
+  #withoutShards(operations: readonly Operation[], verdicts: readonly ItemVerdict[]): readonly ItemVerdict[] {
+    if (!verdicts.some(isWithoutShard)) return verdicts
+    const blocked = verdicts.map((verdict) => (isWithoutShard(verdict) ? asBlocked(verdict) : verdict))
+    const { refused } = answersByIndex(operations, blocked)
+    return this.#trial || this.#takesBeside(refused) ? blocked : verdicts
+  }
+
+  /** Whether another index than these takes writes, as far as we know; other tenants' do. */
+  #takesBeside(refused: ReadonlyMap<string, Refusal>): boolean {
+    return (
+      this.#tenants ||
+      this.#targets.some((target) => !refused.has(target.index) && !this.#known.holds(target))
+    )
   }
 
   #waits(target: BatchTarget): boolean {
@@ -117,6 +137,17 @@ export function separate(
     return waits.length === 0 || open.some(isFor)
   })
   return { sent, waiting }
+}
+
+type Retry = Extract<ItemVerdict, { outcome: 'retry' }>
+
+/** The index's primary shard, or enough of its copies, did not come within the request's time. */
+function isWithoutShard(verdict: ItemVerdict): verdict is Retry {
+  return verdict.outcome === 'retry' && verdict.type === 'unavailable_shards_exception'
+}
+
+function asBlocked({ type, reason }: Retry): ItemVerdict {
+  return { outcome: 'blocked', type, reason }
 }
 
 type IndexName = Pick<BatchTarget, 'index' | 'alias'>

@@ -10,18 +10,21 @@ import { createMutant } from '../support/mutant.ts'
 import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
 import { plainEnvironment, prepareDaemons } from './daemons.ts'
 import { startFaults } from './faults.ts'
-import { type MutantName, mutants } from './mutants.ts'
+import { type MutantName, mutants, noticeable } from './mutants.ts'
 import { createRandom } from './random.ts'
+import { tryMutants } from './try-mutants.ts'
 import { describeState, drained, judge } from './verdict.ts'
 import { startWorkload } from './workload.ts'
-import { config, tables } from './world.ts'
+import { config, forgetful, tables } from './world.ts'
 
-const usage = `npm run chaos -- [--seconds 30] [--seed N] [--json] [--mutant NAME]
+const usage = `npm run chaos -- [--seconds 30] [--seed N] [--json] [--mutant NAME | --mutants]
 
 The crash test: an application writes to three tables, four daemons are killed and stopped, Postgres loses what was not
 flushed, Elasticsearch is killed and freezes. Then everything heals, the queue drains, and every row is compared with its
 document. Exit code 0 only if all agree. The seed fixes the choices, not their interleaving.
---mutant runs daemons that are broken on purpose: ${Object.keys(mutants).join(', ')}.
+--mutant NAME runs daemons that are broken on purpose, which the test has to notice: ${Object.keys(mutants).join(', ')}.
+--mutants runs the test with each of these, and with the next seed once more where it noticed nothing; exit code 0 only if
+it noticed them all: ${noticeable.join(', ')}.
 `
 
 interface Options {
@@ -29,6 +32,7 @@ interface Options {
   readonly seed: number
   readonly json: boolean
   readonly mutant: MutantName | null
+  readonly mutants: boolean
 }
 
 const begun = performance.now()
@@ -50,7 +54,8 @@ const interrupted = new Promise<number>((resolve) => {
 
 try {
   const options = readOptions()
-  process.exitCode = options === null ? 0 : await Promise.race([story(options), interrupted])
+  const told = options?.mutants === true ? mutantsStory : story
+  process.exitCode = options === null ? 0 : await Promise.race([told(options), interrupted])
 } catch (error) {
   process.stderr.write(`${describeError(error)}\n`)
   process.exitCode = error instanceof UsageError ? 2 : 1
@@ -66,6 +71,7 @@ function readOptions(): Options | null {
       seed: { type: 'string', default: String(randomInt(1, 1_000_000)) },
       json: { type: 'boolean', default: false },
       mutant: { type: 'string' },
+      mutants: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -82,7 +88,32 @@ function readOptions(): Options | null {
   if (mutant !== undefined && !isMutant(mutant)) {
     throw new UsageError(`--mutant ${mutant}: one of ${Object.keys(mutants).join(', ')} was expected`)
   }
-  return { seconds: whole('seconds'), seed: whole('seed'), json: values.json, mutant: mutant ?? null }
+  if (mutant !== undefined && values.mutants) throw new UsageError('--mutant and --mutants: one of them')
+  return {
+    seconds: whole('seconds'),
+    seed: whole('seed'),
+    json: values.json,
+    mutant: mutant ?? null,
+    mutants: values.mutants,
+  }
+}
+
+async function mutantsStory({ seconds, seed, json }: Options): Promise<number> {
+  const ending = new AbortController()
+  closing.defer(() => ending.abort())
+  const all = await tryMutants({
+    names: noticeable,
+    seconds,
+    seed,
+    signal: ending.signal,
+    told: (trial) => {
+      const { mutant, noticed, ...found } = trial
+      const line = Object.entries(found).map(([name, value]) => `${name} ${value}`)
+      const sentence = `${noticed ? '✔' : '✘'} ${mutant}: ${line.join(', ')}`
+      process.stdout.write(`${json ? JSON.stringify(trial) : sentence}\n`)
+    },
+  })
+  return all ? 0 : 1
 }
 
 async function story(options: Options): Promise<number> {
@@ -96,7 +127,9 @@ async function story(options: Options): Promise<number> {
   say('the application, and the faults, begin')
   const workload = startWorkload(postgres.url, random.fork('workload'))
   const victims = { daemons, postgres, elasticsearch, workload, say }
-  const faults = startFaults(victims, random.fork('faults'), seconds * 400)
+  // A mutant is to be noticed soon: most of its run would be the time in which Elasticsearch starts.
+  const firstRestart = options.mutant === null ? seconds * 400 : Number.POSITIVE_INFINITY
+  const faults = startFaults(victims, random.fork('faults'), firstRestart)
   closing.defer(() => faults.cease())
   // The time in which Elasticsearch starts does not count: little can go wrong while nothing is indexed.
   await faults.served(seconds * 1000)
@@ -104,7 +137,9 @@ async function story(options: Options): Promise<number> {
   await faults.heal()
   await workload.stop()
 
-  const { examples, ...verdict } = await judge(servers)
+  // A mutant that has lost a retry would keep us waiting for ever.
+  const patience = options.mutant === null ? {} : { patienceMs: 60_000 }
+  const { examples, ...verdict } = await judge({ ...servers, ...patience })
   const problems = [
     ...examples,
     ...workload.errors.map((error) => `the application failed: ${error}`),
@@ -148,14 +183,7 @@ async function setUp({ mutant }: Options, logs: string) {
     program = broken.root
   }
   const postgres = await startPostgres({
-    settings: {
-      // Commits wait for the disk only where somebody asks for it, and nothing is flushed by chance: a version that
-      // is not durable, and what was indexed with it, is lost in a crash.
-      synchronous_commit: 'off',
-      wal_writer_delay: '10s',
-      wal_writer_flush_after: '1GB',
-      deadlock_timeout: '200ms',
-    },
+    settings: forgetful,
   })
   closing.defer(() => postgres.stop())
   const elasticsearch = await startElasticsearch({ heap: '512m' })
@@ -168,8 +196,10 @@ async function setUp({ mutant }: Options, logs: string) {
   const addresses = { postgres: postgres.url, elasticsearch: elasticsearch.url }
   await writeFile(file, JSON.stringify(config(addresses), null, 2))
   const install = [join(program, 'src/cli/main.ts'), 'install', '--config', file]
-  await promisify(execFile)(process.execPath, install, { cwd: logs, env: plainEnvironment() })
-  const daemons = await prepareDaemons({ program, config: file, logs, count: 4 })
+  // A daemon is killed and started every two seconds: what is compiled once need not be compiled again.
+  const environment = { ...plainEnvironment(), NODE_COMPILE_CACHE: join(logs, 'compiled') }
+  await promisify(execFile)(process.execPath, install, { cwd: logs, env: environment })
+  const daemons = await prepareDaemons({ program, config: file, logs, count: 4, environment })
   closing.defer(() => daemons.end())
   daemons.startAll()
   const servers = { pool, elasticsearch: elasticsearch.url, say }

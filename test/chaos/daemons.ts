@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +14,7 @@ export interface DaemonsOptions {
   /** Where each daemon's log goes, all its lives in one file. */
   readonly logs: string
   readonly count: number
+  readonly environment: NodeJS.ProcessEnv
 }
 
 /** Daemons as processes of their own, which are killed, stopped and started again. */
@@ -25,6 +26,8 @@ export interface Daemons {
   /** SIGKILL; resolves when it is gone. */
   kill(n: number): Promise<void>
   start(n: number): void
+  /** Whether it has started so far that it works on a document. */
+  works(n: number): boolean
   /** SIGSTOP or SIGCONT. */
   signal(n: number, name: 'SIGSTOP' | 'SIGCONT'): void
   /** Kills all of them, for good. */
@@ -35,15 +38,33 @@ interface Slot {
   readonly guard: Guard
   child: ChildProcess | null
   lives: number
+  readonly log: string
+  /** Size of the log at the beginning of this life. */
+  logged: number
+  works: boolean
 }
 
-export async function prepareDaemons({ program, config, logs, count }: DaemonsOptions): Promise<Daemons> {
+export async function prepareDaemons({
+  program,
+  config,
+  logs,
+  count,
+  environment,
+}: DaemonsOptions): Promise<Daemons> {
   const failures: string[] = []
   const slots = await Promise.all(
-    Array.from({ length: count }, async (): Promise<Slot> => {
+    Array.from({ length: count }, async (_, n): Promise<Slot> => {
       // Ends the daemon when this process is gone, however that came about.
       const directory = await mkdtemp(join(tmpdir(), 'sluice-chaos-daemon-'))
-      return { guard: guardDirectory(directory, 'SIGKILL'), child: null, lives: 0 }
+      const log = join(logs, `daemon-${n + 1}.log`)
+      return {
+        guard: guardDirectory(directory, 'SIGKILL'),
+        child: null,
+        lives: 0,
+        log,
+        logged: 0,
+        works: false,
+      }
     }),
   )
   let ending = false
@@ -52,12 +73,14 @@ export async function prepareDaemons({ program, config, logs, count }: DaemonsOp
     const slot = slots[n]
     if (slot === undefined || slot.child !== null || ending) return
     slot.lives += 1
-    const output = openSync(join(logs, `daemon-${n + 1}.log`), 'a')
+    const output = openSync(slot.log, 'a')
+    slot.logged = statSync(slot.log).size
+    slot.works = false
     const child = spawn(process.execPath, [join(program, 'src/cli/main.ts'), 'run', '--config', config], {
       cwd: logs,
       // A group of its own: Ctrl-C is for the chaos, which ends it.
       detached: true,
-      env: { ...plainEnvironment(), SLUICE_INSTANCE: `daemon ${n + 1}, life ${slot.lives}` },
+      env: { ...environment, SLUICE_INSTANCE: `daemon ${n + 1}, life ${slot.lives}` },
       stdio: ['ignore', output, output],
     })
     closeSync(output)
@@ -78,6 +101,12 @@ export async function prepareDaemons({ program, config, logs, count }: DaemonsOp
     count,
     failures,
     start,
+    works: (n) => {
+      const slot = slots[n]
+      if (slot === undefined || slot.child === null) return false
+      slot.works ||= readFileSync(slot.log).subarray(slot.logged).includes('document is worked on')
+      return slot.works
+    },
     startAll: () => {
       for (let n = 0; n < count; n++) start(n)
     },

@@ -25,10 +25,15 @@ export const mutants = {
     },
   ],
   /**
-   * Invariant 4: a bare nextval, whose commit has nothing to flush. Without what invariant 5 says, which heals it after
+   * Invariant 4: a bare nextval, whose commit waits for nothing. Without what invariant 5 says, which heals it after
    * a crash: the floor at the clock, and the look at conflicts.
    */
   'version-not-durable': [
+    {
+      file: 'postgres/version.ts',
+      find: "set_config('synchronous_commit', 'on', true),\n",
+      replace: 'true,\n',
+    },
     {
       file: 'postgres/version.ts',
       find: "            pg_logical_emit_message(true, 'sluice', ''),\n",
@@ -43,7 +48,7 @@ export const mutants = {
     {
       file: 'elasticsearch/bulk.ts',
       // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
-      find: ',"version":${digits},"version_type":"external_gte"',
+      find: '"version":${digits},"version_type":"external_gte",',
       replace: '',
     },
   ],
@@ -105,3 +110,12 @@ export const mutants = {
 } as const satisfies Readonly<Record<string, readonly Mutation[]>>
 
 export type MutantName = keyof typeof mutants
+
+/** Those that a short crash test has to notice; tests of their own show the others (test/integration/invariants.test.ts). */
+export const noticeable = [
+  'version-before-claim',
+  'version-not-durable',
+  'acknowledged-before-answer',
+  'index-without-version',
+  'success-erases-newer-failure',
+] as const satisfies readonly MutantName[]

@@ -156,7 +156,13 @@ async function setUp() {
     CREATE FUNCTION charge() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN INSERT INTO public.charged VALUES (new.key, new.attempts, new.type, new.reason); RETURN NULL; END $$;
     CREATE TRIGGER charge AFTER INSERT OR UPDATE ON sluice.sync_failed FOR EACH ROW EXECUTE FUNCTION charge()`)
-  const daemons = await prepareDaemons({ program, config, logs, count: DAEMONS })
+  const daemons = await prepareDaemons({
+    program,
+    config,
+    logs,
+    count: DAEMONS,
+    environment: plainEnvironment(),
+  })
   closing.defer(() => daemons.end())
   daemons.startAll()
   if (!(await drained({ pool, elasticsearch: elasticsearch.url, say }))) {

@@ -1,185 +1,5 @@
 import type { Random } from './random.ts'
-
-/** One statement of the application. */
-export interface Statement {
-  readonly text: string
-  readonly values: readonly unknown[]
-}
-
-type Row = Readonly<Record<string, unknown>>
-
-/** A table as the application writes to it. */
-interface Table {
-  readonly name: string
-  readonly key: readonly string[]
-  /**
-   * Any key, or one of the few that are hot at this moment: transactions, batches and daemons meet on those, and then
-   * leave them alone. What went wrong last must stay to be seen, and not be healed by the next change.
-   */
-  readonly keyOf: (random: Random, moment: number) => Row
-  readonly valuesOf: (random: Random) => Row
-  /** A column that its document does not use. */
-  readonly unused: string
-  /** Statements over many rows, up to a few thousand. */
-  readonly many: readonly [Maker, ...Maker[]]
-}
-
-type Maker = (random: Random) => Statement
-
-const awkward = [
-  'plain', 'with space', ' lead', '', 'quo"te', "apos'trophe", 'back\\slash', '\\n', 'per%cent', 'co:lon', 'a%3Ab', ':', '%',
-  'line\nbreak', 'tab\t', '\u0001', '\u2028', 'über', 'e\u0301', '日本語', '😀', '\u202ertl', '["a", "b"]', 'null', '{}', '$1', 'ﬁ',
-] as const // biome-ignore format: one list
-
-const words = ['red', 'green', 'blue', 'small', 'large', 'old', 'new', 'bright'] as const
-const regions = ['eu', 'us', 'ch', 'jp', 'a:b'] as const
-const text = (random: Random) => `${random.pick(words)} ${random.pick(awkward)} ${random.int(0, 1e6)}`
-
-/** Share of the statements that go to hot keys. */
-const HOT = 0.7
-/** Hot keys beyond this are none of the others. */
-const COLD = 1_000_000
-/** Eight of them, others after half a second. */
-const hot = (random: Random, moment: number) => 8 * Math.floor(moment / 500) + random.int(0, 7)
-const rarely = <T>(random: Random, probability: number, value: T) =>
-  random.chance(probability) ? value : null
-
-const item: Table = {
-  name: 'shop.item',
-  key: ['id'],
-  keyOf: (random, moment) => ({
-    id: random.chance(HOT) ? COLD + hot(random, moment) : random.int(1, 3_000),
-  }),
-  valuesOf: (random) => ({
-    name: text(random),
-    price: random.int(0, 100_000) / 100,
-    // Elasticsearch refuses what does not fit a short.
-    stock: random.chance(0.1) ? 40_000 : random.int(0, 100),
-    active: random.chance(0.8),
-    released: rarely(random, 0.05, 'infinity') ?? rarely(random, 0.5, '2024-02-29'),
-    tags: rarely(random, 0.5, [random.pick(words), random.pick(awkward)]),
-  }),
-  unused: "notes = 'seen ' || clock_timestamp()",
-  many: [
-    (random) => ({
-      text: `INSERT INTO shop.item (id, name, stock) SELECT n, $3, n % 500 FROM generate_series($1::bigint, $2::bigint) n
-             ON CONFLICT (id) DO UPDATE SET name = excluded.name, changed_at = clock_timestamp()`,
-      values: [...span(random, 3_000), text(random)],
-    }),
-    (random) => ({
-      text: 'UPDATE shop.item SET price = coalesce(price, 0) + 1 WHERE id % $1 = 0 AND id <= 6000',
-      values: [random.int(1, 40)],
-    }),
-    (random) => ({
-      text: 'UPDATE shop.item SET active = NOT active WHERE id BETWEEN $1 AND $2',
-      values: span(random, 1_000),
-    }),
-    (random) => ({
-      text: 'UPDATE shop.item SET id = -id WHERE id BETWEEN $1 AND $2',
-      values: span(random, 300),
-    }),
-    (random) => ({
-      text: "UPDATE shop.item SET notes = 'seen' WHERE id BETWEEN $1 AND $2",
-      values: span(random, 3_000),
-    }),
-    (random) => ({ text: 'DELETE FROM shop.item WHERE id BETWEEN $1 AND $2', values: span(random, 500) }),
-    () => ({ text: 'DELETE FROM shop.item WHERE id < 0', values: [] }),
-  ],
-}
-
-const label: Table = {
-  name: 'shop.label',
-  key: ['namespace', 'code'],
-  keyOf: (random, moment) => {
-    if (random.chance(HOT)) {
-      const n = hot(random, moment)
-      // Over 512 bytes, now and then: no document can have that id.
-      return { namespace: awkward[n % awkward.length], code: n % 30 === 0 ? 'x'.repeat(600 + n) : `hot ${n}` }
-    }
-    return random.chance(0.5)
-      ? { namespace: random.pick(awkward), code: random.pick(awkward) }
-      : { namespace: 'plain', code: `old ${random.int(1, 1_000)}` }
-  },
-  valuesOf: (random) => ({
-    title: text(random),
-    weight: rarely(random, 0.1, 'NaN') ?? random.int(-50, 50) / 8,
-    attributes: rarely(random, 0.5, { [text(random)]: [1e20, null, { deep: text(random) }] }),
-    hidden_by: rarely(random, 0.2, 'moderator'),
-  }),
-  unused: 'internal = t.internal + 1',
-  many: [
-    (random) => ({
-      text: `INSERT INTO shop.label (namespace, code, title) SELECT $3, 'old ' || n, $4 FROM generate_series($1::integer, $2::integer) n
-             ON CONFLICT (namespace, code) DO UPDATE SET title = excluded.title`,
-      values: [...span(random, 1_500), random.pick(awkward), text(random)],
-    }),
-    (random) => ({
-      text: 'UPDATE shop.label SET title = $2 WHERE namespace = $1',
-      values: [random.pick(awkward), text(random)],
-    }),
-    (random) => ({
-      text: "UPDATE shop.label SET hidden_by = CASE WHEN hidden_by IS NULL THEN 'all' END WHERE namespace = $1",
-      values: [random.pick(awkward)],
-    }),
-    (random) => ({
-      text: 'UPDATE shop.label SET namespace = $2 WHERE namespace = $1 AND length(code) % 2 = 0',
-      values: [random.pick(awkward), random.pick(awkward)],
-    }),
-    (random) => ({
-      text: 'UPDATE shop.label SET code = reverse(code) WHERE namespace = $1',
-      values: [random.pick(awkward)],
-    }),
-    (random) => ({ text: 'DELETE FROM shop.label WHERE namespace = $1', values: [random.pick(awkward)] }),
-  ],
-}
-
-const event: Table = {
-  name: 'shop.event',
-  key: ['region', 'id'],
-  keyOf: (random, moment) => ({
-    // Hot rows move between two partitions.
-    ...(random.chance(HOT)
-      ? { region: random.pick(['eu', 'ch']), id: COLD + hot(random, moment) }
-      : { region: random.pick(regions), id: random.int(1, 1_000) }),
-  }),
-  valuesOf: (random) => ({
-    kind: random.chance(0.2) ? 'draft' : random.pick(words),
-    payload: text(random),
-    at: rarely(random, 0.1, 'infinity') ?? '2024-10-27T00:30:00.123+05:45',
-  }),
-  unused: 'noise = t.noise + 1',
-  many: [
-    (random) => ({
-      text: `INSERT INTO shop.event (region, id, kind, payload) SELECT $3, n, 'open', $4 FROM generate_series($1::bigint, $2::bigint) n
-             ON CONFLICT (region, id) DO UPDATE SET payload = excluded.payload`,
-      values: [...span(random, 1_000), random.pick(regions), text(random)],
-    }),
-    (random) => ({
-      text: 'UPDATE shop.event SET region = $2 WHERE region = $1 AND id % $3 = 0',
-      values: [random.pick(regions), random.pick(regions), random.int(2, 20)],
-    }),
-    (random) => ({
-      text: `MERGE INTO shop.event e USING (SELECT generate_series($1::bigint, $2::bigint) AS id) s ON e.region = 'ch' AND e.id = s.id
-             WHEN MATCHED AND e.id % 5 = 0 THEN DELETE
-             WHEN MATCHED THEN UPDATE SET region = 'eu', id = -e.id
-             WHEN NOT MATCHED THEN INSERT (region, id, kind) VALUES ('ch', s.id, 'merged')`,
-      values: span(random, 100),
-    }),
-    (random) => ({
-      text: `UPDATE shop.event SET kind = CASE kind WHEN 'draft' THEN 'open' ELSE 'draft' END WHERE id BETWEEN $1 AND $2`,
-      values: span(random, 100),
-    }),
-    (random) => ({
-      text: `UPDATE ${random.pick(['shop.event_eu', 'shop.event_rest', 'shop.event_rest_1'])} SET payload = $2 WHERE id % $1 = 0`,
-      values: [random.int(2, 20), text(random)],
-    }),
-    (random) => ({
-      text: `DELETE FROM ${random.pick(['shop.event', 'shop.event_us', 'shop.event_rest_0'])} WHERE id BETWEEN $1 AND $2`,
-      values: span(random, 200),
-    }),
-    () => ({ text: 'DELETE FROM shop.event WHERE id < 0', values: [] }),
-  ],
-}
+import { event, item, label, type Row, type Statement, type Table } from './tables.ts'
 
 /** Of events alone: after it every row of a document is looked at again, which heals what other faults would show. */
 const truncates = ['TRUNCATE shop.event', 'TRUNCATE shop.event_us', 'TRUNCATE shop.event_rest_0'] as const
@@ -196,10 +16,7 @@ const single: readonly [Single, ...Single[]] = [
   change,
   merge,
   move,
-  (table, random, moment) => ({
-    text: `DELETE FROM ${table.name} t USING ${given(table)} WHERE ${same(table)}`,
-    values: [json([table.keyOf(random, moment)])],
-  }),
+  (table, ...choice) => remove(table, table.keyOf(...choice)),
   (table, random, moment) => ({
     text: `UPDATE ${table.name} t SET ${table.unused} FROM ${given(table)} WHERE ${same(table)}`,
     values: [json([table.keyOf(random, moment)])],
@@ -213,6 +30,22 @@ export function statement(random: Random, moment: number): Statement {
   if (dice < 0.0003) return { text: random.pick(truncates), values: [] }
   if (dice < 0.01) return random.pick(table.many)(random)
   return random.pick(single)(table, random, moment)
+}
+
+/**
+ * The life of the nth quiet key: it comes into being, changes once or twice, and is never touched again. What goes wrong
+ * with its last change stays to be seen.
+ */
+export function life(random: Random, n: number): readonly Statement[] {
+  const table = random.pick([item, label, event])
+  const [first, second] = table.quietKeys(n)
+  const good = (key: Row) => upsertOf(table, [{ ...key, ...table.valuesOf(random) }])
+  const bad = (key: Row) => upsertOf(table, [{ ...key, ...table.valuesOf(random), ...table.poison }])
+  const gone = (key: Row) => remove(table, key)
+  const change = random.pick([good, good, good, bad, bad, gone])
+  const moved = random.chance(0.15) ? [moveOf(table, first, second)] : []
+  const begin = random.chance(0.9) ? good(first) : bad(first)
+  return random.chance(0.3) ? [begin, good(first), change(first), ...moved] : [begin, change(first), ...moved]
 }
 
 /** Rows come as JSON, so that Postgres gives each value its column's type. Pretty, for `json` keeps its line breaks. */
@@ -238,9 +71,17 @@ function write(table: Table, rows: readonly Row[], onConflict: string): Statemen
 }
 
 function upsert(table: Table, random: Random, moment: number): Statement {
-  const rows = rowsOf(table, random, moment)
-  const columns = Object.keys(table.valuesOf(random))
+  return upsertOf(table, rowsOf(table, random, moment))
+}
+
+function upsertOf(table: Table, rows: readonly Row[]): Statement {
+  const columns = Object.keys(rows[0] ?? {}).filter((column) => !table.key.includes(column))
   return write(table, rows, `ON CONFLICT (${table.key}) DO UPDATE SET ${set(columns, 'excluded')}`)
+}
+
+function remove(table: Table, key: Row): Statement {
+  const text = `DELETE FROM ${table.name} t USING ${given(table)} WHERE ${same(table)}`
+  return { text, values: [json([key])] }
 }
 
 /** Some columns of a row: those that decide whether it has a document, too. */
@@ -263,13 +104,12 @@ function merge(table: Table, random: Random, moment: number): Statement {
 }
 
 /** A row gets another key; where that one is taken, the statement fails. */
-function move(table: Table, random: Random, moment: number): Statement {
-  const target = `json_populate_record(NULL::${table.name}, $2) n`
-  const text = `UPDATE ${table.name} t SET ${set(table.key, 'n')} FROM ${given(table)}, ${target} WHERE ${same(table)}`
-  return { text, values: [json([table.keyOf(random, moment)]), JSON.stringify(table.keyOf(random, moment))] }
+function move(table: Table, ...choice: [Random, number]): Statement {
+  return moveOf(table, table.keyOf(...choice), table.keyOf(...choice))
 }
 
-function span(random: Random, longest: number): [number, number] {
-  const first = random.int(1, longest)
-  return [first, first + random.int(0, longest)]
+function moveOf(table: Table, from: Row, to: Row): Statement {
+  const target = `json_populate_record(NULL::${table.name}, $2) n`
+  const text = `UPDATE ${table.name} t SET ${set(table.key, 'n')} FROM ${given(table)}, ${target} WHERE ${same(table)}`
+  return { text, values: [json([from]), JSON.stringify(to)] }
 }

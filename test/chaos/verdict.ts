@@ -27,6 +27,8 @@ interface Servers {
   readonly pool: pg.Pool
   readonly elasticsearch: string
   readonly say: (text: string) => void
+  /** How long the work may take to end; default: long enough for whatever the program as it is has left to do. */
+  readonly patienceMs?: number
 }
 
 /**
@@ -64,14 +66,14 @@ export async function judge(servers: Servers): Promise<Verdict> {
 const DRAIN_MS = 240_000
 
 /** Waits until nothing is left to do. Returns false when that does not come. */
-export async function drained({ pool, say }: Servers): Promise<boolean> {
+export async function drained({ pool, say, patienceMs = DRAIN_MS }: Servers): Promise<boolean> {
   const begun = performance.now()
   let told = begun
   for (;;) {
     const left = await leftToDo(pool)
     if (left.marks + left.retrying + left.runs === 0) return true
     const now = performance.now()
-    if (now - begun > DRAIN_MS) return false
+    if (now - begun > patienceMs) return false
     if (now - told > 5_000) {
       told = now
       await confirmDeletes(pool)

@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { isConnectionError, sqlState } from '../../src/postgres/connect.ts'
+import { watchBacklog } from './backlog.ts'
+import { Lives } from './lives.ts'
 import type { Random } from './random.ts'
-import { type Statement, statement } from './statements.ts'
+import { statement } from './statements.ts'
+import type { Statement } from './tables.ts'
 
 /** The application: several clients, each with one transaction after the other, that live on when Postgres dies. */
 export interface Workload {
@@ -15,7 +18,10 @@ export interface Workload {
   stop(): Promise<void>
 }
 
-const CLIENTS = 6
+const CLIENTS = 8
+
+/** Share of the transactions that change a quiet key. */
+const LIVES = 0.8
 
 /** Conflicts with other transactions: unique key, serialization, deadlock, a lock not got in time. */
 const ordinary = new Set(['23505', '40001', '40P01', '55P03'])
@@ -24,6 +30,8 @@ export function startWorkload(url: string, random: Random): Workload {
   const begun = performance.now()
   const stopping = new AbortController()
   const errors = new Map<string, string>()
+  const backlog = watchBacklog(url)
+  const lives = new Lives(random.fork('lives'), () => performance.now())
   const workload = {
     transactions: 0,
     asynchronous: false,
@@ -33,6 +41,7 @@ export function startWorkload(url: string, random: Random): Workload {
     stop: async () => {
       stopping.abort()
       await ended
+      await backlog.stop()
     },
   }
 
@@ -41,7 +50,10 @@ export function startWorkload(url: string, random: Random): Workload {
     while (!stopping.signal.aborted) {
       try {
         connection ??= await connect(url)
-        await transaction(connection, choices, { begun, asynchronous: workload.asynchronous, failed })
+        const conditions = { begun, asynchronous: workload.asynchronous, failed }
+        const change = choices.chance(LIVES) ? lives.next() : null
+        if (change === null) await transaction(connection, choices, conditions)
+        else await alone(connection, change, conditions)
         workload.transactions += 1
       } catch (error) {
         failed(error)
@@ -49,7 +61,7 @@ export function startWorkload(url: string, random: Random): Workload {
         await connection?.end().catch(() => undefined)
         connection = null
       }
-      await delay(connection === null ? 50 : choices.int(0, 20))
+      await delay(connection === null ? 50 : backlog.long ? choices.int(100, 500) : choices.int(0, 20))
     }
     await connection?.end().catch(() => undefined)
   }
@@ -80,13 +92,31 @@ interface Conditions {
   readonly failed: (error: unknown, sql: string) => void
 }
 
+const begin = (asynchronous: boolean) => (asynchronous ? 'BEGIN' : 'BEGIN; SET LOCAL synchronous_commit = on')
+
+/** One change in a transaction of its own. */
+async function alone(
+  client: pg.Client,
+  { text, values }: Statement,
+  { asynchronous, failed }: Conditions,
+): Promise<void> {
+  await client.query(begin(asynchronous))
+  try {
+    await client.query(text, [...values])
+  } catch (error) {
+    if (isConnectionError(error)) throw error
+    failed(error, text)
+  }
+  await client.query('COMMIT')
+}
+
 /** One to four steps, each perhaps under a savepoint that is perhaps rolled back; then COMMIT, or now and then ROLLBACK. */
 async function transaction(
   client: pg.Client,
   random: Random,
   { begun, asynchronous, failed }: Conditions,
 ): Promise<void> {
-  await client.query(asynchronous ? 'BEGIN' : 'BEGIN; SET LOCAL synchronous_commit = on')
+  await client.query(begin(asynchronous))
   for (let step = random.chance(0.6) ? 1 : random.int(2, 4); step > 0; step--) {
     if (await survives(client, statement(random, performance.now() - begun), random, failed)) continue
     await client.query('ROLLBACK')

@@ -54,6 +54,8 @@ export const tables = `
   ) PARTITION BY LIST (region);
   CREATE TABLE shop.event_eu PARTITION OF shop.event FOR VALUES IN ('eu');
   CREATE TABLE shop.event_us PARTITION OF shop.event FOR VALUES IN ('us');
+  CREATE TABLE shop.event_quiet PARTITION OF shop.event FOR VALUES IN ('quiet');
+  CREATE TABLE shop.event_silent PARTITION OF shop.event FOR VALUES IN ('silent');
   CREATE TABLE shop.event_rest PARTITION OF shop.event DEFAULT PARTITION BY HASH (id);
   CREATE TABLE shop.event_rest_0 PARTITION OF shop.event_rest FOR VALUES WITH (MODULUS 2, REMAINDER 0);
   CREATE TABLE shop.event_rest_1 PARTITION OF shop.event_rest FOR VALUES WITH (MODULUS 2, REMAINDER 1);
@@ -118,16 +120,46 @@ export const documents: readonly ChaosDocument[] = [
   },
 ]
 
+/**
+ * A Postgres in whose crash all is lost that nobody has asked to be flushed. Commits wait for the disk only where somebody
+ * says so, and nothing gets there by chance: what has left shared memory for the operating system survives the crash of
+ * Postgres alone, flushed or not. So no page is to be written before its time, and the log of a second is to fit its buffers.
+ */
+export const forgetful: Readonly<Record<string, string>> = {
+  // A slow disk: each flush takes 20 ms more. Between the moment a version is drawn and its use, much may happen.
+  commit_delay: '20000',
+  commit_siblings: '0',
+  synchronous_commit: 'off',
+  wal_writer_delay: '10s',
+  wal_writer_flush_after: '1GB',
+  wal_buffers: '128MB',
+  full_page_writes: 'off',
+  shared_buffers: '256MB',
+  bgwriter_lru_maxpages: '0',
+  checkpoint_timeout: '1h',
+  max_wal_size: '4GB',
+  deadlock_timeout: '200ms',
+}
+
 export interface Addresses {
   readonly postgres: string
   readonly elasticsearch: string
 }
 
-/** Short time-outs, so that a frozen server is given up while its late answers still matter. */
+/**
+ * Short time-outs, so that a frozen server is given up while its late answers still matter. Many batches in flight, and
+ * small ones: those of one key, at two of its states, are to overlap.
+ */
 export function config(addresses: Addresses): SluiceConfig {
   return {
     connection: addresses,
-    limits: { requestTimeout: 3_000, shutdownTimeout: 5_000 },
+    limits: {
+      requestTimeout: 3_000,
+      shutdownTimeout: 5_000,
+      concurrency: 4,
+      batchSize: 100,
+      pollingInterval: 20,
+    },
     documents: {
       item: {
         table: 'shop.item',

@@ -45,6 +45,16 @@ const create = async () => {
   const mappings = await world.elasticsearch.getMappings(live)
   return (await world.elasticsearch.createIndex({ name: building, mappings, settings: {} })).uuid
 }
+/** The building index anew, as this says, and known by its new UUID. */
+const replace = async (body: { readonly mappings?: object; readonly settings?: object }) => {
+  await world.server.request('DELETE', `/${building}`)
+  const path = `/${building}?wait_for_active_shards=0`
+  const mappings = await world.elasticsearch.getMappings(live)
+  expect(await world.server.request('PUT', path, { mappings, ...body })).toMatchObject({ acknowledged: true })
+  const uuid = await world.elasticsearch.indexUuid(building)
+  await world.sql('UPDATE sluice.sync_index SET uuid = $2 WHERE name = $1', [building, uuid])
+}
+const set = (settings: object) => world.server.request('PUT', `/${building}/_settings`, settings)
 const block = (index: string, blocked: boolean) =>
   world.server.request('PUT', `/${index}/_settings`, { 'index.blocks.write': blocked })
 
@@ -109,6 +119,18 @@ describe.each([
     async () => {
       await world.sql('UPDATE sluice.sync_index SET uuid = $2 WHERE name = $1', [building, await create()])
     },
+  ],
+  [
+    'the new index has no place for its shard',
+    () => ({ blocked: building, open: live }),
+    () => replace({ settings: { 'index.routing.allocation.require._name': 'nosuch' } }),
+    () => set({ 'index.routing.allocation.require._name': null }),
+  ],
+  [
+    'the mapping of the new index is full',
+    () => ({ blocked: building, open: live }),
+    () => replace({ mappings: {}, settings: { 'index.mapping.total_fields.limit': 1 } }),
+    () => set({ 'index.mapping.total_fields.limit': 1_000 }),
   ],
 ])('while %s', (_, which, disable, enable) => {
   test('the other settles, nobody is charged, the state is told; then both are made equal', async () => {

@@ -31,6 +31,12 @@ const operation = (index: string): Operation => ({ kind: 'index', index, id: '1'
 const done: ItemVerdict = { outcome: 'done', result: 'updated' }
 const refused: ItemVerdict = { outcome: 'blocked', type: 'closed', reason: 'why' }
 const busy: ItemVerdict = { outcome: 'retry', type: 'busy', reason: 'later', charged: false }
+const away: ItemVerdict = {
+  outcome: 'retry',
+  type: 'unavailable_shards_exception',
+  reason: 'primary shard is not active',
+  charged: false,
+}
 const dead: ItemVerdict = { outcome: 'dead', type: 'mapping', reason: 'no' }
 
 /** A daemon's memory, its clock, and what it told. */
@@ -133,6 +139,42 @@ describe('a batch', () => {
     batch.judge([operation('live'), operation('building')], [done, refused])
     expect(told).toContain('free live')
     expect(batch.open).toEqual([live])
+  })
+
+  describe('that meets an index without a shard', () => {
+    const blocked = { outcome: 'blocked', type: 'unavailable_shards_exception' }
+
+    test('goes on for the others, and the next one parks unsent', () => {
+      const { known, told } = memory()
+      const batch = new Parking(known, 'd', { targets, trial: undefined })
+      expect(batch.judge([operation('live'), operation('building')], [done, away])).toMatchObject([
+        done,
+        blocked,
+      ])
+      expect(told).toEqual(['blocked building'])
+    })
+
+    test('leaves the verdicts as they are where no other index goes on', () => {
+      const { known } = memory()
+      const alone = new Parking(known, 'd', { targets: [live], trial: undefined })
+      expect(alone.judge([operation('live'), operation('live')], [done, away])).toEqual([done, away])
+      const both = new Parking(known, 'd', { targets, trial: undefined })
+      expect(both.judge([operation('live'), operation('building')], [away, away])).toEqual([away, away])
+      known.refused('d', building, { type: 'closed', reason: 'why' })
+      const rest = new Parking(known, 'd', { targets, trial: undefined })
+      expect(rest.judge([operation('live')], [away])).toEqual([away])
+      expect(known.all.map(({ index }) => index)).toEqual(['building'])
+    })
+
+    test('is given back as the index’s obstacle where it is a trial', () => {
+      const { known } = memory()
+      known.refused('d', building, { type: 'unavailable_shards_exception', reason: 'why' })
+      const trial = new Parking(known, 'd', { targets, trial: 'building' })
+      const judge = () => trial.judge([operation('building')], [away])
+      expect(judge).toThrow(
+        expect.objectContaining({ obstacle: expect.objectContaining({ scope: 'index' }) }),
+      )
+    })
   })
 
   test('that is a trial and is refused is given back as the index’s obstacle', () => {

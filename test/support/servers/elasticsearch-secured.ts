@@ -19,6 +19,8 @@ export interface SecuredOptions extends ElasticsearchOptions {
 export interface SecuredServer extends Server {
   /** Other users from now on; it takes the server a second to notice. */
   setUsers(users: Readonly<Record<string, string>>): Promise<void>
+  /** Other roles of the users, likewise. */
+  setUsersRoles(usersRoles: string): Promise<void>
 }
 
 /**
@@ -51,13 +53,15 @@ export async function startSecuredElasticsearch({
         ...settings,
       },
     })
+    /** In one go: it must not read half of it. */
+    const replace = async (name: string, text: string) => {
+      const file = join(server.directory, 'config', name)
+      await writeFile(`${file}.new`, text)
+      await rename(`${file}.new`, file)
+    }
     return Object.assign(server, {
-      setUsers: async (others: SecuredOptions['users']) => {
-        const file = join(server.directory, 'config/users')
-        // In one go: it must not read half of it.
-        await writeFile(`${file}.new`, usersFile(others))
-        await rename(`${file}.new`, file)
-      },
+      setUsers: (others: SecuredOptions['users']) => replace('users', usersFile(others)),
+      setUsersRoles: (others: string) => replace('users_roles', others),
     })
   } finally {
     await rm(template, { recursive: true })
