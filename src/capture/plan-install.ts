@@ -14,6 +14,7 @@ import { checkTables } from './check-tables.ts'
 import { type DatabaseChanges, databaseChanges } from './database-changes.ts'
 import { type IndexChanges, indexChanges, type Maker, takesAnother } from './index-changes.ts'
 import { type Inventory, readInventory } from './inventory.ts'
+import { lostPartitions } from './lost-partitions.ts'
 import { planDocuments } from './plan-documents.ts'
 import { sameJson } from './same-json.ts'
 import type { Step } from './steps.ts'
@@ -129,7 +130,8 @@ function documentChange(
   const installed = inventory.documents.get(plan.document)
   if (installed) refuseOtherKey(installed.plan, plan, catalog)
   const database = databaseChanges(plan, schema, catalog, inventory)
-  const run = runWanted(installed, plan, database, index)
+  const gone = installed !== undefined && lostPartitions(installed.plan, plan, catalog, inventory)
+  const run = runWanted(installed, plan, database, index, gone)
   // A pause by an operator stays. One for a view or function that was gone ends with its repair.
   const activate =
     installed === undefined ||
@@ -172,11 +174,13 @@ function runWanted(
   plan: DocumentPlan,
   database: DatabaseChanges,
   index: IndexChanges,
+  partitionGone: boolean,
 ): RunWanted | null {
   if (installed === undefined) return { kind: 'backfill', reason: 'installed' }
   if (index.create) return { kind: 'backfill', reason: 'its index was gone' }
   if (installed.state === 'detached') return { kind: 'verify', reason: 'it was detached' }
   if (database.missedChanges) return { kind: 'verify', reason: 'a trigger or function was gone or off' }
+  if (partitionGone) return { kind: 'verify', reason: 'a partition is gone, and its documents may not be' }
   if (database.viewChanged || index.extend || !sameJson(plan.mappings, installed.plan.mappings)) {
     return { kind: 'verify', reason: 'its definition changed' }
   }
