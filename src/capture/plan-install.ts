@@ -16,6 +16,7 @@ import { type Maker, readDatabaseName } from './document-index.ts'
 import { type IndexChanges, indexChanges } from './index-changes.ts'
 import { type Inventory, readInventory } from './inventory.ts'
 import { takesAnother } from './living-indices.ts'
+import { lostPartitions } from './lost-partitions.ts'
 import { planDocuments } from './plan-documents.ts'
 import { sameJson } from './same-json.ts'
 import type { Step } from './steps.ts'
@@ -137,7 +138,8 @@ function documentChange(
   const installed = inventory.documents.get(plan.document)
   if (installed) refuseOtherKey(installed.plan, plan, catalog)
   const database = databaseChanges(plan, schema, catalog, inventory)
-  const run = runWanted(installed, plan, database, index)
+  const gone = installed !== undefined && lostPartitions(installed.plan, plan, catalog, inventory)
+  const run = runWanted(installed, plan, database, index, gone)
   // A pause by an operator stays. One for a view or function that was gone ends with its repair.
   const activate =
     installed === undefined ||
@@ -185,11 +187,13 @@ function runWanted(
   plan: DocumentPlan,
   database: DatabaseChanges,
   index: IndexChanges,
+  partitionGone: boolean,
 ): RunWanted | null {
   if (installed === undefined) return { kind: 'backfill', reason: 'installed' }
   if (index.create || index.lost.length > 0) return { kind: 'backfill', reason: 'its index was gone' }
   if (installed.state === 'detached') return { kind: 'verify', reason: 'it was detached' }
   if (database.missedChanges) return { kind: 'verify', reason: 'a trigger or function was gone or off' }
+  if (partitionGone) return { kind: 'verify', reason: 'a partition is gone, and its documents may not be' }
   if (
     database.viewChanged ||
     database.sourcesAdded ||

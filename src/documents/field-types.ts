@@ -31,7 +31,19 @@ export type Encoding =
   | 'json text'
 
 /** What a value may be that Elasticsearch cannot hold; see `problemSql`. */
-export type Hazard = 'date' | 'timestamp' | 'timestamptz' | 'not a number' | 'point' | 'range of dates'
+export type Hazard =
+  | 'date'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'not a number'
+  /** More digits than a JSON number may have. */
+  | 'too many digits'
+  /** Either of the two. */
+  | 'any numeric'
+  | 'point'
+  | 'range of dates'
+  | 'range of numbers'
+  | 'interval'
 
 export interface FieldType {
   readonly mapping: FieldMapping
@@ -109,7 +121,7 @@ const byName: Readonly<Record<string, FieldType>> = {
   },
   int4range: range('integer_range'),
   int8range: range('long_range'),
-  numrange: range('double_range'),
+  numrange: range('double_range', 'range of numbers'),
   daterange: range('date_range', 'range of dates'),
   tsrange: range('date_range', 'range of dates'),
   tstzrange: range('date_range', 'range of dates'),

@@ -114,6 +114,8 @@ export function fieldNames(field: string, where: string, root: boolean): readonl
       remedy: `Give the field another name: fields: { 'other name': ${JSON.stringify(field)} }.`,
     })
   if (path.some((part) => part.trim() === '')) throw refuse('is no field name: a part of it is empty')
+  // As a property it would be the prototype of what holds it, and gone from the mapping.
+  if (path.includes('__proto__')) throw refuse('is a name that JavaScript keeps for itself')
   if (root && reserved.has(path[0] ?? '')) throw refuse('is a name that Elasticsearch keeps for itself')
   // Longer ones would be cut off without a word: each is the name of a column in the view's row.
   if (path.some((part) => Buffer.byteLength(part) > 63)) throw refuse('is too long: a name may have 63 bytes')

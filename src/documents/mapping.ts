@@ -57,21 +57,27 @@ export interface ValuePlan {
 export function planValue(column: Typed, mapping: FieldMapping): ValuePlan {
   const derived = fieldTypeOf(column.baseType)
   const stated = mapping.type
-  if (stated === undefined || stated === deriveMapping(column).type) return withHazard(derived)
+  if (stated === undefined || stated === deriveMapping(column).type) return withHazard(derived, column)
   const name = column.baseType.name
-  if (textual.has(stated)) return { encoding: asText(derived, name), hazard: null }
+  if (textual.has(stated))
+    return { encoding: asText(derived, name), hazard: isUnbounded(column) ? 'too many digits' : null }
   if (shapeless.has(stated)) return { encoding: derived.encoding, hazard: null }
   if (name === 'point' && stated === 'geo_point') return { encoding: 'location', hazard: 'point' }
   if (name === 'inet' && stated === 'ip_range') return { encoding: 'text', hazard: null }
   if (['inet', 'cidr'].includes(name) && stated === 'ip') return { encoding: 'address', hazard: null }
-  if (name === 'interval' && numeric.has(stated)) return { encoding: 'seconds', hazard: null }
+  if (name === 'interval' && numeric.has(stated)) return { encoding: 'seconds', hazard: 'interval' }
   if (name === 'bytea' && !textual.has(stated)) return { encoding: 'base64', hazard: null }
   if (['vector', 'halfvec'].includes(name)) return { encoding: 'json text', hazard: null }
-  return withHazard(derived)
+  return withHazard(derived, column)
 }
 
-function withHazard({ encoding, hazard }: FieldType): ValuePlan {
-  return { encoding, hazard: hazard ?? null }
+function withHazard({ encoding, hazard }: FieldType, column: Typed): ValuePlan {
+  return { encoding, hazard: isUnbounded(column) ? 'any numeric' : (hazard ?? null) }
+}
+
+/** A numeric of up to 147,455 digits; one of a stated precision has 1,000 at most. */
+function isUnbounded({ type, baseType }: Typed): boolean {
+  return baseType.name === 'numeric' && !type.includes('(')
 }
 
 const structured: ReadonlySet<string> = new Set(['json', 'jsonb', 'hstore', 'geometry', 'geography'])

@@ -43,6 +43,16 @@ const notFinite: Condition = (value) => `${value} IN ('NaN', 'Infinity', '-Infin
 const dateReason = 'infinity, before the year 1, or after the year 9999: Elasticsearch has no such date'
 const numberReason = 'NaN or infinite: Elasticsearch has no such number'
 
+const digitsReason = 'a number of more than 1000 digits: Elasticsearch reads no longer ones'
+
+/**
+ * The JSON parser of Elasticsearch and OpenSearch stops there, and names no field. The digits are counted where there
+ * may be so many only.
+ */
+const tooManyDigits: Condition = (value) =>
+  `(pg_catalog.scale(${value}) > 500 OR pg_catalog.abs(${value}) >= 1e500)
+    AND pg_catalog.length(pg_catalog.translate((${value})::text, '-.', '')) > 1000`
+
 function reasonsOf(hazard: Hazard, type: BaseType): readonly (readonly [string, Condition])[] {
   switch (hazard) {
     case 'date':
@@ -53,12 +63,26 @@ function reasonsOf(hazard: Hazard, type: BaseType): readonly (readonly [string, 
       return [[dateReason, isInstantOutside]]
     case 'not a number':
       return [[numberReason, notFinite]]
+    case 'too many digits':
+      return [[digitsReason, tooManyDigits]]
+    case 'any numeric':
+      return [
+        [numberReason, notFinite],
+        [digitsReason, tooManyDigits],
+      ]
     case 'point':
       return [[numberReason, (value) => `${notFinite(`(${value})[0]`)} OR ${notFinite(`(${value})[1]`)}`]]
     case 'range of dates':
       return [[dateReason, isRangeOutside(rangeOf(type) ?? type.name)]]
+    case 'range of numbers':
+      return [[numberReason, isRangeOfNaN]]
+    case 'interval':
+      return [[numberReason, (value) => `NOT pg_catalog.isfinite(${value})`]]
   }
 }
+
+/** Infinite ends are left open here, too. */
+const isRangeOfNaN: Condition = (value) => `'NaN' IN (pg_catalog.lower(${value}), pg_catalog.upper(${value}))`
 
 const endOutside: Readonly<Record<string, Condition>> = {
   daterange: isDateOutside,

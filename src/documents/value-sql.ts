@@ -109,6 +109,7 @@ function rangeSql(typeName: string, value: string): string {
 const finite = (limit: string, text: string) => `CASE WHEN pg_catalog.isfinite(${limit}) THEN ${text} END`
 
 const boundSql: Readonly<Record<string, (limit: string) => string>> = {
+  numrange: (limit) => `CASE WHEN ${limit} NOT IN ('Infinity', '-Infinity') THEN ${limit} END`,
   daterange: (limit) => finite(limit, limit),
   tsrange: (limit) => finite(limit, localText(limit)),
   tstzrange: (limit) => finite(limit, instantText(limit)),

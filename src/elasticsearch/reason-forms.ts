@@ -93,6 +93,12 @@ export const forms: readonly Form[] = [
     String.raw`input must be a string or array, but was \[([A-Z_]+)\]$`,
     'input must be a string or array, but was [$1]',
   ),
+  form(
+    String.raw`The depth of the nested array field has exceeded the allowed limit of \[(\d+)\]`,
+    'The depth of the nested array field has exceeded the allowed limit of [$1] (index.mapping.depth.limit)',
+  ),
+  // A name of a json column's object: an unknown one of a strict mapping is told, too.
+  form("Duplicate field '([^']*)'", 'Duplicate field [$1]'),
   // What is wrong with the request.
   form(String.raw`Malformed action/metadata line \[(\d+)\]`, 'Malformed action/metadata line [$1]'),
   form(

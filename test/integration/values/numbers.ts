@@ -1,0 +1,100 @@
+import { type Group, kept, notFinite, refused, unparsed } from './case.ts'
+
+const keyword = { type: 'keyword' }
+const tooLong = 'field "$" is a number of more than 1000 digits: Elasticsearch reads no longer ones'
+const digits100 = '1234567890'.repeat(10)
+
+export const numbers: Group = {
+  name: 'numbers',
+  cases: [
+    kept('smallint, smallest', 'smallint', '-32768', '-32768'),
+    kept('smallint, largest', 'smallint', '32767', '32767'),
+    kept('integer, smallest', 'integer', '-2147483648', '-2147483648'),
+    kept('integer, largest', 'integer', '2147483647', '2147483647'),
+    kept('bigint, beyond 2^53', 'bigint', '9007199254740993', '9007199254740993'),
+    kept('bigint, smallest', 'bigint', '-9223372036854775808', '-9223372036854775808'),
+    kept('bigint, largest', 'bigint', '9223372036854775807', '9223372036854775807'),
+    kept('bigint, null', 'bigint', 'NULL', 'null'),
+    kept('bigint as keyword', 'bigint', '9007199254740993', '9007199254740993', keyword),
+    kept('bigint as date, milliseconds', 'bigint', '1700000000000', '1700000000000', { type: 'date' }),
+    refused('integer as byte, too large', 'integer', '200', unparsed('byte', 'out of range for byte'), {
+      type: 'byte',
+    }),
+    kept('oid, largest', 'oid', "'4294967295'", '4294967295'),
+    kept('boolean, true', 'boolean', 'true', 'true'),
+    kept('boolean as keyword', 'boolean', 'false', 'false', keyword),
+
+    kept('numeric, 100 digits', 'numeric', digits100, digits100),
+    kept('numeric, 100 decimals', 'numeric', `-0.${digits100}`, `-0.${digits100}`),
+    kept('numeric, trailing zeros', 'numeric', '1.500', '1.500'),
+    kept('numeric, minus zero', 'numeric', '-0.0', '0.0'),
+    kept(
+      'numeric, largest double',
+      'numeric',
+      '1.7976931348623157e308',
+      `17976931348623157${'0'.repeat(292)}`,
+    ),
+    kept('numeric, below the smallest double', 'numeric', '1e-400', `0.${'0'.repeat(399)}1`),
+    refused(
+      'numeric, above the largest double',
+      'numeric',
+      '1e309',
+      unparsed('double', '[double] supports only finite values'),
+    ),
+    refused('numeric, 1001 digits', 'numeric', '1e1000', tooLong),
+    refused('numeric, 1001 decimals', 'numeric', `0.${'1'.repeat(1001)}`, tooLong),
+    refused(
+      'numeric, as many digits as there can be',
+      'numeric',
+      "(repeat('9', 131072) || '.' || repeat('9', 16383))::numeric",
+      tooLong,
+    ),
+    refused('numeric as keyword, 1001 digits', 'numeric', "repeat('9', 1001)::numeric", tooLong, keyword),
+    kept(
+      'numeric as keyword, 1000 digits',
+      'numeric',
+      "repeat('9', 1000)::numeric",
+      '9'.repeat(1000),
+      keyword,
+    ),
+    kept('numeric as keyword, NaN', 'numeric', "'NaN'", '"NaN"', keyword),
+    refused('numeric, NaN', 'numeric', "'NaN'", notFinite),
+    refused('numeric, Infinity', 'numeric', "'Infinity'", notFinite),
+    refused('numeric, -Infinity', 'numeric', "'-Infinity'", notFinite),
+    kept('numeric(18,0), largest', 'numeric(18,0)', '999999999999999999', '999999999999999999'),
+    refused('numeric(18,0), NaN', 'numeric(18,0)', "'NaN'", notFinite),
+    kept('numeric(19,0), largest', 'numeric(19,0)', '9999999999999999999', '9999999999999999999'),
+    kept('numeric(5,-2)', 'numeric(5,-2)', '12345', '12300'),
+    kept('numeric(3,5)', 'numeric(3,5)', '0.00123', '0.00123'),
+    kept('numeric as long, a fraction', 'numeric', '1.5', '1.5', { type: 'long' }),
+    refused('numeric as long, too large', 'numeric', '1e19', unparsed('long', 'out of range of long'), {
+      type: 'long',
+    }),
+
+    kept('real, largest', 'real', '3.4028235e38', '3.4028235e+38'),
+    kept('real, smallest', 'real', '1e-45', '1e-45'),
+    kept('real, all its digits', 'real', '0.1', '0.1'),
+    refused('real, NaN', 'real', "'NaN'", notFinite),
+    kept('double, largest', 'double precision', '1.7976931348623157e308', '1.7976931348623157e+308'),
+    kept('double, smallest', 'double precision', '5e-324', '5e-324'),
+    kept('double, all its digits', 'double precision', '0.1::float8 + 0.2', '0.30000000000000004'),
+    kept('double, minus zero', 'double precision', "'-0'", '-0'),
+    refused('double, Infinity', 'double precision', "'Infinity'", notFinite),
+    refused('double, -Infinity', 'double precision', "'-Infinity'", notFinite),
+    kept('double as keyword, -Infinity', 'double precision', "'-Infinity'", '"-Infinity"', keyword),
+    refused(
+      'double as half_float, too large',
+      'double precision',
+      '70000',
+      unparsed('half_float', '[half_float] supports only finite values'),
+      { type: 'half_float' },
+    ),
+
+    kept('money', 'money', "'-12.5'", '-12.50'),
+    kept('money, largest', 'money', "'92233720368547758.07'", '92233720368547758.07'),
+    kept('money[]', 'money[]', "'{1.5,NULL}'", '[1.50,null]'),
+    kept('numeric[], with null', 'numeric[]', "'{1.0,NULL}'", '[1.0,null]'),
+    refused('numeric[], with NaN', 'numeric[]', "'{1,NaN}'", notFinite),
+    refused('double[], two dimensions with Infinity', 'double precision[]', "'{{1},{Infinity}}'", notFinite),
+  ],
+}
