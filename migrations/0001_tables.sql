@@ -70,17 +70,19 @@ COMMENT ON COLUMN sync_document.plan       IS 'What install compiled from it; th
 
 CREATE TABLE sync_source (
   document    text  NOT NULL REFERENCES sync_document ON DELETE CASCADE,
+  source      text  NOT NULL,
   relation    oid   NOT NULL,
   table_name  text  NOT NULL,
   capture     text  NOT NULL CHECK (capture IN ('statement', 'row')),
   objects     jsonb NOT NULL,
   fingerprint text  NOT NULL,
-  PRIMARY KEY (document, relation)
+  PRIMARY KEY (document, source)
 );
-COMMENT ON TABLE  sync_source IS 'Tables that a document is made of, and the triggers and functions installed for them.';
+COMMENT ON TABLE  sync_source IS 'Tables that a document is made of, one row for each part that a table has in it, and the triggers and functions installed for them.';
+COMMENT ON COLUMN sync_source.source      IS 'As in the marks: relation path within the document; '''' is the root table.';
 COMMENT ON COLUMN sync_source.relation    IS 'pg_class.oid: survives a rename.';
 COMMENT ON COLUMN sync_source.table_name  IS 'Name when it was installed, quoted and schema-qualified.';
-COMMENT ON COLUMN sync_source.capture     IS 'statement: transition tables, array marks; row: partitioned tables.';
+COMMENT ON COLUMN sync_source.capture     IS 'statement: transition tables, array marks; row: partitioned tables, subscribers of logical replication.';
 COMMENT ON COLUMN sync_source.objects     IS 'Names of triggers, functions and views, for detach and uninstall.';
 COMMENT ON COLUMN sync_source.fingerprint IS 'Hash of the generated definitions: install replaces only what differs.';
 

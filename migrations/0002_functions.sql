@@ -502,7 +502,7 @@ BEGIN
     EXCEPTION WHEN lock_not_available THEN
       attempt := attempt + 1;
       IF attempt >= 30 THEN
-        RAISE EXCEPTION 'document "%" was not detached: its table is locked by another session', detach.document
+        RAISE EXCEPTION 'document "%" was not detached: one of its tables is locked by another session', detach.document
           USING ERRCODE = 'lock_not_available',
                 HINT = 'pg_blocking_pids() of a waiting session names it. Nothing was changed; try again.';
       END IF;
@@ -512,7 +512,7 @@ BEGIN
   END LOOP;
 
   FOR view_name IN
-    SELECT s.objects ->> 'view' FROM sync_source s WHERE s.document = detach.document AND s.objects ->> 'view' IS NOT NULL
+    SELECT v FROM sync_source s, jsonb_array_elements_text(s.objects -> 'views') AS v WHERE s.document = detach.document
     UNION
     SELECT d.plan ->> 'view' FROM sync_document d WHERE d.name = detach.document AND d.plan ->> 'view' IS NOT NULL
   LOOP
@@ -526,7 +526,7 @@ BEGIN
   PERFORM change_document_state(detach.document, 'detached', 'detached by ' || session_user);
   RETURN dropped;
 END $$;
-COMMENT ON FUNCTION detach IS 'Emergency switch: drops our triggers, functions and view of a document, and returns the number of triggers dropped. sluice install puts them back and backfills.';
+COMMENT ON FUNCTION detach IS 'Emergency switch: drops our triggers, functions and views of a document, and returns the number of triggers dropped. sluice install puts them back and backfills.';
 
 -- The log -------------------------------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ export interface InstallRun {
  * goes on from there.
  *
  * Per document, Elasticsearch first: an index that nobody writes to harms nobody, triggers without an index would.
- * Then one transaction for view, functions, triggers, our rows and the request of the run. The run is seen when the
+ * Then one transaction for views, functions, triggers, our rows and the request of the run. The run is seen when the
  * triggers are, and CREATE TRIGGER has waited for every writer that did not see them: a walk that begins then misses
  * no row.
  */
@@ -113,7 +113,7 @@ export async function applyDatabase(
 ): Promise<InstallRun | null> {
   const { plan, database, index, run } = change
   const document = plan.document
-  for (const sql of database.view) await client.query(sql)
+  for (const sql of database.views) await client.query(sql)
   // Operators and functions in what we generate are Postgres' own.
   await client.query('SET LOCAL search_path = pg_catalog, pg_temp')
   for (const sql of database.functions) await client.query(sql)
@@ -157,11 +157,11 @@ async function writeDocument(
     [plan.document, hash, JSON.stringify(definition), JSON.stringify(plan), activate],
   )
   await client.query(`DELETE FROM ${s}.sync_source WHERE document = $1`, [plan.document])
-  for (const { relation, tableName, capture, objects, fingerprint: noted } of database.sources) {
+  for (const { source, relation, tableName, capture, objects, fingerprint: noted } of database.sources) {
     await client.query(
-      `INSERT INTO ${s}.sync_source (document, relation, table_name, capture, objects, fingerprint)
-       VALUES ($1, $2, $3, $4, $5, $6)`,
-      [plan.document, relation, tableName, capture, JSON.stringify(objects), noted],
+      `INSERT INTO ${s}.sync_source (document, source, relation, table_name, capture, objects, fingerprint)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+      [plan.document, source, relation, tableName, capture, JSON.stringify(objects), noted],
     )
   }
 }

@@ -1,9 +1,11 @@
 import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
 import { tableText } from '../catalog/table-name.ts'
 import type { Catalog, TableName } from '../catalog/types.ts'
+import type { DocumentDefinition } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { ConfigError } from '../errors.ts'
 import type { Queryable } from '../postgres/types.ts'
+import { definitionPart } from './parts-using.ts'
 import { captureStatements } from './statements.ts'
 
 /**
@@ -12,22 +14,21 @@ import { captureStatements } from './statements.ts'
  */
 export async function checkTables(
   db: Queryable,
-  plans: readonly DocumentPlan[],
+  { plan, definition }: { readonly plan: DocumentPlan; readonly definition: DocumentDefinition },
   catalog: Catalog,
   schema: string,
 ): Promise<void> {
-  for (const plan of plans) {
-    for (const source of plan.sources) {
-      const { triggers } = captureStatements(plan, source, schema)
-      const tables = new Set(triggers.map(({ table }) => table))
-      const where = `documents.${plan.document}.table`
-      for (const table of tables) {
-        const oid = catalog.table(table)?.oid
-        if (oid === undefined) continue
-        await checkPrivileges(db, table, oid, where)
-        const names = triggers.filter((trigger) => trigger.table === table).map(({ name }) => name)
-        await checkNames(db, table, oid, names, schema, where)
-      }
+  for (const source of plan.sources) {
+    const { triggers } = captureStatements(plan, source, schema)
+    const tables = new Set(triggers.map(({ table }) => table))
+    const where = `documents.${plan.document}.${definitionPart(definition, source.source).path || 'table'}`
+    for (const table of tables) {
+      const oid = catalog.table(table)?.oid
+      if (oid === undefined) continue
+      await checkPrivileges(db, table, oid, where)
+      if (source.always) await checkOwner(db, table, oid, where)
+      const names = triggers.filter((trigger) => trigger.table === table).map(({ name }) => name)
+      await checkNames(db, table, oid, names, schema, where)
     }
   }
 }
@@ -46,6 +47,22 @@ async function checkPrivileges(db: Queryable, table: TableName, oid: number, whe
     where,
     remedy: `Let its owner run: ${usage}GRANT SELECT, TRIGGER ON ${quoteTable(table)} TO ${row.role}`,
   })
+}
+
+/** CREATE TRIGGER takes a grant; that a trigger fires for replicated rows is for the owner to say. */
+async function checkOwner(db: Queryable, table: TableName, oid: number, where: string): Promise<void> {
+  const { rows } = await db.query<{ owns: boolean; owner: string; role: string }>(
+    `SELECT pg_has_role(c.relowner, 'USAGE') AS owns, quote_ident(pg_get_userbyid(c.relowner)) AS owner,
+            quote_ident(current_user) AS role
+       FROM pg_class c WHERE c.oid = $1`,
+    [oid],
+  )
+  const [row] = rows
+  if (row === undefined || row.owns) return
+  throw new ConfigError(
+    `${tableText(table)} gets its rows by logical replication, and only its owner ${row.owner} can let triggers fire for them`,
+    { where, remedy: `Install as ${row.owner}, or GRANT ${row.owner} TO ${row.role}` },
+  )
 }
 
 async function checkNames(

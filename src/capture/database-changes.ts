@@ -2,23 +2,18 @@ import { quoteIdentifier, quoteLiteral, quoteTable } from '../catalog/quote.ts'
 import { tableText } from '../catalog/table-name.ts'
 import type { Catalog, TableName } from '../catalog/types.ts'
 import type { DocumentPlan, SourcePlan } from '../documents/types.ts'
+import type { CaptureFunction } from './capture-functions.ts'
+import { type CaptureTrigger, NEW_ROWS, OLD_ROWS } from './capture-triggers.ts'
 import type { InstalledTrigger, Inventory } from './inventory.ts'
 import { fingerprint, objectComment } from './names.ts'
-import {
-  type CaptureFunction,
-  type CaptureStatements,
-  type CaptureTrigger,
-  captureStatements,
-  NEW_ROWS,
-  OLD_ROWS,
-} from './statements.ts'
+import { type CaptureStatements, captureStatements } from './statements.ts'
 import type { Step } from './steps.ts'
 
 /** What has to be done in the database for one document. Empty lists: nothing. */
 export interface DatabaseChanges {
   readonly steps: readonly Step[]
   /** Run under the session's own search_path: the configuration's SQL was parsed under it. */
-  readonly view: readonly string[]
+  readonly views: readonly string[]
   readonly functions: readonly string[]
   /** Last, for they lock the table. */
   readonly triggers: readonly string[]
@@ -28,16 +23,19 @@ export interface DatabaseChanges {
   readonly sourcesChanged: boolean
   /** A trigger or what it calls was gone or off: changes may have gone by without a mark. */
   readonly missedChanges: boolean
-  /** The view was gone or is another: documents may look different. */
+  /** A table is watched that was not, or in another part: its changes up to now went by without a mark. */
+  readonly sourcesAdded: boolean
+  /** A view was gone or is another: documents may look different. */
   readonly viewChanged: boolean
 }
 
 export interface SourceRow {
+  readonly source: string
   readonly relation: number
   readonly tableName: string
   readonly capture: 'statement' | 'row'
   readonly objects: {
-    readonly view: string
+    readonly views: readonly string[]
     readonly functions: readonly string[]
     readonly triggers: readonly { readonly table: string; readonly name: string }[]
   }
@@ -52,39 +50,54 @@ export function databaseChanges(
   inventory: Inventory,
 ): DatabaseChanges {
   const changes = new Changes(plan.document)
+  const noted = inventory.sources.filter(({ document }) => document === plan.document)
+  const oidOf = (table: TableName) => catalog.table(table)?.oid ?? 0
   const sources = plan.sources.map((source) => ({
     source,
     statements: captureStatements(plan, source, schema),
+    known: noted.some((row) => row.source === source.source),
   }))
   const wanted = new Set<unknown>()
-  const oidOf = (table: TableName) => catalog.table(table)?.oid ?? 0
-  const isNew = !inventory.documents.has(plan.document)
 
-  compareView(changes, plan, schema, oidOf(plan.table), inventory)
-  for (const { source, statements } of sources) {
+  // Where tables of the document have swapped names, a view reads none that is not the document's. (In a restored
+  // database the noted oid is no table's.)
+  const moved = noted.some(
+    ({ source, relation }) =>
+      catalog.tables.some(({ oid }) => oid === relation) &&
+      plan.sources.some((of) => of.source === source && oidOf(of.table) !== relation),
+  )
+  for (const view of viewsOf(plan, oidOf)) wanted.add(compareView(changes, view, schema, inventory, moved))
+  for (const { source, statements, known } of sources) {
     for (const item of statements.functions) {
-      wanted.add(compareFunction(changes, item, oidOf(source.table), inventory))
+      wanted.add(compareFunction(changes, item, oidOf(source.table), inventory, known))
     }
-    for (const item of statements.triggers)
-      wanted.add(compareTrigger(changes, item, oidOf(item.table), inventory))
+    for (const item of statements.triggers) {
+      wanted.add(compareTrigger(changes, item, oidOf(item.table), inventory, known))
+    }
   }
-  removeLeftovers(changes, plan.document, inventory, wanted)
+  removeLeftovers(changes, plan.document, schema, inventory, wanted)
 
   const rows = sources.map(({ source, statements }) =>
     sourceRow(plan, source, statements, oidOf(source.table)),
   )
-  const noted = inventory.sources.filter(({ document }) => document === plan.document)
-  const sourcesChanged =
-    noted.length !== rows.length ||
-    rows.some((row) => !noted.some((n) => n.relation === row.relation && n.fingerprint === row.fingerprint))
-  return { ...changes.result(), sources: rows, sourcesChanged, missedChanges: !isNew && changes.missed }
+  const isNoted = (row: SourceRow) =>
+    noted.some(
+      (n) => n.source === row.source && n.relation === row.relation && n.fingerprint === row.fingerprint,
+    )
+  const isNew = !inventory.documents.has(plan.document)
+  return {
+    ...changes.result(),
+    sources: rows,
+    sourcesChanged: noted.length !== rows.length || !rows.every(isNoted),
+    sourcesAdded: !isNew && sources.some(({ known }) => !known),
+  }
 }
 
 /** Collects what is to be done. */
 class Changes {
   readonly #document: string
   readonly #steps: Step[] = []
-  readonly view: string[] = []
+  readonly views: string[] = []
   readonly functions: string[] = []
   readonly triggers: string[] = []
   missed = false
@@ -98,34 +111,57 @@ class Changes {
   }
 
   result() {
-    const { view, functions, triggers } = this
-    return { steps: this.#steps, view, functions, triggers, viewChanged: view.length > 0 }
+    const { views, functions, triggers, missed } = this
+    const viewChanged = views.length > 0
+    return { steps: this.#steps, views, functions, triggers, missedChanges: missed, viewChanged }
   }
+}
+
+interface WantedView {
+  readonly document: string
+  readonly name: string
+  readonly sql: string
+  /** What it may read, pg_class.oid: another table has taken the name of one that it reads. */
+  readonly relations: ReadonlySet<number>
+}
+
+/** The view that computes the documents, and those that find them from a related table. */
+function viewsOf(plan: DocumentPlan, oidOf: (table: TableName) => number): WantedView[] {
+  const relations = new Set([plan, ...plan.sources].map(({ table }) => oidOf(table)))
+  const expansions = plan.sources.flatMap(({ expansion }) => (expansion === null ? [] : [expansion]))
+  return [plan, ...expansions].map(({ view, viewSql }) => ({
+    document: plan.document,
+    name: view,
+    sql: viewSql,
+    relations,
+  }))
 }
 
 /** Dropped and created: CREATE OR REPLACE VIEW refuses other types. The daemon's next load waits for the commit. */
 function compareView(
   changes: Changes,
-  plan: DocumentPlan,
+  view: WantedView,
   schema: string,
-  relation: number,
   inventory: Inventory,
-): void {
-  const present = inventory.views.find(({ name }) => name === plan.view)
+  moved: boolean,
+): unknown {
+  const present = inventory.views.find(({ name }) => name === view.name)
   if (
-    present?.document === plan.document &&
-    present.fingerprint === fingerprint(plan.viewSql) &&
-    present.relations.includes(relation)
+    !moved &&
+    present?.document === view.document &&
+    present.fingerprint === fingerprint(view.sql) &&
+    present.relations.every((relation) => view.relations.has(relation))
   ) {
-    return
+    return present
   }
-  const name = quoteTable({ schema, name: plan.view })
-  changes.step(present ? 'change' : 'create', `view ${plan.view}`)
-  changes.view.push(
+  const name = quoteTable({ schema, name: view.name })
+  changes.step(present ? 'change' : 'create', `view ${view.name}`)
+  changes.views.push(
     `DROP VIEW IF EXISTS ${name}`,
-    plan.viewSql,
-    `COMMENT ON VIEW ${name} IS ${quoteLiteral(objectComment(plan.document, plan.viewSql))}`,
+    view.sql,
+    `COMMENT ON VIEW ${name} IS ${quoteLiteral(objectComment(view.document, view.sql))}`,
   )
+  return present
 }
 
 function compareFunction(
@@ -133,6 +169,7 @@ function compareFunction(
   item: CaptureFunction,
   relation: number,
   inventory: Inventory,
+  known: boolean,
 ): unknown {
   const takesRows = !item.signature.endsWith('()')
   const present = inventory.functions.find(
@@ -141,7 +178,7 @@ function compareFunction(
   if (present?.fingerprint === item.fingerprint) return present
   changes.step(present ? 'change' : 'create', `function ${item.name}`)
   changes.functions.push(item.sql)
-  if (present === undefined) changes.missed = true
+  if (present === undefined && known) changes.missed = true
   return present
 }
 
@@ -150,20 +187,28 @@ function compareTrigger(
   item: CaptureTrigger,
   relation: number,
   inventory: Inventory,
+  known: boolean,
 ): unknown {
   const present = inventory.triggers.find((entry) => entry.name === item.name && entry.relation === relation)
   if (present !== undefined && isAsWanted(present, item)) return present
   const what = `trigger ${item.name} on ${tableText(item.table)}`
   if (present === undefined) changes.step('create', what)
-  else changes.step('change', present.enabled ? what : `${what} (it was switched off)`)
+  else changes.step('change', `${what}${whyChanged(present, item)}`)
   changes.triggers.push(item.sql)
-  changes.missed = true
+  if (known) changes.missed = true
   return present
+}
+
+function whyChanged(present: InstalledTrigger, item: CaptureTrigger): string {
+  if (!present.enabled) return ' (it was switched off)'
+  const replaced = present.type !== item.type
+  return item.always && !present.always && !replaced ? ' (it did not fire for replicated rows)' : ''
 }
 
 function isAsWanted(present: InstalledTrigger, item: CaptureTrigger): boolean {
   return (
     present.enabled &&
+    (present.always || !item.always) &&
     present.function === item.function &&
     present.type === item.type &&
     present.oldRows === (item.oldRows ? OLD_ROWS : null) &&
@@ -175,6 +220,7 @@ function isAsWanted(present: InstalledTrigger, item: CaptureTrigger): boolean {
 function removeLeftovers(
   changes: Changes,
   document: string,
+  schema: string,
   inventory: Inventory,
   wanted: ReadonlySet<unknown>,
 ): void {
@@ -189,6 +235,11 @@ function removeLeftovers(
     // After the triggers that called it.
     changes.triggers.push(`DROP FUNCTION ${item.signature}`)
   }
+  for (const { document: of, name } of inventory.views.filter((view) => !wanted.has(view))) {
+    if (of !== document) continue
+    changes.step('remove', `view ${name}`)
+    changes.views.unshift(`DROP VIEW ${quoteTable({ schema, name })}`)
+  }
 }
 
 function sourceRow(
@@ -198,11 +249,15 @@ function sourceRow(
   relation: number,
 ): SourceRow {
   return {
+    source: source.source,
     relation,
     tableName: quoteTable(source.table),
     capture: source.capture,
     objects: {
-      view: plan.view,
+      views: [
+        ...(source.source === '' ? [plan.view] : []),
+        ...(source.expansion === null ? [] : [source.expansion.view]),
+      ],
       functions: functions.map(({ signature }) => signature),
       triggers: triggers.map(({ table, name }) => ({ table: quoteTable(table), name })),
     },

@@ -11,3 +11,10 @@ export interface Finding {
   readonly what: string
   readonly remedy: string | null
 }
+
+type Told = Omit<Finding, 'document' | 'where' | 'fields'> & { readonly fields?: readonly string[] }
+
+/** A finding about the migration as a whole. */
+export function findingOf({ name }: { readonly name: string }, { fields = [], ...rest }: Told): Finding {
+  return { document: name, where: null, fields, ...rest }
+}

@@ -4,9 +4,9 @@ import { fingerprint } from './names.ts'
 /** Keys of one mark: larger arrays save nothing more, and a claim is bounded by keys, a mark at a time. */
 const KEYS_PER_MARK = 500
 /** A statement that marks more keys than this is bulk work and goes to lane 1. */
-const INTERACTIVE_KEYS = 100
+export const INTERACTIVE_KEYS = 100
 /** A statement of up to this many keys is held in one array, about half a megabyte, in the application's backend. */
-const HELD_KEYS = 10_000
+export const HELD_KEYS = 10_000
 
 /** Where a trigger function writes, and in whose name. */
 export interface MarkTarget {
@@ -40,7 +40,8 @@ interface Comparison {
 /** Row pairs that are compared before a large UPDATE is compared as a whole. */
 export const SAMPLE = 32
 
-const held = (query: string) => `ARRAY(SELECT q.key FROM (${query}) AS q (key) LIMIT ${HELD_KEYS + 1})`
+/** The keys of a query, one more than are held: then it is known that there are more. */
+export const held = (query: string) => `ARRAY(SELECT q.key FROM (${query}) AS q (key) LIMIT ${HELD_KEYS + 1})`
 
 /** Body of a statement-level trigger function for INSERT or DELETE; `keys` is a query for the keys concerned, one column. */
 export function statementBody(target: MarkTarget, event: 'insert' | 'delete', keys: string): string {
@@ -95,7 +96,7 @@ export function updateBody(target: MarkTarget, { before, after, paired, comparis
  * quadratic in the end. Above, the query is run twice in bounded memory: once in the block, for what raises has to
  * raise there, once to insert. Measured on 200,000 updated rows of 0.45 s: +0.03 s for counting, +0.06 s for inserting.
  */
-function markingBody(
+export function markingBody(
   target: MarkTarget,
   event: RowEvent,
   { declare, collect, keys }: { readonly declare: string; readonly collect: string; readonly keys: string },
@@ -126,26 +127,6 @@ ${alarm(target)}
 END`
 }
 
-/**
- * Body of a row-level trigger function, for partitioned tables. `collect` sets `marked` to the keys concerned, or
- * returns where there are none.
- */
-export function rowBody(target: MarkTarget, event: RowEvent, collect: string): string {
-  return `DECLARE
-  marked text[];
-BEGIN
-  BEGIN
-${collect}
-  EXCEPTION WHEN OTHERS THEN
-${alarm(target)}
-    RETURN NULL;
-  END;
-  ${insertInto(target)}
-  VALUES (${head(target, '0')}, marked, '${event}');
-  RETURN NULL;
-END`
-}
-
 /** Body of the TRUNCATE trigger function: an "everything" mark. */
 export function truncateBody(target: MarkTarget): string {
   return `BEGIN
@@ -154,7 +135,7 @@ ${everything(target, 'truncate')}
 END`
 }
 
-function alarm(target: MarkTarget): string {
+export function alarm(target: MarkTarget): string {
   const what = `sluice: document ${target.document} cannot tell which rows of %s changed, all of them will be looked at: %s`
   const hint =
     'A column, function or view that the document is made of is gone. Adapt the configuration and run sluice install.'
@@ -178,10 +159,10 @@ function everything(target: MarkTarget, op: 'truncate' | 'alarm', also = ''): st
     END IF;`
 }
 
-function insertInto({ schema }: MarkTarget): string {
+export function insertInto({ schema }: MarkTarget): string {
   return `INSERT INTO ${quoteIdentifier(schema)}.sync_queue (document, lane, source, keys, op)`
 }
 
-function head({ document, source }: MarkTarget, lane: string): string {
+export function head({ document, source }: MarkTarget, lane: string): string {
   return `${quoteLiteral(document)}, ${lane}, ${quoteLiteral(source)}`
 }

@@ -19,6 +19,7 @@ export interface Inventory {
 
 export interface InstalledSource {
   readonly document: string
+  readonly source: string
   readonly relation: number
   readonly fingerprint: string
 }
@@ -62,6 +63,8 @@ export interface InstalledTrigger {
   readonly newRows: string | null
   /** False where it, or its copy on a partition, does not fire in an ordinary session. */
   readonly enabled: boolean
+  /** It and its copies fire for rows that logical replication brings, too. */
+  readonly always: boolean
 }
 
 /** Reads everything in one snapshot's worth of small queries. */
@@ -95,7 +98,7 @@ const empty: Inventory = {
 
 async function readSources(db: Queryable, schema: string): Promise<InstalledSource[]> {
   const { rows } = await db.query<InstalledSource>(
-    `SELECT document, relation, fingerprint FROM ${quoteIdentifier(schema)}.sync_source`,
+    `SELECT document, source, relation, fingerprint FROM ${quoteIdentifier(schema)}.sync_source`,
   )
   return rows
 }
@@ -167,7 +170,8 @@ async function readTriggers(
      )
      SELECT t.tgname AS name, t.tgrelid AS relation, p.proname AS function, t.tgtype AS type,
             t.tgoldtable AS "oldRows", t.tgnewtable AS "newRows", rn.nspname AS schema, r.relname AS tablename,
-            (SELECT bool_and(copy.enabled IN ('O', 'A')) FROM copy WHERE copy.root = t.oid) AS enabled
+            (SELECT bool_and(copy.enabled IN ('O', 'A')) FROM copy WHERE copy.root = t.oid) AS enabled,
+            (SELECT bool_and(copy.enabled = 'A') FROM copy WHERE copy.root = t.oid) AS always
        FROM pg_trigger t
        JOIN pg_proc p ON p.oid = t.tgfoid
        JOIN pg_class r ON r.oid = t.tgrelid

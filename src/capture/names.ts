@@ -14,6 +14,7 @@ export function captureNames(schema: string, document: string, source: string) {
   const subject = source === '' ? document : `${document}.${source}`
   return {
     key: fitName(`key_${subject}`),
+    row: fitName(`row_${subject}`),
     changed: fitName(`changed_${subject}`),
     function: (event: CaptureEvent) => fitName(`capture_${subject}_${event}`),
     trigger: (event: CaptureEvent) => fitName(`${schema}_${subject}_${event}`),

@@ -4,7 +4,7 @@ import { findTable } from '../catalog/table-name.ts'
 import type { Catalog, ParsedSnippet } from '../catalog/types.ts'
 import type { DocumentDefinition } from '../config/types.ts'
 import { planDocument } from '../documents/plan.ts'
-import { snippetsOf } from '../documents/snippets.ts'
+import { type ParsedSnippets, snippetKey, snippetsOf } from '../documents/snippets.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 
 /**
@@ -19,15 +19,24 @@ export async function planDocuments(
 ): Promise<readonly DocumentPlan[]> {
   const plans: DocumentPlan[] = []
   for (const [name, definition] of definitions) {
-    const snippets = new Map<string, ParsedSnippet>()
-    const table = findTable(catalog, definition.table)
-    // Without a table planDocument says so.
-    if (table !== undefined) {
-      for (const { path, sql } of snippetsOf(name, definition)) {
-        snippets.set(sql, await parseSnippet(client, table, sql, path))
-      }
-    }
+    const snippets = await parseSnippets(client, catalog, name, definition)
     plans.push(planDocument({ name, definition, catalog, snippets, schema }))
   }
   return plans
+}
+
+async function parseSnippets(
+  client: pg.ClientBase,
+  catalog: Catalog,
+  name: string,
+  definition: DocumentDefinition,
+): Promise<ParsedSnippets> {
+  const snippets = new Map<string, ParsedSnippet>()
+  for (const snippet of snippetsOf(name, definition)) {
+    const table = findTable(catalog, snippet.table)
+    // Without a table planDocument says so.
+    if (table === undefined) continue
+    snippets.set(snippetKey(snippet), await parseSnippet(client, table, snippet.sql, snippet.path))
+  }
+  return snippets
 }

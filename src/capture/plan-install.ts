@@ -85,7 +85,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
   const planOne = async (name: string, definition: DocumentDefinition) => {
     const [plan] = await planDocuments(client, schema, catalog, new Map([[name, definition]]))
     if (plan === undefined) return
-    await checkTables(client, [plan], catalog, schema)
+    await checkTables(client, { plan, definition }, catalog, schema)
     const maker = { schema, document: name, database }
     const index = await indexChanges(elasticsearch, plan, inventory, maker)
     const change = documentChange(plan, definition, index, maker, catalog, inventory, input)
@@ -181,7 +181,12 @@ function runWanted(
   if (installed.state === 'detached') return { kind: 'verify', reason: 'it was detached' }
   if (database.missedChanges) return { kind: 'verify', reason: 'a trigger or function was gone or off' }
   if (partitionGone) return { kind: 'verify', reason: 'a partition is gone, and its documents may not be' }
-  if (database.viewChanged || index.extend || !sameJson(plan.mappings, installed.plan.mappings)) {
+  if (
+    database.viewChanged ||
+    database.sourcesAdded ||
+    index.extend ||
+    !sameJson(plan.mappings, installed.plan.mappings)
+  ) {
     return { kind: 'verify', reason: 'its definition changed' }
   }
   return null

@@ -19,7 +19,7 @@ export interface DocumentRemoval {
   readonly document: string
   /** Quoted, with argument types. The triggers go with the functions they call. */
   readonly functions: readonly string[]
-  readonly view: string | null
+  readonly views: readonly string[]
   /** Watched tables, quoted. */
   readonly tables: readonly string[]
   /** In Elasticsearch; empty with --keep-indices. */
@@ -75,7 +75,7 @@ function removalOf(document: string, inventory: Inventory, keepIndices: boolean)
   return {
     document,
     functions: own(inventory.functions).map(({ signature }) => signature),
-    view: own(inventory.views)[0]?.name ?? null,
+    views: own(inventory.views).map(({ name }) => name),
     tables: [
       ...new Set(
         own(inventory.triggers).map(
@@ -89,14 +89,14 @@ function removalOf(document: string, inventory: Inventory, keepIndices: boolean)
 }
 
 function stepsOf(
-  { document, functions, view, indices, alias }: DocumentRemoval,
+  { document, functions, views, indices, alias }: DocumentRemoval,
   inventory: Inventory,
 ): Step[] {
   const triggers = inventory.triggers.filter((trigger) => trigger.document === document)
   return [
     ...triggers.map(({ name, table }) => `trigger ${name} on ${tableText(table)}`),
     ...functions.map((signature) => `function ${signature}`),
-    ...(view === null ? [] : [`view ${view}`]),
+    ...views.map((view) => `view ${view}`),
     ...indices.map((name) => `index ${name} with all its documents`),
     ...(alias === null ? [] : [`alias ${alias} and its index template`]),
     `document ${document}, its marks and failures`,

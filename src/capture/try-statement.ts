@@ -2,8 +2,15 @@ import pg from 'pg'
 import { FailedError, UsageError } from '../errors.ts'
 import { isConnectionError } from '../postgres/connect.ts'
 import type { Finding } from './findings.ts'
+import { partsUsing } from './parts-using.ts'
 import type { SqlStatement } from './split-sql.ts'
-import { partsUsing, readColumns, type Snapshot, type WatchedDocument } from './watched.ts'
+import {
+  readColumns,
+  relationsOf,
+  type Snapshot,
+  type WatchedDocument,
+  type WatchedTable,
+} from './watched.ts'
 
 export interface Trial {
   readonly file: string
@@ -27,7 +34,7 @@ export async function tryStatement(client: pg.PoolClient, trial: Trial): Promise
     if (!(error instanceof pg.DatabaseError) || isConnectionError(error)) throw error
     if (!REFUSALS.has(error.code ?? '')) throw failure(error, where)
     await client.query('ROLLBACK TO SAVEPOINT sluice_check; RELEASE SAVEPOINT sluice_check')
-    const findings = refusedFor(error, where, trial, await formerNames(client, trial))
+    const findings = refusedFor(error, where, trial, await columnFinder(client, trial))
     if (findings.length === 0) throw failure(error, where)
     return findings
   }
@@ -42,7 +49,7 @@ function refusedFor(
   error: pg.DatabaseError,
   where: string,
   { watched, before }: Trial,
-  formerName: FormerName,
+  find: ColumnFinder,
 ): Finding[] {
   const { code, message, detail = '' } = error
   const { views, functions, triggers } = before.inventory
@@ -57,7 +64,14 @@ function refusedFor(
         effect: 'breaks',
         kind: 'refused',
         document: document.name,
-        fields: column === null ? [] : partsUsing(document, formerName(document, column)),
+        fields:
+          column === null
+            ? []
+            : [
+                ...new Set(
+                  find(document, column).flatMap(({ parts, name }) => partsUsing(document, parts, name)),
+                ),
+              ],
         where,
         what: `Postgres refuses it for ${named.join(', ')}: ${message}`,
         remedy: changing
@@ -68,16 +82,27 @@ function refusedFor(
   })
 }
 
-/** What a column was called when the document was installed. */
-type FormerName = (document: WatchedDocument, column: string) => string
+/** The watched tables that have a column, and what it was called when the document was installed. */
+type ColumnFinder = (
+  document: WatchedDocument,
+  column: NamedColumn,
+) => readonly { readonly parts: WatchedTable['parts']; readonly name: string }[]
 
 /** An earlier statement may have renamed it. */
-async function formerNames(client: pg.PoolClient, { watched, before }: Trial): Promise<FormerName> {
-  const now = await readColumns(client, watched)
-  return ({ relation }, column) => {
-    const [number] = [...(now.get(relation) ?? [])].find(([, { name }]) => name === column) ?? []
-    return (number === undefined ? undefined : before.columns.get(relation)?.get(number)?.name) ?? column
-  }
+async function columnFinder(client: pg.PoolClient, { watched, before }: Trial): Promise<ColumnFinder> {
+  const columns = await readColumns(client, watched)
+  const { rows } = await client.query<{ oid: number; name: string }>(
+    'SELECT oid, oid::regclass::text AS name FROM pg_class WHERE oid = ANY ($1::oid[])',
+    [relationsOf(watched)],
+  )
+  const tables = new Map(rows.map(({ oid, name }) => [oid, name]))
+  return ({ tables: own }, { column, table }) =>
+    own.flatMap(({ relation, parts }) => {
+      if (table !== null && tables.get(relation) !== table) return []
+      const [number] = [...(columns.get(relation) ?? [])].find(([, { name }]) => name === column) ?? []
+      const former = number === undefined ? undefined : before.columns.get(relation)?.get(number)?.name
+      return former === undefined ? [] : [{ parts, name: former }]
+    })
 }
 
 function mentions(text: string, name: string): boolean {
@@ -85,11 +110,18 @@ function mentions(text: string, name: string): boolean {
   return new RegExp(`(?<![\\p{L}\\p{N}_$])${escaped}(?![\\p{L}\\p{N}_$])`, 'u').test(text)
 }
 
+interface NamedColumn {
+  readonly column: string
+  /** As Postgres prints it, quoted where it has to be; null where it says none. */
+  readonly table: string | null
+}
+
 /** `column name of table geo.city`; null in another language, where the fields stay untold. */
-function columnIn(text: string): string | null {
-  const [, quoted, plain] = /\bcolumn (?:"((?:[^"]|"")+)"|([^\s"]+))(?= of table|$)/m.exec(text) ?? []
-  if (quoted !== undefined) return quoted.replaceAll('""', '"')
-  return plain === undefined || plain === 'used' ? null : plain
+function columnIn(text: string): NamedColumn | null {
+  const [, quoted, plain, table = null] =
+    /\bcolumn (?:"((?:[^"]|"")+)"|([^\s"]+))(?: of table ((?:"(?:[^"]|"")+"|[^\s"])+)|$)/m.exec(text) ?? []
+  if (quoted !== undefined) return { column: quoted.replaceAll('""', '"'), table }
+  return plain === undefined || plain === 'used' ? null : { column: plain, table }
 }
 
 function failure(error: pg.DatabaseError, where: string): Error {

@@ -32,7 +32,7 @@ const olderClaimsTimeoutMs = 120_000
 
 /**
  * Removes one document or everything, in an order in which a second call goes on where the first broke off: what
- * tells the names of the rest goes last. Per document: triggers, functions and view, and no more targets for new
+ * tells the names of the rest goes last. Per document: triggers, functions and views, and no more targets for new
  * batches; then the batches under way end, for one that writes to a dropped index would be refused at best
  * (invariant 13); then indices and the template that guards them; then our rows.
  */
@@ -75,7 +75,8 @@ async function disconnect(client: Queryable, schema: string, removal: DocumentRe
     `UPDATE ${s}.sync_index SET role = 'retired', retired_at = coalesce(retired_at, clock_timestamp()) WHERE document = $1`,
     [removal.document],
   )
-  if (removal.view !== null) await client.query(`DROP VIEW ${quoteTable({ schema, name: removal.view })}`)
+  const views = removal.views.map((name) => quoteTable({ schema, name }))
+  if (views.length > 0) await client.query(`DROP VIEW ${views.join(', ')}`)
   if (removal.functions.length > 0)
     await client.query(`DROP FUNCTION ${removal.functions.join(', ')} CASCADE`)
 }

@@ -3,7 +3,7 @@ import { quoteIdentifier } from '../catalog/quote.ts'
 import { readCatalog } from '../catalog/read-catalog.ts'
 import type { Catalog, TableName } from '../catalog/types.ts'
 import type { DocumentDefinition } from '../config/types.ts'
-import type { DocumentPlan } from '../documents/types.ts'
+import type { DocumentPlan, SourcePlan } from '../documents/types.ts'
 import type { Queryable } from '../postgres/types.ts'
 import { type Inventory, readInventory } from './inventory.ts'
 
@@ -12,8 +12,15 @@ export interface WatchedDocument {
   readonly name: string
   readonly plan: DocumentPlan
   readonly definition: DocumentDefinition
-  /** pg_class.oid of its root table: it survives renaming, and tells a swapped table from the old one. */
+  /** The root table first. */
+  readonly tables: readonly WatchedTable[]
+}
+
+/** One of its tables, with all parts that it has in the document. */
+export interface WatchedTable {
+  /** pg_class.oid: it survives renaming, and tells a swapped table from the old one. */
   readonly relation: number
+  readonly parts: readonly SourcePlan[]
 }
 
 export interface WatchedColumn {
@@ -32,12 +39,24 @@ export interface Snapshot {
 }
 
 export async function readWatched(db: Queryable, schema: string): Promise<readonly WatchedDocument[]> {
-  const { rows } = await db.query<WatchedDocument>(
-    `SELECT d.name, d.plan, d.definition, s.relation
+  const { rows } = await db.query<
+    Omit<WatchedDocument, 'tables'> & { sources: readonly { source: string; relation: number }[] }
+  >(
+    `SELECT d.name, d.plan, d.definition,
+            json_agg(json_build_object('source', s.source, 'relation', s.relation::bigint) ORDER BY s.source COLLATE "C") AS sources
        FROM ${quoteIdentifier(schema)}.sync_document d JOIN ${quoteIdentifier(schema)}.sync_source s ON s.document = d.name
+      GROUP BY d.name
       ORDER BY d.name`,
   )
-  return rows
+  return rows.map(({ sources, ...document }) => ({
+    ...document,
+    tables: [...new Set(sources.map(({ relation }) => relation))].map((relation) => ({
+      relation,
+      parts: document.plan.sources.filter(({ source }) =>
+        sources.some((noted) => noted.source === source && noted.relation === relation),
+      ),
+    })),
+  }))
 }
 
 export async function readSnapshot(
@@ -57,7 +76,7 @@ export async function readColumns(
     `SELECT attrelid AS relation, attnum::integer AS number, attname AS name, format_type(atttypid, atttypmod) AS type
        FROM pg_attribute WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped
       ORDER BY attrelid, attnum`,
-    [watched.map(({ relation }) => relation)],
+    [relationsOf(watched)],
   )
   const columns = new Map<number, Map<number, WatchedColumn>>()
   for (const { relation, number, name, type } of rows) {
@@ -67,38 +86,13 @@ export async function readColumns(
   return columns
 }
 
+/** pg_class.oid of all tables. */
+export function relationsOf(watched: readonly WatchedDocument[]): number[] {
+  return watched.flatMap(({ tables }) => tables.map(({ relation }) => relation))
+}
+
 /** Names of the table's leaves by pg_class.oid. */
 export function leavesOf({ catalog }: Snapshot, relation: number): ReadonlyMap<number, TableName> {
   const table = catalog.tables.find(({ oid }) => oid === relation)
   return new Map((table?.leaves ?? []).map((leaf) => [catalog.table(leaf)?.oid ?? 0, leaf]))
-}
-
-/** Fields that are made of a column, and the other parts of the definition that name it. */
-export function partsUsing(
-  { definition, plan }: Pick<WatchedDocument, 'definition' | 'plan'>,
-  column: string,
-): readonly string[] {
-  const { fields, where } = definition
-  const named = (sql: string) =>
-    (sql.match(/"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []).some((word) =>
-      word.startsWith('"')
-        ? word.slice(1, -1).replaceAll('""', '"') === column
-        : word.toLowerCase() === column,
-    )
-  const of = isList(fields)
-    ? (fields ?? plan.columns.used).filter((name) => name === column)
-    : Object.entries(fields).flatMap(([field, source]) =>
-        (typeof source === 'string' ? source === column : named(source.sql)) ? [field] : [],
-      )
-  return [
-    ...new Set([
-      ...of,
-      ...(plan.key.some(({ name }) => name === column) ? ['id'] : []),
-      ...(where !== undefined && named(where) ? ['where'] : []),
-    ]),
-  ]
-}
-
-function isList(fields: DocumentDefinition['fields']): fields is readonly string[] | undefined {
-  return fields === undefined || Array.isArray(fields)
 }

@@ -1,12 +1,12 @@
 import type { Queryable } from '../postgres/types.ts'
+import { type ForeignKeyRow, foreignKeysSql, type IndexRow, indexesSql, isUserSchema } from './links-sql.ts'
 import { resolveTypes } from './resolve-types.ts'
 import type { BaseType, Catalog, Column, Table, TableName } from './types.ts'
-
-const isUserSchema = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`
 
 const tablesSql = `
   SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relrowsecurity AS row_security,
          c.relpersistence = 'u' AS unlogged, nullif(c.reltuples, -1) AS estimated_rows,
+         EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid) AS subscribed,
          pg_catalog.obj_description(c.oid, 'pg_class') AS comment,
          CASE WHEN c.relispartition THEN parent.oid END AS parent,
          parent.oid IS NOT NULL AND NOT c.relispartition
@@ -23,6 +23,9 @@ const tablesSql = `
 const columnsSql = `
   SELECT a.attrelid AS relation, a.attname AS name, a.atttypid AS type_oid,
          pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attgenerated AS generated,
+         (SELECT pg_catalog.format('%I.%I', ln.nspname, l.collname)
+          FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace
+          WHERE l.oid = a.attcollation AND l.collprovider <> 'd') AS collation,
          a.attnotnull AND NOT EXISTS (
            SELECT FROM pg_catalog.pg_constraint k
            WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated
@@ -75,6 +78,7 @@ interface TableRow {
   readonly kind: Table['kind']
   readonly row_security: boolean
   readonly unlogged: boolean
+  readonly subscribed: boolean
   readonly estimated_rows: number | null
   readonly comment: string | null
   readonly parent: number | null
@@ -87,6 +91,7 @@ interface ColumnRow {
   readonly type_oid: number
   readonly type: string
   readonly generated: string
+  readonly collation: string | null
   readonly not_null: boolean
   readonly generated_from: readonly string[]
 }
@@ -102,7 +107,7 @@ interface LeafRow extends TableName {
 }
 
 /**
- * Reads what planning needs of all user schemas, in six queries whatever the number of tables. Only pg_catalog
+ * Reads what planning needs of all user schemas, in a few queries whatever the number of tables. Only pg_catalog
  * is read: no privilege on the tables is needed.
  */
 export async function readCatalog(db: Queryable): Promise<Catalog> {
@@ -114,10 +119,13 @@ export async function readCatalog(db: Queryable): Promise<Catalog> {
   )
   const keys = (await db.query<KeyRow>(keysSql)).rows
   const leaves = (await db.query<LeafRow>(leavesSql)).rows
+  const indexes = (await db.query<IndexRow>(indexesSql)).rows
+  const foreignKeys = (await db.query<ForeignKeyRow>(foreignKeysSql)).rows
   const version = await db.query<{ version: number }>(
     `SELECT current_setting('server_version_num')::int AS version`,
   )
-  return catalogOf(assemble(tables, columns, types, keys, leaves), version.rows[0]?.version ?? 0)
+  const rows: CatalogRows = { tables, columns, types, keys, leaves, indexes, foreignKeys }
+  return catalogOf(assemble(rows), version.rows[0]?.version ?? 0)
 }
 
 /** A catalog over tables that are known. */
@@ -126,16 +134,22 @@ export function catalogOf(tables: readonly Table[], serverVersion: number): Cata
   return { tables, serverVersion, table: (name) => byName.get(nameKey(name)) }
 }
 
-function assemble(
-  tables: readonly TableRow[],
-  columns: readonly ColumnRow[],
-  types: ReadonlyMap<number, BaseType>,
-  keys: readonly KeyRow[],
-  leaves: readonly LeafRow[],
-): Table[] {
+interface CatalogRows {
+  readonly tables: readonly TableRow[]
+  readonly columns: readonly ColumnRow[]
+  readonly types: ReadonlyMap<number, BaseType>
+  readonly keys: readonly KeyRow[]
+  readonly leaves: readonly LeafRow[]
+  readonly indexes: readonly IndexRow[]
+  readonly foreignKeys: readonly ForeignKeyRow[]
+}
+
+function assemble({ tables, columns, types, keys, leaves, indexes, foreignKeys }: CatalogRows): Table[] {
   const columnsOf = Map.groupBy(columns, ({ relation }) => relation)
   const keysOf = Map.groupBy(keys, ({ relation }) => relation)
   const leavesOf = Map.groupBy(leaves, ({ root }) => root)
+  const indexesOf = Map.groupBy(indexes, ({ relation }) => relation)
+  const foreignKeysOf = Map.groupBy(foreignKeys, ({ relation }) => relation)
   const byOid = new Map(tables.map((table) => [table.oid, table]))
   const rowsOf = new Map(tables.map((table) => [nameKey(table), table.estimated_rows]))
   return tables.map((row) => {
@@ -152,11 +166,21 @@ function assemble(
       columns: own,
       primaryKey: unique.find(({ is_primary }) => is_primary)?.columns ?? [],
       uniqueKeys: unique.map((key) => key.columns),
+      indexes: (indexesOf.get(row.oid) ?? []).flatMap(({ columns: leading, is_unique }) =>
+        leading.length === 0 ? [] : [{ columns: leading, unique: is_unique }],
+      ),
+      foreignKeys: (foreignKeysOf.get(row.oid) ?? []).map((key) => ({
+        name: key.name,
+        columns: key.columns,
+        table: { schema: key.schema, name: key.table },
+        there: key.there,
+      })),
       leaves: ownLeaves,
       inherits: row.inherits,
       partitionOf: parent === undefined ? null : { schema: parent.schema, name: parent.name },
       unlogged: row.unlogged,
       rowSecurity: row.row_security,
+      subscribed: row.subscribed,
       estimatedRows: row.kind === 'p' ? sumOfLeaves(ownLeaves, rowsOf) : row.estimated_rows,
       comment: row.comment,
     }
@@ -169,7 +193,8 @@ function columnOf(row: ColumnRow, types: ReadonlyMap<number, BaseType>): Column[
   if (baseType === undefined) return []
   const generated = row.generated === 's' ? 'stored' : row.generated === 'v' ? 'virtual' : 'no'
   const { name, type, not_null: notNull, generated_from: generatedFrom } = row
-  return [{ name, type, baseType, notNull, generated, generatedFrom }]
+  const collation = row.collation === null ? {} : { collation: row.collation }
+  return [{ name, type, baseType, notNull, ...collation, generated, generatedFrom }]
 }
 
 /** Autovacuum never analyses a partitioned table itself, only its leaves. */

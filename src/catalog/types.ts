@@ -12,6 +12,8 @@ export interface Column {
   /** Type the column comes down to: domains resolved, modifiers dropped: `text`, `int8`, `numeric`, `geo.mood`. */
   readonly baseType: BaseType
   readonly notNull: boolean
+  /** Quoted name of its collation where it is not the database's: `pg_catalog."C"`. */
+  readonly collation?: string
   readonly generated: 'no' | 'stored' | 'virtual'
   /** Columns a generated column is computed from; empty for others. */
   readonly generatedFrom: readonly string[]
@@ -34,6 +36,10 @@ export interface Table extends TableName {
   readonly primaryKey: readonly string[]
   /** Column sets that are unique and not null, the primary key among them. */
   readonly uniqueKeys: readonly (readonly string[])[]
+  /** Valid indexes over all rows that find rows by the values of columns. */
+  readonly indexes: readonly TableIndex[]
+  /** Foreign keys of the table to others, and to itself. */
+  readonly foreignKeys: readonly ForeignKey[]
   /** Leaf partitions at any depth; empty unless partitioned. */
   readonly leaves: readonly TableName[]
   /** Tables that inherit from it or that it inherits from, without being partitions. */
@@ -43,9 +49,27 @@ export interface Table extends TableName {
   /** Emptied by a crash, without a mark. */
   readonly unlogged: boolean
   readonly rowSecurity: boolean
+  /** Its rows come by logical replication: a subscription of this database fills it. */
+  readonly subscribed: boolean
   /** pg_class.reltuples, or null when never analysed. */
   readonly estimatedRows: number | null
   readonly comment: string | null
+}
+
+export interface TableIndex {
+  /** The key columns in their order, up to the first expression. */
+  readonly columns: readonly string[]
+  /** No two rows have the same values in `columns`, unless one of them is null. */
+  readonly unique: boolean
+}
+
+export interface ForeignKey {
+  /** Of the constraint. */
+  readonly name: string
+  readonly columns: readonly string[]
+  readonly table: TableName
+  /** Columns of `table`, in the order of `columns`. */
+  readonly there: readonly string[]
 }
 
 /** What Postgres makes of an SQL snippet over one table. */

@@ -1,3 +1,4 @@
+import { documentProblems, entries } from './check-document.ts'
 import { indicesOverlap } from './index-name.ts'
 import { problemsOf, property } from './issues.ts'
 import { type Problem, show } from './problems.ts'
@@ -35,16 +36,7 @@ export function checkBase(raw: unknown): Checked<Omit<SluiceConfig, 'documents'>
 /** What one key cannot know: keys that exclude each other, documents that get in each other's way. */
 function acrossKeys(config: unknown): Problem[] {
   const documents = entries(property(config, 'documents'))
-  const both = documents
-    .filter(
-      ([, document]) =>
-        property(document, 'fields') !== undefined && property(document, 'omit') !== undefined,
-    )
-    .map(([name]) => ({
-      where: `documents.${name}.omit`,
-      what: 'given together with "fields", expected one of the two',
-      remedy: 'List the columns to take in "fields", or those to leave out in "omit".',
-    }))
+  const within = documents.flatMap(([name, document]) => documentProblems(name, document))
   const indices = documents.flatMap(([name, document]) => {
     const index = property(document, 'index')
     return typeof index === 'string' ? [{ name, index }] : []
@@ -55,7 +47,7 @@ function acrossKeys(config: unknown): Problem[] {
       .filter((earlier) => indicesOverlap(earlier.index, later.index))
       .map((earlier) => meetingProblem(earlier, later)),
   )
-  return [...both, ...meeting]
+  return [...within, ...meeting]
 }
 
 interface NamedIndex {
@@ -91,8 +83,4 @@ function withoutUndefined(value: unknown): unknown {
       .filter(([, inner]) => inner !== undefined)
       .map(([key, inner]) => [key, withoutUndefined(inner)]),
   )
-}
-
-function entries(value: unknown): [string, unknown][] {
-  return typeof value === 'object' && value !== null ? Object.entries(value) : []
 }

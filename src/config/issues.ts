@@ -2,7 +2,15 @@ import type { z } from 'zod'
 import { suggest } from '../catalog/suggest.ts'
 import { type Problem, show } from './problems.ts'
 import { redactUrl } from './redact.ts'
-import { configSchema, connectionSchema, documentSchema, limitsSchema } from './schema.ts'
+import {
+  brakeSchema,
+  configSchema,
+  connectionSchema,
+  documentSchema,
+  limitsSchema,
+  relationSchema,
+  throughSchema,
+} from './schema.ts'
 
 /** A zod issue in our words. Issues of a union are those of the branch that came furthest. */
 export function problemsOf(issue: z.core.$ZodIssue, config: unknown): Problem[] {
@@ -48,8 +56,17 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     limits: limitsSchema,
   }
   if (path.length === 0) return Object.keys(configSchema.shape)
-  if (path[0] === 'documents') return path.length === 2 ? Object.keys(documentSchema.shape) : ['sql']
+  if (path[0] === 'documents') return knownInDocument(path.slice(2), documentSchema.shape)
   return Object.keys(schemas[String(path[0])]?.shape ?? {})
+}
+
+/** `path` leads on from a document or a relation of that shape. */
+function knownInDocument(path: readonly PropertyKey[], shape: object): string[] {
+  const [key, , ...rest] = path
+  if (key === undefined) return Object.keys(shape)
+  if (key === 'relations') return knownInDocument(rest, relationSchema.shape)
+  if (key === 'through') return Object.keys(throughSchema.shape)
+  return key === 'brake' ? Object.keys(brakeSchema.shape) : ['sql']
 }
 
 /** The branch that got deepest before it failed; among equals none, and the union's own message says it better. */
@@ -71,7 +88,7 @@ function showAt(path: readonly PropertyKey[], value: unknown): string {
 }
 
 /** `documents.city.fields.geo\.lat`: a key that holds a dot is written in brackets. */
-function pathText(path: readonly PropertyKey[]): string {
+export function pathText(path: readonly PropertyKey[]): string {
   return path
     .map((key, n) => {
       if (typeof key === 'number') return `[${key}]`

@@ -23,7 +23,7 @@ const fields = z.union(
   { error: 'a list of columns, or an object of field path → column or sql("…")' },
 )
 
-const brake = object({ deletes: value.share }, 'an object: { deletes: 0.1 }')
+export const brakeSchema = object({ deletes: value.share }, 'an object: { deletes: 0.1 }')
 
 const omit = value.distinctTexts('a list of columns')
 
@@ -33,46 +33,44 @@ const columnPairs = z
   .refine((record) => Object.keys(record).length > 0, { error: 'at least one pair of columns' })
   .readonly()
 
-const through = object(
+export const throughSchema = object(
   {
-    table: value.tableName,
+    table: value.relatedTable,
     on: columnPairs.exactOptional(),
     to: columnPairs.exactOptional(),
   },
   'the table in between: { table, on, to }',
 )
 
-const relation: z.ZodType<Relation> = z.lazy(() =>
-  object(
-    {
-      one: value.tableName.exactOptional(),
-      many: value.tableName.exactOptional(),
-      on: columnPairs.exactOptional(),
-      through: through.exactOptional(),
-      fields: fields.exactOptional(),
-      omit: omit.exactOptional(),
-      where: value.text('an SQL condition over the related row, such as "approved"').exactOptional(),
-      orderBy: z
-        .union([value.orderColumn, z.array(value.orderColumn).min(1).readonly()], {
-          error: 'a column or a list of columns, each perhaps followed by " desc"',
-        })
-        .exactOptional(),
-      limit: value.whole({ unit: 'related rows', min: 1, max: 10_000 }).exactOptional(),
-      nested: z.boolean({ error: 'true or false' }).exactOptional(),
-      flatten: value.text('a field of the related row').exactOptional(),
-      relations: relations.exactOptional(),
-    },
-    'a relation: { one: "table" } or { many: "table" }, …',
-  ),
+const relations: z.ZodType<Readonly<Record<string, Relation>>> = z.lazy(() =>
+  z.record(value.relationName, relationSchema, { error: 'an object of field → relation' }).readonly(),
 )
 
-const relations = z
-  .record(value.relationName, relation, { error: 'an object of field → relation' })
-  .readonly()
+export const relationSchema = object(
+  {
+    one: value.relatedTable.exactOptional(),
+    many: value.relatedTable.exactOptional(),
+    on: columnPairs.exactOptional(),
+    through: throughSchema.exactOptional(),
+    fields: fields.exactOptional(),
+    omit: omit.exactOptional(),
+    where: value.text('an SQL condition over the related row, such as "approved"').exactOptional(),
+    orderBy: z
+      .union([value.orderColumn, z.array(value.orderColumn).min(1).readonly()], {
+        error: 'a column or a list of columns, each perhaps followed by " desc"',
+      })
+      .exactOptional(),
+    limit: value.whole({ unit: 'related rows', min: 1, max: 10_000 }).exactOptional(),
+    nested: z.boolean({ error: 'true or false' }).exactOptional(),
+    flatten: value.text('a field of the related row').exactOptional(),
+    relations: relations.exactOptional(),
+  },
+  'a relation: { one: "table" } or { many: "table" }, …',
+)
 
 const dependsOn = z
   .record(
-    value.tableName,
+    value.relatedTable,
     z.union([value.column, value.distinctTexts('a list of columns')], {
       error: "the column that holds the document's id, or a list of columns",
     }),
@@ -83,7 +81,7 @@ const dependsOn = z
 
 export const documentSchema = object(
   {
-    table: value.tableName,
+    table: value.rootTable,
     index: value.indexName,
     id: value.distinctTexts('a list of key columns').exactOptional(),
     where: value.text('an SQL condition over the root row, such as "active"').exactOptional(),
@@ -98,7 +96,7 @@ export const documentSchema = object(
     dependsOn: dependsOn.exactOptional(),
     mappings: value.jsonObject.exactOptional(),
     settings: value.jsonObject.exactOptional(),
-    brake: brake.exactOptional(),
+    brake: brakeSchema.exactOptional(),
   },
   'a document: { table, index, … }',
 )
@@ -165,6 +163,7 @@ type Agree<Schema, Interface> = [Readonly<Schema>] extends [Interface]
   : never
 
 true satisfies Agree<z.infer<typeof documentSchema>, DocumentDefinition>
+true satisfies Agree<z.infer<typeof relationSchema>, Relation>
 true satisfies Agree<z.infer<typeof connectionSchema>, Connection>
 true satisfies Agree<z.infer<typeof limitsSchema>, Partial<Limits>>
 true satisfies Agree<z.infer<typeof configSchema>, SluiceConfig>

@@ -40,10 +40,12 @@ export const documentName = text(
   (name) => /^[a-z][a-z0-9_]{0,39}$/.test(name),
 )
 
-export const tableName = text(
-  'the root table: "schema.table", or "table" for public.table',
-  (name) => parseTableName(name) !== null,
-)
+export const rootTable = tableName('the root table')
+export const relatedTable = tableName('a table')
+
+function tableName(what: string) {
+  return text(`${what}: "schema.table", or "table" for public.table`, (name) => parseTableName(name) !== null)
+}
 
 export const indexName = z
   .string({ error: 'the alias that searches use, such as "cities"' })
@@ -77,10 +79,7 @@ export const fieldPath = text('a field path such as "name" or "geo.lat"', (path)
 )
 
 export const sqlExpression = z
-  .strictObject(
-    { sql: text('SQL over the root row, such as "lower(name)"') },
-    { error: 'a column, or sql("…")' },
-  )
+  .strictObject({ sql: text('SQL over the row, such as "lower(name)"') }, { error: 'a column, or sql("…")' })
   .readonly()
 
 /** Data that is the same after a trip through JSON: it is stored, hashed and sent. */

@@ -1,9 +1,9 @@
 import { suggest } from '../catalog/suggest.ts'
 import { tableText } from '../catalog/table-name.ts'
-import type { BaseType, Column, ParsedSnippet, Table } from '../catalog/types.ts'
-import type { DocumentDefinition, FieldSource } from '../config/types.ts'
+import type { BaseType, Column, Table } from '../catalog/types.ts'
+import type { FieldSource, RowFields } from '../config/types.ts'
 import { ConfigError } from '../errors.ts'
-import { fieldPath, isFieldList, isSql } from './snippets.ts'
+import { configPath, isFieldList, isSql, type ParsedSnippets, parsedSnippet } from './snippets.ts'
 
 /** A field of a document, and what it is computed from. */
 export interface Field {
@@ -18,23 +18,27 @@ export interface Field {
 
 /** What the fields are planned from. */
 export interface FieldInput {
-  readonly name: string
-  readonly definition: DocumentDefinition
+  /** Where the row stands in the configuration: `documents.city`, `documents.city.relations.country`. */
+  readonly at: string
+  readonly row: RowFields
   readonly table: Table
-  readonly snippets: ReadonlyMap<string, ParsedSnippet>
+  /** The table as the configuration has it. */
+  readonly tableName: string
+  readonly snippets: ParsedSnippets
+  /** The root of the document, where Elasticsearch keeps some names for itself. */
+  readonly root: boolean
 }
 
-/** The fields of a document in their order: as `fields` has them, or all columns but those in `omit`. */
-export function planFields({ name, definition, table, snippets }: FieldInput): readonly Field[] {
-  const at = `documents.${name}`
-  const { fields, omit } = definition
+/** The fields of a row in their order: as `fields` has them, or all columns but those in `omit`. */
+export function planFields({ at, row, table, tableName, snippets, root }: FieldInput): readonly Field[] {
+  const { fields, omit } = row
   if (fields !== undefined && omit !== undefined) {
     throw new ConfigError('goes without "fields" only', {
       where: `${at}.omit`,
       remedy: 'Remove one of the two.',
     })
   }
-  const listed = fields === undefined ? allBut(table, omit ?? [], `${at}.omit`) : fieldsOf(name, fields)
+  const listed = fields === undefined ? allBut(table, omit ?? [], at) : fieldsOf(at, fields)
   if (listed.length === 0) {
     throw new ConfigError('no field is left', {
       where: `${at}.${omit === undefined ? 'fields' : 'omit'}`,
@@ -42,8 +46,8 @@ export function planFields({ name, definition, table, snippets }: FieldInput): r
     })
   }
   const planned = listed.map(({ field, source, where }): Field => {
-    const path = fieldNames(field, where)
-    if (isSql(source)) return { path, source, ...typeOfSnippet(source.sql, snippets) }
+    const path = fieldNames(field, where, root)
+    if (isSql(source)) return { path, source, ...typeOfSnippet(source.sql, tableName, snippets) }
     const { type, baseType } = columnOf(table, source, where)
     return { path, source: { column: source }, columns: [source], type, baseType }
   })
@@ -68,27 +72,30 @@ interface Listed {
   readonly where: string
 }
 
-function allBut(table: Table, omit: readonly string[], where: string): Listed[] {
-  const omitted = new Set(omit.map((column, n) => columnOf(table, column, `${where}[${n}]`).name))
+function allBut(table: Table, omit: readonly string[], at: string): Listed[] {
+  const omitted = new Set(omit.map((column, n) => columnOf(table, column, `${at}.omit[${n}]`).name))
   return table.columns
     .filter(({ name }) => !omitted.has(name))
-    .map(({ name }) => ({ field: name, source: name, where: `${where.replace(/\.omit$/, '.table')}` }))
+    .map(({ name }) => ({ field: name, source: name, where: at }))
 }
 
-function fieldsOf(name: string, fields: NonNullable<DocumentDefinition['fields']>): Listed[] {
+function fieldsOf(at: string, fields: NonNullable<RowFields['fields']>): Listed[] {
   return isFieldList(fields)
-    ? fields.map((column, n) => ({ field: column, source: column, where: `documents.${name}.fields[${n}]` }))
-    : Object.entries(fields).map(([field, source]) => ({ field, source, where: fieldPath(name, field) }))
+    ? fields.map((column, n) => ({ field: column, source: column, where: `${at}.fields[${n}]` }))
+    : Object.entries(fields).map(([field, source]) => ({
+        field,
+        source,
+        where: configPath(`${at}.fields`, field),
+      }))
 }
 
 function typeOfSnippet(
   sql: string,
-  snippets: ReadonlyMap<string, ParsedSnippet>,
+  tableName: string,
+  snippets: ParsedSnippets,
 ): Pick<Field, 'columns' | 'type' | 'baseType'> {
-  const parsed = snippets.get(sql)
-  if (parsed === undefined)
-    throw new Error(`the snippet ${JSON.stringify(sql)} was not parsed before planning`)
-  return parsed
+  const { columns, type, baseType } = parsedSnippet(snippets, tableName, sql)
+  return { columns, type, baseType }
 }
 
 /** Elasticsearch keeps these for itself and refuses a document that holds one at its root. */
@@ -99,7 +106,7 @@ const reserved: ReadonlySet<string> = new Set(
 )
 
 /** A dotted name is a path; Elasticsearch reads it so wherever it comes from. */
-function fieldNames(field: string, where: string): readonly string[] {
+export function fieldNames(field: string, where: string, root: boolean): readonly string[] {
   const path = field.split('.')
   const refuse = (what: string) =>
     new ConfigError(`${JSON.stringify(field)} ${what}`, {
@@ -109,7 +116,7 @@ function fieldNames(field: string, where: string): readonly string[] {
   if (path.some((part) => part.trim() === '')) throw refuse('is no field name: a part of it is empty')
   // As a property it would be the prototype of what holds it, and gone from the mapping.
   if (path.includes('__proto__')) throw refuse('is a name that JavaScript keeps for itself')
-  if (reserved.has(path[0] ?? '')) throw refuse('is a name that Elasticsearch keeps for itself')
+  if (root && reserved.has(path[0] ?? '')) throw refuse('is a name that Elasticsearch keeps for itself')
   // Longer ones would be cut off without a word: each is the name of a column in the view's row.
   if (path.some((part) => Buffer.byteLength(part) > 63)) throw refuse('is too long: a name may have 63 bytes')
   return path

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { DocumentDefinition } from '../config/types.ts'
+import type { DocumentDefinition, RowFields } from '../config/types.ts'
 import { isFieldList } from './snippets.ts'
 
 /**
@@ -11,15 +11,31 @@ import { isFieldList } from './snippets.ts'
  * calls cannot be seen.
  */
 export function definitionHash(definition: DocumentDefinition): string {
-  const { brake: _brake, ...meaning } = definition
-  const { fields, omit, transform } = meaning
+  const { brake: _brake, transform, ...meaning } = definition
   const canonical = {
-    ...meaning,
-    ...(fields !== undefined && isFieldList(fields) ? { fields: fields.toSorted() } : {}),
-    ...(omit === undefined ? {} : { omit: omit.toSorted() }),
+    ...withSets(meaning),
     ...(transform === undefined ? {} : { transform: String(transform) }),
   }
   return createHash('sha256').update(canonicalJson(canonical)).digest('hex')
+}
+
+/** Lists that are sets, sorted: of the row and of the rows related to it. */
+function withSets<Row extends RowFields>(row: Row): Row {
+  const { fields, omit, relations } = row
+  const related =
+    relations === undefined
+      ? {}
+      : {
+          relations: Object.fromEntries(
+            Object.entries(relations).map(([name, relation]) => [name, withSets(relation)]),
+          ),
+        }
+  return {
+    ...row,
+    ...(fields !== undefined && isFieldList(fields) ? { fields: fields.toSorted() } : {}),
+    ...(omit === undefined ? {} : { omit: omit.toSorted() }),
+    ...related,
+  }
 }
 
 /** JSON with sorted keys and without undefined values, as JSON.stringify leaves them out too. */

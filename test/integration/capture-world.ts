@@ -8,7 +8,7 @@ export interface CaptureWorld extends TestDatabase {
   readonly schema: string
   /** Creates what captures the changes of a table: a hand-written plan, so that only capture is tested. */
   capture(document: string, source: SourceSketch): Promise<void>
-  /** Takes all marks out of the queue: `insert 1,2` or `lane 1 update 500 keys`. */
+  /** Takes all marks out of the queue: `insert 1,2`, `lane 1 update 500 keys` or, of a related table, `delete reviews 7`. */
   takeMarks(): Promise<string[]>
 }
 
@@ -18,6 +18,11 @@ export interface SourceSketch {
   /** Columns used; given, an UPDATE of others writes no mark. */
   readonly used?: readonly string[]
   readonly capture?: 'statement' | 'row'
+  /** Relation path, for a related table; default: the root table. */
+  readonly source?: string
+  /** What tells rows of a related table apart; default: the column `id`. */
+  readonly rowKey?: readonly [name: string, type: string][]
+  readonly always?: boolean
   readonly leaves?: readonly string[]
 }
 
@@ -33,29 +38,36 @@ export async function captureWorld(schema = 'Sluice "odd"'.replaceAll('"', '')):
       for (const { sql } of [...functions, ...triggers]) await database.pool.query(sql)
     },
     takeMarks: async () => {
-      const { rows } = await database.pool.query<{ lane: number; op: string; keys: string[] | null }>(
-        `WITH taken AS (DELETE FROM "${schema}".sync_queue RETURNING *) SELECT lane, op, keys FROM taken ORDER BY id`,
+      const { rows } = await database.pool.query<{
+        lane: number
+        op: string
+        source: string
+        keys: string[] | null
+      }>(
+        `WITH taken AS (DELETE FROM "${schema}".sync_queue RETURNING *) SELECT lane, op, source, keys FROM taken ORDER BY id`,
       )
-      return rows.map(({ lane, op, keys }) => {
+      return rows.map(({ lane, op, source, keys }) => {
         const what =
           keys === null ? 'everything' : keys.length > 10 ? `${keys.length} keys` : [...keys].sort().join(',')
-        return `${lane === 0 ? '' : `lane ${lane} `}${op} ${what}`
+        return `${lane === 0 ? '' : `lane ${lane} `}${op} ${source && `${source} `}${what}`
       })
     },
   }
 }
 
 function sourceOf(sketch: SourceSketch): SourcePlan {
+  const ofRelated = sketch.rowKey ?? [['id', 'pg_catalog.int4'] as const]
+  const rowKey = sketch.source === undefined ? sketch.key : ofRelated
   return {
-    source: '',
+    source: sketch.source ?? '',
     table: tableName(sketch.table),
     key: sketch.key.map(([name, type]) => ({ name, type })),
-    rowKey: sketch.key.map(([name, type]) => ({ name, type })),
+    rowKey: rowKey.map(([name, type]) => ({ name, type })),
     expansion: null,
     usedColumns: sketch.used ?? [],
     compare: sketch.used !== undefined,
     capture: sketch.capture ?? 'statement',
-    always: false,
+    always: sketch.always ?? false,
     leaves: (sketch.leaves ?? []).map(tableName),
   }
 }

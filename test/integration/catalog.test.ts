@@ -95,6 +95,17 @@ describe('the catalog', () => {
     expect(column?.generatedFrom.toSorted()).toEqual(['code', 'country'])
   })
 
+  it('knows collations of their own', async () => {
+    await database.pool.query('CREATE TABLE collated (a text COLLATE "C", b text, c name, d int)')
+    const collated = (await readCatalog(database.pool)).table({ schema: 'public', name: 'collated' })
+    expect(collated?.columns.map(({ collation }) => collation)).toEqual([
+      'pg_catalog."C"',
+      undefined,
+      'pg_catalog."C"',
+      undefined,
+    ])
+  })
+
   it('takes full unique indexes over columns that are not null for keys', () => {
     const { primaryKey, uniqueKeys } = table('geo', 'city')
     expect(primaryKey).toEqual(['id'])
@@ -147,6 +158,73 @@ describe('the catalog', () => {
     expect(event.partitionOf).toBeNull()
     expect(table('geo', 'event_2024_0').partitionOf).toEqual({ schema: 'public', name: 'event_2024' })
     expect(table('public', 'event_2023')).toMatchObject({ kind: 'r', leaves: [], inherits: false })
+  })
+
+  it('knows foreign keys, to itself and of partitioned tables too', async () => {
+    await database.pool.query(`
+      CREATE TABLE node (id int PRIMARY KEY, parent int CONSTRAINT up REFERENCES node);
+      CREATE TABLE visit (id int, event_id int, event_at date, node int CONSTRAINT visit_node REFERENCES node,
+        CONSTRAINT visit_event FOREIGN KEY (event_at, event_id) REFERENCES event (at, id)) PARTITION BY HASH (id);
+      CREATE TABLE visit_0 PARTITION OF visit FOR VALUES WITH (MODULUS 1, REMAINDER 0)`)
+    const read = await readCatalog(database.pool)
+    const keys = (name: string) => read.table({ schema: 'public', name })?.foreignKeys
+    const node = { schema: 'public', name: 'node' }
+    expect(keys('node')).toEqual([{ name: 'up', columns: ['parent'], table: node, there: ['id'] }])
+    expect(keys('visit')).toEqual([
+      {
+        name: 'visit_event',
+        columns: ['event_at', 'event_id'],
+        table: { schema: 'public', name: 'event' },
+        there: ['at', 'id'],
+      },
+      { name: 'visit_node', columns: ['node'], table: node, there: ['id'] },
+    ])
+    expect(table('public', 'keyless').foreignKeys).toEqual([])
+  })
+
+  it('leaves out foreign keys with a PERIOD, which link by more than equality (Postgres 18)', async () => {
+    if (version < 180000) return
+    await database.pool.query(`
+      CREATE TABLE lease (id int4range, during daterange, PRIMARY KEY (id, during WITHOUT OVERLAPS));
+      CREATE TABLE rent (id int4range, during daterange, FOREIGN KEY (id, PERIOD during) REFERENCES lease (id, PERIOD during))`)
+    expect((await readCatalog(database.pool)).table({ schema: 'public', name: 'rent' })?.foreignKeys).toEqual(
+      [],
+    )
+  })
+
+  it('knows the indexes that find rows by columns, up to the first expression', async () => {
+    const { indexes } = table('geo', 'city')
+    expect(indexes).toEqual([
+      { columns: ['id'], unique: true },
+      { columns: ['country', 'code'], unique: true },
+      { columns: ['alias'], unique: true },
+      { columns: ['code'], unique: false },
+    ])
+    await database.pool.query(`
+      CREATE TABLE indexed (a int, b text, c int);
+      CREATE UNIQUE INDEX ON indexed (a, lower(b), c);
+      CREATE INDEX ON indexed USING hash (b);
+      CREATE INDEX ON indexed USING brin (c)`)
+    expect((await readCatalog(database.pool)).table({ schema: 'public', name: 'indexed' })?.indexes).toEqual([
+      { columns: ['a'], unique: false },
+      { columns: ['b'], unique: false },
+    ])
+  })
+
+  it('knows tables that a subscription fills', async () => {
+    await database.pool.query(`CREATE TABLE replicated (id int PRIMARY KEY);
+      CREATE SUBSCRIPTION far CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)`)
+    const subscribed = async () =>
+      (await readCatalog(database.pool)).table({ schema: 'public', name: 'replicated' })?.subscribed
+    try {
+      expect(await subscribed()).toBe(false)
+      // What a REFRESH PUBLICATION writes when the publisher answers.
+      await database.pool.query(`INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)
+        SELECT oid, 'replicated'::regclass, 'r' FROM pg_subscription WHERE subname = 'far'`)
+      expect(await subscribed()).toBe(true)
+    } finally {
+      await database.pool.query('DROP SUBSCRIPTION far')
+    }
   })
 
   it('trusts no index that is being built, or was left invalid', async () => {

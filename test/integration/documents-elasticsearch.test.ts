@@ -9,6 +9,7 @@ import {
 import { derivedRows, statedRows } from '../unit/documents-page.ts'
 import { createExampleTable, createExampleTypes } from './documents-examples.ts'
 import { installView, readView } from './documents-fixture.ts'
+import { CITY, GEO } from './relations-fixture.ts'
 
 let database: TestDatabase
 let search: TestElasticsearch
@@ -69,6 +70,22 @@ describe('Elasticsearch takes', () => {
         (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, E'\\t"\\\\', NULL, NULL, '5', NULL, '[2147483646,2147483646]', '[1,1]', '[2024-01-01,2024-01-01]', NULL, NULL, NULL)`)
     const plan = await installView(database.pool, { table: 'extreme' }, 'extreme')
     expect(await indexAll(plan)).toEqual(['created', 'created', 'created'])
+  })
+
+  it('related rows: objects, values, and nested ones that are found one by one', async () => {
+    await database.pool.query(GEO)
+    const plan = await installView(database.pool, CITY, 'city')
+    expect(await indexAll(plan)).toEqual(['created', 'created', 'created', 'created'])
+    await search.request('POST', `/${search.prefix}city/_refresh`)
+    const found = async (slug: string, author: string) => {
+      const same = [{ match: { 'reviews.slug': slug } }, { match: { 'reviews.author.name': author } }]
+      const query = { nested: { path: 'reviews', query: { bool: { must: same } } } }
+      const answer = await search.request('POST', `/${search.prefix}city/_count`, { query })
+      return (answer as { count?: unknown }).count
+    }
+    // Both are reviews of one city, and of different authors.
+    expect(await found('FINE', 'Bob')).toBe(1)
+    expect(await found('FINE', 'Ada')).toBe(0)
   })
 
   it('two columns as one geo_point, half a one included', async () => {

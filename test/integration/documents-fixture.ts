@@ -1,12 +1,8 @@
 import type pg from 'pg'
-import { parseSnippet } from '../../src/catalog/parse-snippet.ts'
+import { planDocuments } from '../../src/capture/plan-documents.ts'
 import { readCatalog } from '../../src/catalog/read-catalog.ts'
-import { findTable } from '../../src/catalog/table-name.ts'
-import type { ParsedSnippet } from '../../src/catalog/types.ts'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import { decodeKey } from '../../src/documents/keys.ts'
-import { planDocument } from '../../src/documents/plan.ts'
-import { snippetsOf } from '../../src/documents/snippets.ts'
 import type { DocumentPlan } from '../../src/documents/types.ts'
 
 /** Not the default, and in need of quotes, so that a forgotten qualification shows. */
@@ -20,21 +16,15 @@ export async function planIn(
 ): Promise<DocumentPlan> {
   const complete: DocumentDefinition = { index: name, ...definition }
   const catalog = await readCatalog(pool)
-  const table = findTable(catalog, complete.table)
-  const snippets = new Map<string, ParsedSnippet>()
-  if (table !== undefined) {
-    const client = await pool.connect()
-    try {
-      for (const { path, sql } of snippetsOf(name, complete)) {
-        snippets.set(sql, await parseSnippet(client, table, sql, path))
-      }
-    } finally {
-      client.release()
-    }
+  const client = await pool.connect()
+  try {
+    const [plan] = await planDocuments(client, SCHEMA, catalog, new Map([[name, complete]]))
+    if (plan === undefined) throw new Error('nothing was planned')
+    // As the daemon gets it: out of a jsonb column.
+    return JSON.parse(JSON.stringify(plan))
+  } finally {
+    client.release()
   }
-  const plan = planDocument({ name, definition: complete, catalog, snippets, schema: SCHEMA })
-  // As the daemon gets it: out of a jsonb column.
-  return JSON.parse(JSON.stringify(plan))
 }
 
 /** Plans, and creates the view in place of an older one. */

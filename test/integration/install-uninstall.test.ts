@@ -39,6 +39,36 @@ describe('uninstall', () => {
     await world.database.pool.query("INSERT INTO geo.city VALUES (2, 'x'); INSERT INTO geo.event VALUES (1)")
   })
 
+  it('leaves nothing of a document of several tables behind, nor does detach', async () => {
+    await world.database.pool.query(`
+      CREATE TABLE geo.review (id int PRIMARY KEY, city_id int REFERENCES geo.city, body text);
+      CREATE TABLE geo.tag (city_id int REFERENCES geo.city, event_id int REFERENCES geo.event, PRIMARY KEY (city_id, event_id));`)
+    const before = await world.everything()
+    const relations = {
+      reviews: { many: 'geo.review', fields: ['body'] },
+      events: { many: 'geo.event', through: { table: 'geo.tag' }, flatten: 'title' },
+    }
+    const definition = { ...city, relations }
+    await world.install({ city: definition })
+    const installed = await world.everything()
+    expect(lines((await world.install({ city: definition })).plan.steps)).toEqual([])
+    await world.database.pool.query(
+      "INSERT INTO geo.city VALUES (1, 'x'); INSERT INTO geo.event VALUES (1); INSERT INTO geo.tag VALUES (1, 1)",
+    )
+    expect(
+      await world.value('SELECT array_agg(source ORDER BY id) FROM "Our Schema".sync_queue WHERE op = $1', [
+        'insert',
+      ]),
+    ).toEqual(['', 'events', 'events:through'])
+    // Root, reviews and tags, of four kinds of change each; events, partitioned, with one leaf more.
+    expect(await world.value(`SELECT "Our Schema".detach('city')`)).toBe(17)
+    expect((await world.everything()).filter((name) => /city\.|document_city/.test(name))).toEqual([])
+    await world.install({ city: definition })
+    expect(await world.everything()).toHaveLength(installed.length)
+    await world.uninstall()
+    expect(await world.everything()).toEqual(before)
+  })
+
   it('has nothing to do where nothing is', async () => {
     expect((await world.uninstall()).plan.steps).toEqual([])
   })
@@ -160,6 +190,17 @@ describe('a role that owns neither database nor tables', () => {
     )
     await expect(install(options())).rejects.toThrow('may not create triggers on geo.city')
     expect(await world.everything()).toEqual(before)
+  })
+
+  it('is told so of a related table, too, with its place in the configuration', async () => {
+    await world.database.pool.query(`
+      GRANT USAGE ON SCHEMA geo TO ${role}; GRANT SELECT, TRIGGER ON geo.city TO ${role}; GRANT SELECT ON geo.event TO ${role}`)
+    const relations = { event: { one: 'geo.event', on: { id: 'id' } } }
+    const definitions = new Map([['city', { ...city, relations }]])
+    await expect(install({ ...options(), definitions })).rejects.toMatchObject({
+      message: expect.stringContaining('may not create triggers on geo.event'),
+      where: 'documents.city.relations.event',
+    })
   })
 
   it('installs and uninstalls with SELECT, TRIGGER and CREATE on the database', async () => {

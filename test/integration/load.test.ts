@@ -62,6 +62,52 @@ describe('1,000 keys are found by the key’s index', () => {
   })
 })
 
+describe('what belongs to 1,000 documents is found by indexes', () => {
+  beforeAll(async () => {
+    await database.pool.query(`
+      CREATE TABLE parent (id bigint PRIMARY KEY, body text);
+      INSERT INTO parent SELECT n, repeat(md5(n::text), 20) FROM generate_series(1, 60000) n;
+      CREATE TABLE child (id bigint PRIMARY KEY, parent_id bigint REFERENCES parent, other_id bigint REFERENCES simple, at timestamptz);
+      INSERT INTO child SELECT n, n % 60000 + 1, n % 60000 + 1, now() FROM generate_series(1, 120000) n;
+      CREATE INDEX child_of_parent ON child (parent_id)`)
+    await database.pool.query('VACUUM ANALYZE parent, child')
+  })
+  const other = { one: 'simple', fields: ['id'], on: { other_id: 'id' } } as const
+
+  it('once each, whatever else is asked of it', async () => {
+    const relations = { children: { many: 'child', orderBy: 'at desc', limit: 3, relations: { other } } }
+    const plan = await installView(database.pool, { table: 'parent', relations })
+    expect((await scans(plan.loadSql, [thousand.map(String)])).toSorted()).toEqual([
+      // Postgres 15 shows a parameter in place of the outer column.
+      expect.stringMatching(/^child: Index Scan \(parent_id = (parent\.id|\$\d+)\)$/),
+      'parent: Index Scan (id = k.key_1)',
+      expect.stringMatching(/^simple: Index Only Scan \(id = /),
+    ])
+  })
+
+  it('however many relations there are', async () => {
+    const relations = Object.fromEntries(
+      Array.from({ length: 12 }, (_, n) => [`r${n}`, { many: 'child', fields: ['id'], orderBy: 'at' }]),
+    )
+    const plan = await installView(database.pool, { table: 'parent', relations })
+    const found = await scans(plan.loadSql, [thousand.map(String)])
+    expect(found).toHaveLength(13)
+    for (const scan of found) expect(scan).toMatch(/: Index Scan /)
+  })
+
+  it('and not looked at by a walk', async () => {
+    const plan = await installView(database.pool, {
+      table: 'parent',
+      relations: { children: { many: 'child' } },
+    })
+    const walk = `SELECT w.key FROM "${SCHEMA.replaceAll('"', '""')}"."${plan.view}" w
+      WHERE w.key_1 > $1::bigint ORDER BY w.key_1 LIMIT 1000`
+    const found = await scans(walk, ['100'])
+    expect(found).toHaveLength(1)
+    expect(found[0]).toMatch(/^parent: Index( Only)? Scan \(id > '100'::bigint\)$/)
+  })
+})
+
 describe('a walk through the view rides the key’s index', () => {
   it.each([
     ['simple', ['id'], ['100'], /^simple: Index( Only)? Scan \(id > '100'::bigint\)$/],

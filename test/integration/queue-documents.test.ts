@@ -92,8 +92,8 @@ describe('detach', () => {
         FOR EACH ROW EXECUTE FUNCTION ${db.s}.${capture}();
       CREATE VIEW ${db.s}.document_city AS SELECT ${db.s}.key_city_odd(c) AS key, id AS key_1 FROM "App Geo"."City ""x""" c`)
     await db.pool.query(
-      `INSERT INTO ${db.s}.sync_source (document, relation, table_name, capture, objects, fingerprint)
-       VALUES ('city', $1::regclass, $1, 'statement', $2, 'f')`,
+      `INSERT INTO ${db.s}.sync_source (document, source, relation, table_name, capture, objects, fingerprint)
+       VALUES ('city', '', $1::regclass, $1, 'statement', $2, 'f')`,
       [
         '"App Geo"."City ""x"""',
         {
@@ -103,7 +103,7 @@ describe('detach', () => {
             'key_city_odd("App Geo"."City ""x""")',
             'used_city_odd("App Geo"."City ""x""")',
           ],
-          view: 'document_city',
+          views: ['document_city'],
         },
       ],
     )

@@ -76,6 +76,10 @@ describe('a configuration that is wrong', () => {
       'documents.city.brake.deletes: got 10, expected a share from 0 to 1, such as 0.1 for 10 %',
     ],
     [
+      { documents: { city: { ...city, brake: { deletes: 0.1, delete: 1 } } } },
+      'documents.city.brake.delete: is not a known key (did you mean "deletes"?) → Known here: deletes.',
+    ],
+    [
       { documents: { city: { ...city, brake: 0.1 } } },
       'documents.city.brake: got 0.1, expected an object: { deletes: 0.1 }',
     ],
@@ -177,11 +181,11 @@ describe('a configuration that is wrong', () => {
     ],
     [
       { documents: { city: { ...city, fields: { slug: { sql: '' } } } } },
-      'documents.city.fields.slug.sql: got "", expected SQL over the root row, such as "lower(name)"',
+      'documents.city.fields.slug.sql: got "", expected SQL over the row, such as "lower(name)"',
     ],
     [
       { documents: { city: { ...city, fields: { slug: { sqll: 'x' } } } } },
-      `documents.city.fields.slug.sql: is missing, expected SQL over the root row, such as "lower(name)"
+      `documents.city.fields.slug.sql: is missing, expected SQL over the row, such as "lower(name)"
 documents.city.fields.slug.sqll: is not a known key (did you mean "sql"?) → Known here: sql.`,
     ],
     [

@@ -38,6 +38,23 @@ describe('the hash of a definition', () => {
     )
   })
 
+  it('does not depend on the order of listed fields of related rows, at any depth', () => {
+    const related = (fields: string[], omit: string[]): DocumentDefinition => ({
+      table: 't',
+      index: 'i',
+      relations: { a: { one: 'a', fields, relations: { b: { many: 'b', omit, orderBy: ['x', 'y'] } } } },
+    })
+    const one = definitionHash(related(['x', 'y'], ['u', 'v']))
+    expect(definitionHash(related(['y', 'x'], ['v', 'u']))).toBe(one)
+    expect(definitionHash(related(['y'], ['v', 'u']))).not.toBe(one)
+  })
+
+  it('depends on the text of transform', () => {
+    const one = definitionHash({ ...definition, transform: (document) => document })
+    expect(definitionHash({ ...definition, transform: (document) => document })).toBe(one)
+    expect(definitionHash({ ...definition, transform: () => null })).not.toBe(one)
+  })
+
   it('depends on the order of the id columns, which make the _id', () => {
     expect(definitionHash({ ...definition, id: ['code', 'country'] })).not.toBe(hash)
   })
@@ -158,10 +175,24 @@ describe('the snippets of a definition', () => {
   it('are its condition and its expressions, each with its path', () => {
     const fields = { name: 'name', slug: { sql: 'lower(name)' }, 'geo.lat': { sql: 'place[1]' } }
     expect(snippetsOf('city', { table: 'city', index: 'cities', where: 'active', fields })).toEqual([
-      { path: 'documents.city.where', sql: 'active' },
-      { path: 'documents.city.fields.slug', sql: 'lower(name)' },
-      { path: 'documents.city.fields["geo.lat"]', sql: 'place[1]' },
+      { path: 'documents.city.where', sql: 'active', table: 'city' },
+      { path: 'documents.city.fields.slug', sql: 'lower(name)', table: 'city' },
+      { path: 'documents.city.fields["geo.lat"]', sql: 'place[1]', table: 'city' },
     ])
     expect(snippetsOf('city', { table: 'city', index: 'cities', fields: ['name'] })).toEqual([])
+  })
+
+  it('are those of related rows too, each over its own table', () => {
+    const author = { one: 'author', fields: { name: { sql: 'lower(name)' } } }
+    const relations = { 'the reviews': { many: 'geo.review', where: 'active', relations: { author } } }
+    expect(snippetsOf('city', { table: 'city', index: 'cities', where: 'active', relations })).toEqual([
+      { path: 'documents.city.where', sql: 'active', table: 'city' },
+      { path: 'documents.city.relations["the reviews"].where', sql: 'active', table: 'geo.review' },
+      {
+        path: 'documents.city.relations["the reviews"].relations.author.fields.name',
+        sql: 'lower(name)',
+        table: 'author',
+      },
+    ])
   })
 })

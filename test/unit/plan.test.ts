@@ -3,6 +3,7 @@ import { catalogOf } from '../../src/catalog/read-catalog.ts'
 import type { BaseType, Column, ParsedSnippet, Table } from '../../src/catalog/types.ts'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import { planDocument } from '../../src/documents/plan.ts'
+import { snippetKey } from '../../src/documents/snippets.ts'
 import { ConfigError, describeError } from '../../src/errors.ts'
 
 const base = (name: string, more: Partial<BaseType> = {}): BaseType => ({
@@ -40,11 +41,14 @@ const city: Table = {
   ],
   primaryKey: ['id'],
   uniqueKeys: [['id'], ['country', 'code'], ['score']],
+  indexes: [],
+  foreignKeys: [],
   leaves: [],
   inherits: false,
   partitionOf: null,
   unlogged: false,
   rowSecurity: false,
+  subscribed: false,
   estimatedRows: null,
   comment: null,
 }
@@ -65,7 +69,9 @@ const age: ParsedSnippet = {
   baseType: base('interval'),
   dependsOnTime: true,
 }
-const snippets = new Map([active, age].map((snippet) => [snippet.sql, snippet]))
+const snippets = new Map(
+  [active, age].map((snippet) => [snippetKey({ table: 'geo.city', sql: snippet.sql }), snippet]),
+)
 
 function plan(
   definition: Partial<DocumentDefinition> = {},
