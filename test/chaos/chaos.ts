@@ -14,6 +14,7 @@ import { type MutantName, mutants, noticeable } from './mutants.ts'
 import { createRandom } from './random.ts'
 import { tryMutants } from './try-mutants.ts'
 import { describeState, drained, judge } from './verdict.ts'
+import { watchDocuments } from './watch.ts'
 import { startWorkload } from './workload.ts'
 import { config, forgetful, tables } from './world.ts'
 
@@ -131,17 +132,20 @@ async function story(options: Options): Promise<number> {
   const firstRestart = options.mutant === null ? seconds * 400 : Number.POSITIVE_INFINITY
   const faults = startFaults(victims, random.fork('faults'), firstRestart)
   closing.defer(() => faults.cease())
+  const watch = watchDocuments(elasticsearch.url, 'chaos-products-*,chaos-routed')
   // The time in which Elasticsearch starts does not count: little can go wrong while nothing is indexed.
   await faults.served(seconds * 1000)
   say(`${workload.transactions} transactions so far; everything heals`)
   await faults.heal()
   await workload.stop()
+  await watch.stop()
 
   // A mutant that has lost a retry would keep us waiting for ever.
   const patience = options.mutant === null ? {} : { patienceMs: 60_000 }
   const { examples, ...verdict } = await judge({ ...servers, ...patience })
   const problems = [
     ...examples,
+    ...watch.findings,
     ...workload.errors.map((error) => `the application failed: ${error}`),
     ...daemons.failures,
   ]
@@ -167,6 +171,7 @@ async function story(options: Options): Promise<number> {
     elasticsearchRestarts,
     stops,
     elasticsearchStops,
+    looks: watch.looks,
   }
   const figures = Object.entries(result).map(([name, value]) => `${name} ${value}`)
   const sentence = `${problems.length === 0 ? '✔' : '✘'} ${figures.join(', ')}`

@@ -1,10 +1,12 @@
 import type { Random } from './random.ts'
-import type { Statement } from './statements.ts'
+import { hot, type Statement } from './tables.ts'
 
 /** Statements on the tables of the products: related rows change, move to other documents, and documents move. */
 
 const tenants = ['a', 'b', 'Ö B', null] as const
 const MAKERS = 40
+/** Ids of products that come into being. */
+const BEYOND = 10_000
 
 type Choice = readonly [weight: number, make: (random: Random, product: () => number) => Statement]
 
@@ -152,9 +154,9 @@ const choices: readonly Choice[] = [
 
 const TOTAL = choices.reduce((sum, [weight]) => sum + weight, 0)
 
-/** `hot` is one of the few ids that several clients meet on at this moment. */
-export function relatedStatement(random: Random, hot: () => number): Statement {
-  const product = () => (random.chance(0.6) ? hot() : random.int(1, 1_500))
+/** `moment`: milliseconds since the beginning, which says what ids several clients meet on. */
+export function relatedStatement(random: Random, moment: number): Statement {
+  const product = () => (random.chance(0.6) ? BEYOND + hot(random, moment) : random.int(1, 1_500))
   let dice = random.next() * TOTAL
   for (const [weight, make] of choices) {
     dice -= weight

@@ -1,8 +1,12 @@
 import type { Random } from './random.ts'
+import { relatedStatement } from './related-statements.ts'
 import { event, item, label, type Row, type Statement, type Table } from './tables.ts'
 
 /** Of events alone: after it every row of a document is looked at again, which heals what other faults would show. */
 const truncates = ['TRUNCATE shop.event', 'TRUNCATE shop.event_us', 'TRUNCATE shop.event_rest_0'] as const
+
+/** Share of the statements that change the products and what they are made of. */
+const RELATED = 0.6
 
 type Single = (table: Table, random: Random, moment: number) => Statement
 
@@ -25,6 +29,7 @@ const single: readonly [Single, ...Single[]] = [
 
 /** The next statement of a transaction. `moment`: milliseconds since the beginning. */
 export function statement(random: Random, moment: number): Statement {
+  if (random.chance(RELATED)) return relatedStatement(random, moment)
   const table = random.pick([item, label, event])
   const dice = random.next()
   if (dice < 0.0003) return { text: random.pick(truncates), values: [] }

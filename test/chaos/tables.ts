@@ -45,8 +45,8 @@ const HOT = 0.7
 const COLD = 1_000_000
 /** Quiet keys beyond this are hot never. */
 const QUIET = 100_000_000
-/** Eight of them, others after half a second. */
-const hot = (random: Random, moment: number) => 8 * Math.floor(moment / 500) + random.int(0, 7)
+/** One of eight numbers; eight others after half a second. */
+export const hot = (random: Random, moment: number) => 8 * Math.floor(moment / 500) + random.int(0, 7)
 const rarely = <T>(random: Random, probability: number, value: T) =>
   random.chance(probability) ? value : null
 

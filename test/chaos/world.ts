@@ -1,13 +1,15 @@
 import type { SluiceConfig } from '../../src/config/types.ts'
+import { relatedConfig, relatedDocuments, relatedTables } from './related.ts'
 
 /**
- * Three tables of an imaginary shop, their documents, and what is true about them. The truth is written by hand, from
+ * Tables of an imaginary shop, their documents, and what is true about them: three of one table each here, and those of
+ * many tables in related.ts. The truth is written by hand, from
  * what the documentation promises: it owes sluice nothing, so it can judge it.
  */
 
 interface ChaosDocument {
-  readonly name: 'item' | 'label' | 'event'
-  /** Alias of its index. */
+  readonly name: string
+  /** Alias of its index, or a pattern of several. */
   readonly index: string
   /** `id` and `document` of every row that should have a document and can have one. */
   readonly truth: string
@@ -65,6 +67,7 @@ export const tables = `
   INSERT INTO shop.label (namespace, code, title) SELECT 'plain', 'old ' || n, 'label ' || n FROM generate_series(1, 1000) n;
   INSERT INTO shop.event (region, id, kind, payload)
     SELECT (ARRAY['eu', 'us', 'ch', 'a:b'])[n % 4 + 1], n, 'open', 'event ' || n FROM generate_series(1, 1000) n;
+  ${relatedTables}
 `
 
 /** A stock that does not fit is refused by Elasticsearch; the other poisons are found before anything is sent. */
@@ -118,6 +121,7 @@ export const documents: readonly ChaosDocument[] = [
         FROM shop.event WHERE kind <> 'draft' AND (${poison.event})`,
     cure: `UPDATE shop.event SET at = now() WHERE ${poison.event}`,
   },
+  ...relatedDocuments,
 ]
 
 /**
@@ -187,6 +191,7 @@ export function config(addresses: Addresses): SluiceConfig {
         where: "kind <> 'draft'",
         fields: ['region', 'id', 'kind', 'payload', 'at'],
       },
+      ...relatedConfig,
     },
   }
 }

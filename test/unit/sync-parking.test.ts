@@ -146,7 +146,7 @@ describe('a batch', () => {
 
     test('goes on for the others, and the next one parks unsent', () => {
       const { known, told } = memory()
-      const batch = new Parking(known, 'd', { targets, trial: undefined })
+      const batch = new Parking(known, 'd', { targets, tenants: false, trial: undefined })
       expect(batch.judge([operation('live'), operation('building')], [done, away])).toMatchObject([
         done,
         blocked,
@@ -156,12 +156,12 @@ describe('a batch', () => {
 
     test('leaves the verdicts as they are where no other index goes on', () => {
       const { known } = memory()
-      const alone = new Parking(known, 'd', { targets: [live], trial: undefined })
+      const alone = new Parking(known, 'd', { targets: [live], tenants: false, trial: undefined })
       expect(alone.judge([operation('live'), operation('live')], [done, away])).toEqual([done, away])
-      const both = new Parking(known, 'd', { targets, trial: undefined })
+      const both = new Parking(known, 'd', { targets, tenants: false, trial: undefined })
       expect(both.judge([operation('live'), operation('building')], [away, away])).toEqual([away, away])
       known.refused('d', building, { type: 'closed', reason: 'why' })
-      const rest = new Parking(known, 'd', { targets, trial: undefined })
+      const rest = new Parking(known, 'd', { targets, tenants: false, trial: undefined })
       expect(rest.judge([operation('live')], [away])).toEqual([away])
       expect(known.all.map(({ index }) => index)).toEqual(['building'])
     })
@@ -169,7 +169,7 @@ describe('a batch', () => {
     test('is given back as the index’s obstacle where it is a trial', () => {
       const { known } = memory()
       known.refused('d', building, { type: 'unavailable_shards_exception', reason: 'why' })
-      const trial = new Parking(known, 'd', { targets, trial: 'building' })
+      const trial = new Parking(known, 'd', { targets, tenants: false, trial: 'building' })
       const judge = () => trial.judge([operation('building')], [away])
       expect(judge).toThrow(
         expect.objectContaining({ obstacle: expect.objectContaining({ scope: 'index' }) }),
