@@ -45,6 +45,7 @@ export const relatedTables = `
     UPDATE shop.part p SET stamp = next WHERE p.product_id = product;
   END $$;
   CREATE FUNCTION shop.add_part(product bigint, half integer, id bigint, label text) RETURNS void LANGUAGE plpgsql AS $$
+  #variable_conflict use_column
   BEGIN
     PERFORM FROM shop.product p WHERE p.id = product FOR UPDATE;
     INSERT INTO shop.part SELECT add_part.half, add_part.id, p.id, add_part.label, p.stamp FROM shop.product p WHERE p.id = product
