@@ -178,7 +178,7 @@ test('the targets of a batch are the live index, then those being built', async 
   await db.pool.query(`INSERT INTO ${db.s}.sync_index (name, document, alias, uuid, role, hash)
     VALUES ('c-3', 'city', 'c', 'u3', 'retired', 'h'), ('c-2', 'city', 'c', 'u2', 'building', 'h'), ('c-1', 'city', 'c', 'u1', 'live', 'h')`)
   expect(await readTargets(db.pool, db.schema, 'city')).toEqual([
-    { index: 'c-1', uuid: 'u1', role: 'live' },
-    { index: 'c-2', uuid: 'u2', role: 'building' },
+    { index: 'c-1', alias: 'c', uuid: 'u1', role: 'live' },
+    { index: 'c-2', alias: 'c', uuid: 'u2', role: 'building' },
   ])
 })
