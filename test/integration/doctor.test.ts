@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { z } from 'zod'
+import { doctorJson } from '../../src/cli/json/doctor.ts'
+import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
+import { type Workspace, workspace } from './cli-support.ts'
+
+type Finding = z.infer<typeof doctorJson>['findings'][number]
+
+const elasticsearch = testElasticsearch()
+let database: TestDatabase
+let place: Workspace
+
+beforeAll(async () => {
+  database = await testDatabase()
+  await database.pool.query(`
+    CREATE TABLE country (code text PRIMARY KEY, name text);
+    CREATE TABLE city (id int, country_code text REFERENCES country, name text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+    CREATE TABLE city_low PARTITION OF city FOR VALUES FROM (0) TO (1000);
+    CREATE TABLE city_high PARTITION OF city FOR VALUES FROM (1000) TO (2000);
+    CREATE INDEX ON city (country_code)`)
+  place = await workspace({ DATABASE_URL: database.url, ELASTICSEARCH_URL: elasticsearch.url })
+  const city = {
+    table: 'city',
+    index: `${elasticsearch.prefix}cities`,
+    relations: { country: { one: 'country', fields: ['name'] } },
+  }
+  await place.write('sluice.config.json', JSON.stringify({ documents: { city } }))
+  expect((await place.sluice(['install'])).code).toBe(0)
+  place.start(['run'], { ADMIN_PORT: 'off' })
+  await eventually(async () => expect(await findings()).toEqual([]))
+})
+afterAll(async () => {
+  await place.remove()
+  await elasticsearch.drop()
+  await database.drop()
+})
+
+async function findings(): Promise<readonly Finding[]> {
+  const { code, value } = await place.json(['doctor'])
+  const { findings: found } = doctorJson.parse(value)
+  expect(code).toBe(found.length === 0 ? 0 : 3)
+  return found
+}
+
+async function install(): Promise<void> {
+  expect((await place.sluice(['install'])).code).toBe(0)
+  await eventually(async () => expect(await findings()).toEqual([]))
+}
+
+describe('the doctor', () => {
+  test('says that nothing is wrong, where nothing is', async () => {
+    expect(await place.sluice(['doctor'])).toMatchObject({ code: 0, stdout: 'Nothing is wrong.\n' })
+  })
+
+  test('names a missing index and prints it', async () => {
+    await database.pool.query('DROP INDEX city_country_code_idx')
+    expect(await findings()).toEqual([
+      expect.objectContaining({
+        severity: 'warning',
+        document: 'city',
+        what: 'misses an index on public.city (country_code)',
+        remedy: expect.stringMatching(/^CREATE INDEX ON city \(country_code\)$/),
+      }),
+    ])
+    await database.pool.query('CREATE INDEX ON city (country_code)')
+  })
+
+  test('notices a trigger that was switched off', async () => {
+    await database.pool.query('ALTER TABLE country DISABLE TRIGGER USER')
+    const found = await findings()
+    expect(found.length).toBeGreaterThan(0)
+    for (const finding of found)
+      expect(finding).toMatchObject({ severity: 'error', document: 'city', remedy: 'sluice install' })
+    expect(found.map(({ evidence }) => evidence).join('\n')).toContain('on country (it was switched off)')
+    await install()
+  })
+
+  test('notices a partition that came and one that went', async () => {
+    await database.pool.query(`
+      CREATE TABLE city_new (LIKE city INCLUDING ALL);
+      ALTER TABLE city ATTACH PARTITION city_new FOR VALUES FROM (2000) TO (3000)`)
+    const came = (await findings()).map(({ evidence }) => evidence).join('\n')
+    expect(came).toContain('city_new')
+    await install()
+    await database.pool.query('ALTER TABLE city DETACH PARTITION city_high')
+    const went = (await findings()).map(({ evidence }) => evidence).join('\n')
+    expect(went).toContain('verify of city: a partition is gone')
+    await install()
+  })
+
+  test('tells of a document that is paused, with its reason', async () => {
+    await place.sluice(['pause', 'city'])
+    const [finding] = await findings()
+    expect(finding).toMatchObject({ severity: 'error', document: 'city', what: 'is paused' })
+    expect(finding?.remedy).toBe('sluice resume city')
+    await place.sluice(['resume', 'city'])
+    await eventually(async () => expect(await findings()).toEqual([]))
+  })
+})
