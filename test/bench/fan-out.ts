@@ -3,7 +3,7 @@ import { type Cell, usual } from './cell.ts'
 import { edit } from './edits.ts'
 import { startObserver } from './observer.ts'
 import { article, articleTable, fillTable } from './rows.ts'
-import { percentile } from './statistics.ts'
+import { percentile, rounded } from './statistics.ts'
 import { type World, warmUp } from './world.ts'
 
 /** Roots that one row of the other table is shown in: as many as the largest country of the demo has cities. */
@@ -21,10 +21,11 @@ const document = {
 /** One row is changed that thousands of documents show, while others are edited. */
 export const fanOut: Cell = {
   name: 'fan-out',
-  about: `One change that ${ROOTS.toLocaleString('en')} documents show: commit to the last answer, and p99 of single edits (--rate a second, default 50) meanwhile.`,
+  about: `One change that ${ROOTS.toLocaleString('en')} documents show: commit to the last answer, with and without single edits, and their p99 (--rate a second, default 50).`,
   defaults: { ...usual, rows: 100_000 },
   figures: {
     'all documents': { of: 'value', atMost: 2 },
+    'all documents, amid single edits': { of: 'value', atMost: 2 },
     'p99 of single edits': { of: 'value', atMost: 250 },
   },
   world: { documents: { article: document } },
@@ -37,12 +38,10 @@ export const fanOut: Cell = {
       await world.startDaemon({ elasticsearchUrl: observer.url })
       await world.sluice('backfill', 'article')
       for (let round = 1; round <= rounds; round++) {
+        yield measurement(round, 'all documents', await change(world, `quiet ${round}`))
         arrivals = new Arrivals(article.index)
-        const seconds: number[] = []
         let over = false
-        const changes = (async () => {
-          for (let n = 0; n < CHANGES; n++) seconds.push(await changeOnce(world, `land ${round}.${n}`))
-        })().finally(() => {
+        const changes = change(world, `busy ${round}`).finally(() => {
           over = true
         })
         const edits = await edit({
@@ -54,9 +53,7 @@ export const fanOut: Cell = {
           seconds: 0,
           until: () => over,
         })
-        await changes
-        const details = { changes: CHANGES, slowest: Number(Math.max(...seconds).toPrecision(4)) }
-        yield { round, case: 'all documents', value: percentile(seconds, 0.5), unit: 's', details }
+        yield measurement(round, 'all documents, amid single edits', await changes)
         const { latencies } = arrivals
         const p99 = percentile(latencies, 0.99)
         yield { round, case: 'p99 of single edits', value: p99, unit: 'ms', details: { edits: edits.count } }
@@ -66,6 +63,18 @@ export const fanOut: Cell = {
       await observer.close()
     }
   },
+}
+
+function measurement(round: number, name: string, seconds: readonly number[]) {
+  const details = { changes: CHANGES, slowest: rounded(Math.max(...seconds)) }
+  return { round, case: name, value: percentile(seconds, 0.5), unit: 's', details }
+}
+
+/** Seconds of one change after the other. */
+async function change(world: World, name: string): Promise<readonly number[]> {
+  const seconds: number[] = []
+  for (let n = 0; n < CHANGES; n++) seconds.push(await changeOnce(world, `${name}.${n}`))
+  return seconds
 }
 
 async function prepare({ pool, postgresUrl, sluice }: World, rows: number): Promise<void> {
