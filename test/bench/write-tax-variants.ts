@@ -1,4 +1,5 @@
 import { captureNames } from '../../src/capture/names.ts'
+import { quoteIdentifier } from '../../src/catalog/quote.ts'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import { article, articleTable } from './rows.ts'
 import type { World } from './world.ts'
@@ -90,6 +91,7 @@ export async function createTaxedTables({ pool }: World): Promise<void> {
 
 /** Switches the table to a variant. */
 export async function use({ pool }: World, table: TaxedTable, { trigger }: Variant): Promise<void> {
-  const enable = trigger === null ? '' : `; ALTER TABLE ${table.name} ENABLE TRIGGER ${trigger}`
+  const enable =
+    trigger === null ? '' : `; ALTER TABLE ${table.name} ENABLE TRIGGER ${quoteIdentifier(trigger)}`
   await pool.query(`ALTER TABLE ${table.name} DISABLE TRIGGER USER${enable}`)
 }
