@@ -106,7 +106,12 @@ function planFindings({ document, missingIndexes, warnings }: DocumentPlan): Doc
   const told = missingIndexes.map(({ sql }) => sql)
   return [
     ...missingIndexes.map(({ table, columns, why, sql }) =>
-      warning(document, `misses an index on ${table.schema}.${table.name} (${columns.join(', ')})`, why, sql),
+      warning(
+        document,
+        `misses an index on ${table.schema}.${table.name} (${columns.join(', ')})`,
+        `without it, ${why} reads the whole table`,
+        sql,
+      ),
     ),
     ...warnings
       .filter((text) => !told.some((sql) => text.includes(sql)))

@@ -1,12 +1,5 @@
 import type pg from 'pg'
-import {
-  type CreatedIndex,
-  createDocumentIndex,
-  isOwnIndex,
-  type Maker,
-  readDatabaseName,
-  registerIndex,
-} from '../capture/document-index.ts'
+import { createDocumentIndex, readDatabaseName, registerIndex } from '../capture/document-index.ts'
 import { quoteIdentifier, quoteLiteral } from '../catalog/quote.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
@@ -16,6 +9,7 @@ import { readTargetsOf } from '../queue/read-targets.ts'
 import { requestRun } from '../queue/request-run.ts'
 import type { BatchTarget } from '../queue/types.ts'
 import type { AddressedKey } from './addressed.ts'
+import { leftIndex } from './left-index.ts'
 import { Obstructed } from './obstacle.ts'
 import type { KeyFailure } from './types.ts'
 
@@ -23,7 +17,14 @@ export interface TenantIndicesContext {
   readonly schema: string
   readonly elasticsearch: Pick<
     Elasticsearch,
-    'createIndex' | 'aliasTargets' | 'getMappings' | 'putMappings' | 'indexUuid' | 'refresh' | 'count'
+    | 'createIndex'
+    | 'aliasTargets'
+    | 'getMappings'
+    | 'putMappings'
+    | 'indexUuid'
+    | 'refresh'
+    | 'count'
+    | 'deleteIndex'
   >
 }
 
@@ -111,27 +112,4 @@ async function makeOne(
     if (!(error instanceof ConfigError || error instanceof FailedError)) throw error
     return { refused: error.message.slice(0, 400) }
   }
-}
-
-/** An index that was made for this alias and not registered, with what mappings it lacks; null: there is none. */
-async function leftIndex(
-  elasticsearch: TenantIndicesContext['elasticsearch'],
-  plan: DocumentPlan,
-  alias: string,
-  maker: Maker,
-): Promise<(CreatedIndex & { readonly filled: boolean }) | null> {
-  const { indices, concrete } = await elasticsearch.aliasTargets(alias)
-  const [name] = indices
-  if (!concrete && name === undefined) return null
-  const own = name !== undefined && indices.length === 1 && (await isOwnIndex(elasticsearch, name, maker))
-  const uuid = own ? await elasticsearch.indexUuid(name) : null
-  if (!own || uuid === null) {
-    const what = concrete ? 'is an index already' : `is an alias of ${indices.join(', ')} already`
-    throw new FailedError(`${alias} ${what}, which this sluice did not make for ${plan.document}`, {
-      remedy: 'delete it if nobody needs it, then: sluice failed retry',
-    })
-  }
-  await elasticsearch.putMappings(name, plan.mappings)
-  await elasticsearch.refresh(name)
-  return { name, uuid, filled: (await elasticsearch.count(name)) > 0 }
 }

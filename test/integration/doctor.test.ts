@@ -54,15 +54,15 @@ describe('the doctor', () => {
 
   test('names a missing index and prints it', async () => {
     await database.pool.query('DROP INDEX city_country_code_idx')
-    expect(await findings()).toEqual([
-      expect.objectContaining({
-        severity: 'warning',
-        document: 'city',
-        what: 'misses an index on public.city (country_code)',
-        remedy: expect.stringMatching(/^CREATE INDEX ON city \(country_code\)$/),
-      }),
-    ])
+    const found = await findings()
     await database.pool.query('CREATE INDEX ON city (country_code)')
+    expect(found).toContainEqual({
+      severity: 'warning',
+      document: 'city',
+      what: 'misses an index on public.city (country_code)',
+      evidence: 'without it, each change of country reads the whole table',
+      remedy: 'CREATE INDEX ON public.city (country_code)',
+    })
   })
 
   test('notices a trigger that was switched off', async () => {

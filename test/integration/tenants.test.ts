@@ -169,6 +169,29 @@ test('an index that was made and not registered is found again, and gets what it
   expect(runs.rows).toEqual([{ kind: 'verify' }])
 })
 
+test('of indices that attempts without an answer have made one is kept, and the empty others are dropped', async () => {
+  const docs = await places(world, { tenants: true })
+  const alias = docs.plan.index.replace('{tenant}', 'a')
+  await docs.put(1, of('a'))
+  await docs.mark([key(docs, 1, 'a')])
+  await docs.drain()
+  const { rows } = await world.database.pool.query<{ name: string }>(
+    `DELETE FROM "${SCHEMA}".sync_index WHERE alias = $1 RETURNING name`,
+    [alias],
+  )
+  const first = rows[0]?.name ?? ''
+  const { elasticsearch } = world.context
+  const mappings = await elasticsearch.getMappings(first)
+  for (const late of ['20991231235959-aaaaaa', '20991231235959-bbbbbb'])
+    await elasticsearch.createIndex({ name: `${alias}-${late}`, alias, mappings, settings: {} })
+  await docs.put(2, of('a', 'another'))
+  await docs.mark([key(docs, 2, 'a')])
+  await docs.drain()
+  expect(await docs.registered()).toEqual({ [alias]: first })
+  expect(await elasticsearch.aliasTargets(alias)).toEqual({ indices: [first], concrete: false })
+  expect(await docs.find(2)).toEqual(found('a', 'another'))
+})
+
 test('a tenant whose alias is somebody else’s fails alone, and says why', async () => {
   const docs = await places(world, { tenants: true })
   const alias = docs.plan.index.replace('{tenant}', 'a')
