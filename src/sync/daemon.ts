@@ -14,6 +14,7 @@ import { type ChoresContext, daemonChores, heart, writeOutstanding } from './dae
 import type { Assignment } from './dispatcher.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { DocumentPauses } from './document-pauses.ts'
+import { batchesInFlight } from './in-flight.ts'
 import { joinDatabase } from './join-database.ts'
 import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
@@ -134,7 +135,8 @@ export class Daemon {
       timeline: () => this.#timeline,
       onBatch: (assignment, result) => this.#batchEnded(assignment, result),
     })
-    this.#workers = Promise.all(Array.from({ length: context.limits.concurrency }, () => runWorker(context)))
+    const workers = batchesInFlight(context.limits)
+    this.#workers = Promise.all(Array.from({ length: workers }, () => runWorker(context)))
     this.#supervisor = this.#supervise()
   }
 
