@@ -5,15 +5,15 @@ import { backfill } from './backfill.ts'
 import type { RunContext, RunWork } from './context.ts'
 import { type Interruption, RunInterrupted } from './interrupted.ts'
 import { type EXECUTED_KINDS, finishRun, releaseRun } from './lifecycle.ts'
+import { rewrite } from './rewrite.ts'
 import type { Run, RunKind } from './types.ts'
-import { verify } from './verify.ts'
 
 /** Executes one kind of run from its cursor on; returns what it has to report although it is done. */
 type Executor = (work: RunWork, run: Run) => Promise<string | null>
 
 const EXECUTORS: Readonly<Partial<Record<RunKind, Executor>>> = {
   backfill,
-  verify,
+  verify: rewrite,
 } satisfies Record<(typeof EXECUTED_KINDS)[number], Executor>
 
 /** What became of a run in this worker's hands. */

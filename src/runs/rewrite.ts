@@ -14,8 +14,8 @@ import { walkRows } from './walk.ts'
 import { viewSource } from './walk-source.ts'
 
 /**
- * Verify, as "everything" marks need it (TRUNCATE, an alarm, a changed server): it makes the index right without
- * knowing what is wrong. Steps: list → walk → drain.
+ * A verify as sluice itself asks for it (`repair: 'rewrite'`: "everything" marks of a TRUNCATE or an alarm, a changed
+ * server): it makes the index right without knowing what is wrong. Steps: list → walk → drain.
  *
  * Why nothing stale is left. A document can differ from its row in three ways:
  * - it is in the index, at this tenant's or by this routing, and has no row there. Such a document was indexed by some batch. The batches whose claim is older than this
@@ -28,11 +28,8 @@ import { viewSource } from './walk-source.ts'
  * between the listing and that look is kept.
  *
  * The marks carry the run's origin: they stand for the change that asked for it.
- *
- * A verify that tells before it repairs (`--deep`, `--sample`, exit code 3) compares instead of walking: it marks only
- * what differs, and saves loading and sending all that is already right. The listing and its barrier stay as they are.
  */
-export async function verify(work: RunWork, run: Run): Promise<string | null> {
+export async function rewrite(work: RunWork, run: Run): Promise<string | null> {
   const listed = run.cursor === null || run.cursor.step === 'list' ? await listOrphans(work, run) : run
   const source = viewSource(work.plan, work.schema)
   const walked = await walkRows(work, listed, { source, origin: run.origin })
