@@ -91,16 +91,18 @@ CREATE TABLE sync_index (
   document   text        NOT NULL REFERENCES sync_document ON DELETE CASCADE,
   alias      text        NOT NULL,
   uuid       text        NOT NULL,
-  role       text        NOT NULL CHECK (role IN ('live', 'building', 'retired')),
+  role       text        NOT NULL CHECK (role IN ('live', 'kept', 'building', 'retired')),
   hash       text        NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   retired_at timestamptz,
+  drop_at    timestamptz,
   released_at timestamptz
 );
 CREATE UNIQUE INDEX sync_index_one_live ON sync_index (alias) WHERE role = 'live';
 COMMENT ON TABLE  sync_index IS 'Physical indices. Every batch writes to all that are not retired.';
 COMMENT ON COLUMN sync_index.uuid IS 'Index UUID when it was created: a changed one means it was restored or recreated by hand (invariant 13).';
-COMMENT ON COLUMN sync_index.role IS 'live: the alias points here; building: a reindex fills it; retired: kept for a rollback.';
+COMMENT ON COLUMN sync_index.role IS 'live: the alias points here; kept: it pointed here before a reindex, and is still written to for a rollback; building: a reindex fills it; retired: written to no more, to be dropped.';
+COMMENT ON COLUMN sync_index.drop_at IS 'When a kept index is retired; NULL: no time is set.';
 COMMENT ON COLUMN sync_index.hash IS 'Hash of the mappings and settings it was created with.';
 COMMENT ON COLUMN sync_index.released_at IS 'When keys parked for it were last released, for it takes writes again: daemons that still hold it for blocked try it, too.';
 
@@ -153,6 +155,7 @@ CREATE TABLE sync_run (
   updated      bigint      NOT NULL DEFAULT 0,
   deleted      bigint      NOT NULL DEFAULT 0,
   failed       bigint      NOT NULL DEFAULT 0,
+  result       jsonb,
   error        text,
   requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   started_at   timestamptz,
@@ -166,6 +169,7 @@ COMMENT ON COLUMN sync_run.reason    IS 'Why it was requested, when sluice itsel
 COMMENT ON COLUMN sync_run.truncated IS 'A TRUNCATE asked for this verify: it explains every document without a row (mass-delete brake).';
 COMMENT ON COLUMN sync_run.verify_after_truncated IS 'The same of the verify that is to follow.';
 COMMENT ON COLUMN sync_run.verify_after IS 'Oldest transaction that asked for a verify while this run was under way: finishing it requests one.';
+COMMENT ON COLUMN sync_run.result    IS 'What it found or did besides the counts, by kind: differences of a verify, sizes of an optimize, indices of a reindex.';
 COMMENT ON COLUMN sync_run.walked    IS 'Keys marked so far.';
 COMMENT ON COLUMN sync_run.processed IS 'Keys whose outcome is recorded; created, updated, deleted and failed count operations among them.';
 

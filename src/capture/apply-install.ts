@@ -7,7 +7,7 @@ import { ConfigError } from '../errors.ts'
 import { migrate } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
 import { readTargets } from '../queue/read-targets.ts'
-import { requestRun } from '../queue/request-run.ts'
+import { REWRITE, requestRun } from '../queue/request-run.ts'
 import { type CreatedIndex, createDocumentIndex, registerIndex } from './document-index.ts'
 import type { DocumentChange, InstallPlan } from './plan-install.ts'
 import { withShortLocks } from './short-locks.ts'
@@ -133,6 +133,7 @@ export async function applyDatabase(
       ? null
       : await requestRun(client, schema, {
           kind: run.kind,
+          ...(run.kind === 'verify' ? { options: REWRITE } : {}),
           document,
           ...(run.reason === 'installed' ? {} : { reason: run.reason }),
           onActive: 'verify-after',

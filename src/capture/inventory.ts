@@ -29,7 +29,7 @@ export interface InstalledIndex {
   readonly document: string
   readonly alias: string
   readonly uuid: string
-  readonly role: 'live' | 'building' | 'retired'
+  readonly role: 'live' | 'kept' | 'building' | 'retired'
 }
 
 interface Commented {

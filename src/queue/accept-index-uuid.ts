@@ -1,6 +1,6 @@
 import { escapeIdentifier } from 'pg'
 import type { Queryable } from '../postgres/types.ts'
-import { followActive } from './request-run.ts'
+import { followActive, rewriting } from './request-run.ts'
 
 export interface ChangedIndex {
   readonly document: string
@@ -28,8 +28,8 @@ export async function acceptIndexUuid(
        UPDATE ${s}.sync_document SET state = 'paused', reason = $4, changed_at = clock_timestamp()
         WHERE name = $1 AND state = 'active' AND EXISTS (SELECT FROM noted)
      )
-     INSERT INTO ${s}.sync_run AS r (kind, document, requested_by, reason)
-     SELECT 'verify', noted.document, 'sluice', $4 FROM noted
+     INSERT INTO ${s}.sync_run AS r (kind, document, options, requested_by, reason)
+     SELECT 'verify', noted.document, ${rewriting}, 'sluice', $4 FROM noted
      ${followActive('true')}`,
     [document, index, uuid, reason],
   )

@@ -10,7 +10,7 @@ export async function readTargets(
 ): Promise<readonly Target[]> {
   const { rows } = await db.query<Target>(
     `SELECT name AS index, alias, uuid, role FROM ${escapeIdentifier(schema)}.sync_index
-      WHERE document = $1 AND role IN ('live', 'building')
+      WHERE document = $1 AND role <> 'retired'
       ORDER BY role DESC, name`,
     [document],
   )
@@ -27,7 +27,7 @@ export async function readTargetsOf(
   const { rows } = await db.query<BatchTarget>(
     `SELECT name AS index, alias, uuid, role, released_at::text AS "releasedAt"
        FROM ${escapeIdentifier(schema)}.sync_index
-      WHERE document = $1 AND role IN ('live', 'building') AND alias = ANY ($2)
+      WHERE document = $1 AND role <> 'retired' AND alias = ANY ($2)
       ORDER BY role DESC, name`,
     [document, aliases],
   )
@@ -56,7 +56,7 @@ export async function readWorkableTargets(
     `SELECT d.state = 'active' AND d.hash = $2 AS workable, i.name AS index, i.alias, i.uuid, i.role,
             i.released_at::text AS "releasedAt"
        FROM ${s}.sync_document d
-       LEFT JOIN ${s}.sync_index i ON NOT $3 AND i.document = d.name AND i.role IN ('live', 'building')
+       LEFT JOIN ${s}.sync_index i ON NOT $3 AND i.document = d.name AND i.role <> 'retired'
       WHERE d.name = $1
       ORDER BY i.role DESC, i.name`,
     [document, hash, tenants],

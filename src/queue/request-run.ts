@@ -3,6 +3,15 @@ import { UsageError } from '../errors.ts'
 import { sqlState } from '../postgres/connect.ts'
 import type { Queryable } from '../postgres/types.ts'
 
+/**
+ * Options of a verify that sluice itself asks for: it puts everything right without knowing what is wrong, by marking every
+ * row and every document without one. A verify that a user asks for compares, and tells.
+ */
+export const REWRITE = { repair: 'rewrite' } as const
+
+/** The same as an SQL literal. */
+export const rewriting = `'${JSON.stringify(REWRITE)}'::jsonb`
+
 export interface RunRequest {
   readonly kind: 'backfill' | 'reindex' | 'verify' | 'optimize'
   readonly document: string
@@ -17,7 +26,7 @@ export interface RunRequest {
   readonly truncated?: boolean
   /**
    * What to do when a run of the document is under way. `report` (default): nothing, the caller tells its id.
-   * `verify-after`: have a verify follow it; one that is requested and not begun will see everything anyway.
+   * `verify-after`: have a rewriting verify follow it; such a one that is requested and not begun will see everything anyway.
    */
   readonly onActive?: 'report' | 'verify-after'
 }
@@ -73,12 +82,12 @@ export async function requestRun(db: Queryable, schema: string, request: RunRequ
   }
 }
 
-/** The conflict clause of a request for `r`: `follow` says whether a verify has to come after the active run. */
+/** The conflict clause of a request for `r`: `follow` says whether a rewriting verify has to come after the active run. */
 export function followActive(follow: string): string {
+  const sees = `(r.kind = 'verify' AND r.state = 'requested' AND r.options ->> 'repair' = '${REWRITE.repair}')`
   return `ON CONFLICT (document) WHERE state IN ('requested', 'running', 'cancelling') DO UPDATE
-            SET verify_after = CASE WHEN ${follow} AND NOT (r.kind = 'verify' AND r.state = 'requested')
+            SET verify_after = CASE WHEN ${follow} AND NOT ${sees}
                                     THEN least(r.verify_after, excluded.origin) ELSE r.verify_after END,
-                verify_after_truncated = r.verify_after_truncated
-                     OR (excluded.truncated AND NOT (r.kind = 'verify' AND r.state = 'requested')),
-                truncated = r.truncated OR (excluded.truncated AND r.kind = 'verify' AND r.state = 'requested')`
+                verify_after_truncated = r.verify_after_truncated OR (excluded.truncated AND NOT ${sees}),
+                truncated = r.truncated OR (excluded.truncated AND ${sees})`
 }

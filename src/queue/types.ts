@@ -43,7 +43,8 @@ export interface Target {
   readonly index: string
   readonly alias: string
   readonly uuid: string
-  readonly role: 'live' | 'building'
+  /** As `sync_index.role`: every target but a retired one is written to. */
+  readonly role: 'live' | 'kept' | 'building'
 }
 
 /** A target as a batch reads it. */

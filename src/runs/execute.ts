@@ -31,7 +31,8 @@ export async function executeRun(context: RunContext, run: Run, signal: AbortSig
     const plan = plans.get(run.document)
     const executor = EXECUTORS[run.kind]
     if (plan === undefined || executor === undefined) throw new RunInterrupted('released')
-    const report = await executor({ pool, schema, elasticsearch, plan, signal }, run)
+    const definition = context.definitions?.get(run.document)
+    const report = await executor({ pool, schema, elasticsearch, plan, definition, signal }, run)
     const ended = await finishRun(pool, schema, run, { state: 'done', error: report })
     return ended === null ? 'lost' : 'done'
   } catch (error) {

@@ -1,5 +1,6 @@
 import { escapeIdentifier, escapeLiteral } from 'pg'
 import type { Queryable } from '../postgres/types.ts'
+import { rewriting } from '../queue/request-run.ts'
 import { readRun } from './read-runs.ts'
 import { type RunRow, runColumns, runOf } from './run-row.ts'
 import type { Run, RunCursor, RunKind } from './types.ts'
@@ -203,15 +204,15 @@ async function changeState(
     `WITH changed AS (
        UPDATE ${s}.sync_run r SET ${set} WHERE r.id = $1 AND ${where} RETURNING r.*
      ), verify AS (
-       INSERT INTO ${s}.sync_run (kind, document, origin, truncated, requested_by, reason)
-       SELECT 'verify', c.document, c.verify_after, c.verify_after_truncated, 'sluice', 'asked for while run ' || c.id || ' was under way'
+       INSERT INTO ${s}.sync_run (kind, document, options, origin, truncated, requested_by, reason)
+       SELECT 'verify', c.document, ${rewriting}, c.verify_after, c.verify_after_truncated, 'sluice', 'asked for while run ' || c.id || ' was under way'
          FROM changed c WHERE c.finished_at IS NOT NULL AND c.verify_after IS NOT NULL
      ), alarm AS (
        UPDATE ${s}.sync_document d
           SET alarm = CASE WHEN c.state = 'failed' THEN
                 format(E'%s run %s (%s) failed: %s\\n  → When the cause is gone: %s', c.kind, c.id, c.reason, c.error,
                   CASE c.kind WHEN 'backfill' THEN format('sluice backfill %s', c.document)
-                  ELSE format('INSERT INTO %I.sync_run (kind, document) VALUES (%L, %L)', ${escapeLiteral(schema)}, c.kind, c.document) END)
+                  ELSE format('INSERT INTO %I.sync_run (kind, document, options) VALUES (%L, %L, %L)', ${escapeLiteral(schema)}, c.kind, c.document, c.options) END)
                 ELSE ${s}.brake_alarm(c.document) END
          FROM changed c
         WHERE d.name = c.document

@@ -1,5 +1,5 @@
 import type { QueryResultRow } from 'pg'
-import type { Run, RunCursor, RunKind, RunOptions, RunState } from './types.ts'
+import type { Run, RunCursor, RunKind, RunOptions, RunResult, RunState } from './types.ts'
 
 /** How a row of `sync_run` is read, everywhere the same. */
 
@@ -12,7 +12,7 @@ export function runColumns(alias: string): string {
   return `
     ${r}.id::text, ${r}.kind, ${r}.document, ${r}.state, ${r}.options, ${r}.cursor, ${r}.origin::text, ${r}.truncated,
     ${r}.requested_by, ${r}.reason, ${r}.worker, ${r}.total::float8, ${r}.walked::float8, ${r}.processed::float8,
-    ${r}.created::float8, ${r}.updated::float8, ${r}.deleted::float8, ${r}.failed::float8, ${r}.error,
+    ${r}.created::float8, ${r}.updated::float8, ${r}.deleted::float8, ${r}.failed::float8, ${r}.result, ${r}.error,
     ${utc(`${r}.requested_at`)} AS requested_at, ${utc(`${r}.started_at`)} AS started_at,
     ${utc(`${r}.finished_at`)} AS finished_at,
     (extract(epoch FROM coalesce(${r}.finished_at, clock_timestamp()) - ${r}.started_at) * 1000)::float8 AS elapsed_ms`
@@ -37,6 +37,7 @@ export interface RunRow extends QueryResultRow {
   readonly updated: number
   readonly deleted: number
   readonly failed: number
+  readonly result: RunResult | null
   readonly error: string | null
   readonly requested_at: string
   readonly started_at: string | null
@@ -64,6 +65,7 @@ export function runOf(row: RunRow): Run {
     updated: row.updated,
     deleted: row.deleted,
     failed: row.failed,
+    result: row.result,
     error: row.error,
     requestedAt: row.requested_at,
     startedAt: row.started_at,

@@ -1,14 +1,34 @@
+import type { Comparison } from './comparison.ts'
+
 /** A long run: a row of `sync_run`. */
 
 export type RunKind = 'backfill' | 'reindex' | 'verify' | 'optimize'
 export type RunState = 'requested' | 'running' | 'cancelling' | 'done' | 'failed' | 'cancelled'
 
+/** What was asked for: `sync_run.options`. It comes from outside (SQL, HTTP), and is checked when the run is executed. */
 export interface RunOptions {
   /** Only rows whose `column` is at or after this: an interval before the request (`2 hours`), or a timestamp. */
   readonly since?: string
   readonly column?: string
   /** SQL condition over the root row. */
   readonly where?: string
+  /** Only rows of this tenant. */
+  readonly tenant?: string
+  /** Verify: compare contents, not ids alone. */
+  readonly deep?: boolean
+  /** Verify: so many documents chosen at random, instead of all. */
+  readonly sample?: number
+  /**
+   * Verify: `all` marks what differs, `extra` only documents without a row (orphan cleanup), `rewrite` everything
+   * without comparing it (what sluice itself asks for). Default: nothing is repaired.
+   */
+  readonly repair?: 'all' | 'extra' | 'rewrite'
+  /** Verify with repair: what it deletes has been confirmed; the mass-delete brake lets it pass. */
+  readonly deletes?: boolean
+  /** Reindex: milliseconds that the index before is kept for a rollback, and written to. */
+  readonly keepMs?: number
+  /** Reindex: swap the alias back to the index that was kept. */
+  readonly rollback?: boolean
 }
 
 /**
@@ -16,14 +36,19 @@ export interface RunOptions {
  * A new kind of run adds its steps here.
  */
 export interface RunCursor {
-  /** list: verify looks for ids without a row; walk: marks are being written; drain: all are written, not all are done. */
-  readonly step: 'list' | 'walk' | 'drain'
+  /** compare: verify compares; list: verify looks for ids without a row; walk: marks are being written; drain: all are written, not all are done. */
+  readonly step: 'compare' | 'list' | 'walk' | 'drain'
   /** Id parts of the last row marked, in the order of the walk; null before the first. */
   readonly after: readonly string[] | null
   /** Whether `total` was counted or is the planner's estimate. */
   readonly counted: 'exact' | 'estimate'
   /** What the run will report at its end, though it succeeds: ids in the index that are no key of the document. */
   readonly warning: string | null
+}
+
+/** `sync_run.result`: each kind has its own key. */
+export interface RunResult {
+  readonly comparison?: Comparison
 }
 
 export interface Run {
@@ -49,6 +74,8 @@ export interface Run {
   readonly updated: number
   readonly deleted: number
   readonly failed: number
+  /** What it found or did besides the counts; its shape is that of the kind. */
+  readonly result: RunResult | null
   /** Why it failed, or what it has to report although it is done. */
   readonly error: string | null
   readonly requestedAt: string

@@ -56,12 +56,12 @@ function walkParts({ key, idParts, walkOrder }: DocumentPlan): readonly (KeyColu
 
 /**
  * Marks the next rows after a key and says how far it came. One statement: keys never leave the server.
- * Parameters: $1 most keys, $2 document, $3 op, $4 run, $5 origin or null (this transaction), $6 keys in a mark,
- * $7… parts of the last key, when `resumed`. Returns `count` and `last`, the parts of the last key as text.
+ * Parameters: $1 most keys, $2 document, $3 op, $4 run, $5 origin or null (this transaction), $6 keys in a mark, $7 target
+ * or null (all), $8… parts of the last key, when `resumed`. Returns `count` and `last`, the parts of the last key as text.
  */
 export function markChunkSql(source: WalkSource, schema: string, resumed: boolean): string {
   const order = source.parts.map(({ column }) => column).join(', ')
-  const after = source.parts.map(({ type }, n) => `$${n + 7}::text::${type}`).join(', ')
+  const after = source.parts.map(({ type }, n) => `$${n + 8}::text::${type}`).join(', ')
   const texts = source.parts.map(({ column, type }) => keyPart(type, column)).join(', ')
   return `
     WITH chunk AS MATERIALIZED (
@@ -71,8 +71,8 @@ export function markChunkSql(source: WalkSource, schema: string, resumed: boolea
        ORDER BY ${order}
        LIMIT $1
     ), marks AS (
-      INSERT INTO ${quoteIdentifier(schema)}.sync_queue (document, lane, op, run_id, origin, keys)
-      SELECT $2, 1, $3, $4::bigint, coalesce($5::xid8, pg_current_xact_id()), array_agg(r.key ORDER BY r.n)
+      INSERT INTO ${quoteIdentifier(schema)}.sync_queue (document, lane, op, run_id, origin, target, keys)
+      SELECT $2, 1, $3, $4::bigint, coalesce($5::xid8, pg_current_xact_id()), $7::text, array_agg(r.key ORDER BY r.n)
         FROM chunk r
        GROUP BY (r.n - 1) / $6::int
        ORDER BY min(r.n)

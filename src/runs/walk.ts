@@ -22,6 +22,8 @@ export interface Walk {
   readonly source: WalkSource
   /** Transaction that the marks stand for; null: the chunk's own. */
   readonly origin: string | null
+  /** The only physical index that the marks are for; null: all. */
+  readonly target?: string | null
 }
 
 /** Walks from the run's cursor to the end. Returns the run at step `drain`: all its marks are written, not all are done. */
@@ -43,7 +45,16 @@ function markChunk(work: RunWork, run: Run, cursor: RunCursor, walk: Walk): Prom
     async (client) => {
       const { rows } = await client.query<{ count: number; last: string[] | null }>(
         markChunkSql(walk.source, schema, after !== null),
-        [CHUNK_KEYS, run.document, 'backfill', run.id, walk.origin, KEYS_PER_MARK, ...(after ?? [])],
+        [
+          CHUNK_KEYS,
+          run.document,
+          'backfill',
+          run.id,
+          walk.origin,
+          KEYS_PER_MARK,
+          walk.target ?? null,
+          ...(after ?? []),
+        ],
       )
       const { count, last } = rows[0] ?? { count: 0, last: null }
       // Fewer than asked for: nothing follows, and what is inserted there from now on marks itself.

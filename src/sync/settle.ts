@@ -4,7 +4,7 @@ import type { Version } from '../postgres/types.ts'
 import { currentVersion, raiseVersionFloor } from '../postgres/version.ts'
 import { lockFailures } from '../queue/lock-failures.ts'
 import { recordBrake } from '../queue/record-brake.ts'
-import { requestRun } from '../queue/request-run.ts'
+import { REWRITE, requestRun } from '../queue/request-run.ts'
 import { setAlarm } from '../queue/set-alarm.ts'
 import { settleBatch } from '../queue/settle-batch.ts'
 import type { BatchTarget, Claim } from '../queue/types.ts'
@@ -51,6 +51,7 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
     const reason = `Elasticsearch holds version ${faulty.highest}, above any this database has drawn: it was restored or replaced`
     await requestRun(claims, schema, {
       kind: 'verify',
+      options: REWRITE,
       document: claim.document,
       reason,
       onActive: 'verify-after',
@@ -64,6 +65,7 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
     const reason = [...new Set(everything.map((one) => one.reason))].join(', ')
     await requestRun(claims, schema, {
       kind: 'verify',
+      options: REWRITE,
       document: claim.document,
       reason,
       origin,

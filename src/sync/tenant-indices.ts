@@ -6,7 +6,7 @@ import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError, FailedError } from '../errors.ts'
 import { rollback } from '../postgres/transaction.ts'
 import { readTargetsOf } from '../queue/read-targets.ts'
-import { requestRun } from '../queue/request-run.ts'
+import { REWRITE, requestRun } from '../queue/request-run.ts'
 import type { BatchTarget } from '../queue/types.ts'
 import type { AddressedKey } from './addressed.ts'
 import { leftIndex } from './left-index.ts'
@@ -101,7 +101,8 @@ async function makeOne(
     await registerIndex(client, schema, plan, alias, index)
     if (left?.filled === true) {
       const reason = `index ${left.name} was found with documents in it`
-      await requestRun(client, schema, { kind: 'verify', document, reason, onActive: 'verify-after' })
+      const verify = { kind: 'verify', options: REWRITE, onActive: 'verify-after' } as const
+      await requestRun(client, schema, { ...verify, document, reason })
     }
     const targets = await readTargetsOf(client, schema, document, [alias])
     await client.query('COMMIT')

@@ -6,7 +6,7 @@ import { sqlState } from '../postgres/connect.ts'
 import { isCancelled, isDataError } from '../postgres/read-transaction.ts'
 import { commit } from '../postgres/transaction.ts'
 import { type LargeMarks, markRoots } from '../queue/mark-roots.ts'
-import { requestRun } from '../queue/request-run.ts'
+import { REWRITE, requestRun } from '../queue/request-run.ts'
 import { takeMarks } from '../queue/take-marks.ts'
 import type { Claim, Mark } from '../queue/types.ts'
 import type { Expansion } from './expand.ts'
@@ -57,6 +57,7 @@ async function verifyInstead(
     const origin = large.map((mark) => mark.origin).reduce(olderOrigin)
     await requestRun(claims, schema, {
       kind: 'verify',
+      options: REWRITE,
       document: claim.document,
       reason,
       origin,

@@ -25,6 +25,7 @@ function run(changes: Partial<Run>): Run {
     updated: 100,
     deleted: 0,
     failed: 0,
+    result: null,
     error: null,
     requestedAt: '2026-01-01T00:00:00.000Z',
     startedAt: '2026-01-01T00:00:00.000Z',

@@ -41,7 +41,7 @@ export const inspectJson = z.strictObject({
   copies: z.array(
     z.strictObject({
       index: z.string(),
-      role: z.enum(['live', 'building']),
+      role: z.enum(['live', 'kept', 'building']),
       /** same; missing: not indexed; extra: indexed, and should not be; different; unknown: could not be read. */
       state: z.enum(['same', 'missing', 'extra', 'different', 'unknown']),
       version: z.string().nullable(),

@@ -93,7 +93,7 @@ export const statusJson = z.strictObject({
       name: z.string(),
       alias: z.string(),
       document: z.string(),
-      role: z.enum(['live', 'building', 'retired']),
+      role: z.enum(['live', 'kept', 'building', 'retired']),
       createdAt: z.string(),
     }),
   ),
