@@ -135,7 +135,7 @@ async function requestAll(
   return requests
 }
 
-async function withoutDaemon(
+export async function withoutDaemon(
   { pool, schema }: Database,
   documents: readonly string[],
 ): Promise<readonly string[]> {
@@ -144,7 +144,7 @@ async function withoutDaemon(
 }
 
 /** Follows the runs, one bar after the other. With settings, this process is a daemon meanwhile. */
-async function toTheEnd(
+export async function toTheEnd(
   context: CommandContext,
   database: Database,
   requested: readonly RequestedRun[],
@@ -183,7 +183,7 @@ async function toTheEnd(
  * What a daemon in this process needs, when none is alive that works on the documents. Checked first, for such a
  * daemon would wait without an end for a server that is away, or for a definition that is not its own.
  */
-async function ownSettings(
+export async function ownSettings(
   context: CommandContext,
   { pool, schema }: Database,
   unattended: readonly string[],
@@ -209,7 +209,7 @@ async function ownSettings(
   return settings
 }
 
-function whoAsks(): string {
+export function whoAsks(): string {
   return `${userName()}@${hostname()}`
 }
 

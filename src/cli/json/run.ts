@@ -26,6 +26,8 @@ export const runJson = z.strictObject({
   updated: keys,
   deleted: keys,
   failed: keys,
+  /** What it found or did besides, by kind; null until then. */
+  result: z.record(z.string(), z.unknown()).nullable(),
   /** Why it failed, or what it has to report although it is done. */
   error: z.string().nullable(),
   requestedAt: z.string(),
