@@ -6,15 +6,15 @@ import type { RunContext, RunWork } from './context.ts'
 import { type Interruption, RunInterrupted } from './interrupted.ts'
 import { type EXECUTED_KINDS, finishRun, releaseRun } from './lifecycle.ts'
 import { reindex } from './reindex.ts'
-import { rewrite } from './rewrite.ts'
 import type { Run, RunKind } from './types.ts'
+import { verify } from './verify.ts'
 
 /** Executes one kind of run from its cursor on; returns what it has to report although it is done. */
 type Executor = (work: RunWork, run: Run) => Promise<string | null>
 
 const EXECUTORS: Readonly<Partial<Record<RunKind, Executor>>> = {
   backfill,
-  verify: rewrite,
+  verify,
   reindex,
 } satisfies Record<(typeof EXECUTED_KINDS)[number], Executor>
 
@@ -33,7 +33,8 @@ export async function executeRun(context: RunContext, run: Run, signal: AbortSig
     const plan = plans.get(run.document)
     const executor = EXECUTORS[run.kind]
     if (plan === undefined || executor === undefined) throw new RunInterrupted('released')
-    const report = await executor({ pool, schema, elasticsearch, plan, signal }, run)
+    const definition = context.definitions?.get(run.document)
+    const report = await executor({ pool, schema, elasticsearch, plan, definition, signal }, run)
     const ended = await finishRun(pool, schema, run, { state: 'done', error: report })
     return ended === null ? 'lost' : 'done'
   } catch (error) {

@@ -65,10 +65,15 @@ const STEPS: Readonly<
   restore: restoreSettings,
   verify: verifyNew,
   swap: swapAliases,
-  list: () => Promise.reject(new Error('a reindex lists nothing')),
+  compare: notOurs,
+  list: notOurs,
 }
 
 export function cursorOf({ id, cursor }: Run): RunCursor {
   if (cursor === null) throw new Error(`run ${id} has not begun`)
   return cursor
+}
+
+function notOurs(_: RunWork, { id, cursor }: Run): Promise<Run> {
+  return Promise.reject(new Error(`run ${id} is no reindex: it stands at ${cursor?.step}`))
 }

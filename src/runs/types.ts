@@ -23,6 +23,8 @@ export interface RunOptions {
    * without comparing it (what sluice itself asks for). Default: nothing is repaired.
    */
   readonly repair?: 'all' | 'extra' | 'rewrite'
+  /** Verify with repair: what it deletes has been confirmed; the mass-delete brake lets it pass. */
+  readonly deletes?: boolean
   /** Reindex: milliseconds that the index before is kept for a rollback, and written to. */
   readonly keepMs?: number
   /** Reindex: swap the alias back to the index that was kept. */
@@ -37,10 +39,10 @@ export interface RunOptions {
  */
 export interface RunCursor {
   /**
-   * list: verify looks for ids without a row; walk: marks are being written; drain: all are written, not all are done.
-   * The others are a reindex' (runs/reindex.ts).
+   * compare: verify compares; list: verify looks for ids without a row; walk: marks are being written; drain: all are
+   * written, not all are done. The others are a reindex' (runs/reindex.ts).
    */
-  readonly step: 'list' | 'walk' | 'drain' | ReindexStep
+  readonly step: 'compare' | 'list' | 'walk' | 'drain' | ReindexStep
   /** Id parts of the last row marked, in the order of the walk; null before the first. */
   readonly after: readonly string[] | null
   /** Whether `total` was counted or is the planner's estimate. */
