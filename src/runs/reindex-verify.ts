@@ -32,8 +32,8 @@ export async function restoreSettings(work: RunWork, run: Run): Promise<Run> {
 /**
  * Waits until nothing is parked or retried for the new indices, then holds their ids against the rows. What differs fails the
  * run, with the living index as it was. Two things are let pass:
- * - documents that the new index refuses for good, as any index does, and up to the share that the mass-delete brake lets
- *   go by default: they are reported;
+ * - documents that the new index refuses for good, up to the share that the mass-delete brake lets go (`brake.deletes`): they
+ *   are reported;
  * - all differences, where a verify has been asked for that follows this run (after a TRUNCATE, say): it puts both right, and
  *   the living index has them, too.
  */
@@ -52,7 +52,7 @@ export async function verifyNew(work: RunWork, run: Run): Promise<Run> {
   const follows = await verifyFollows(work, run)
   if (!follows) {
     wrong.assertNone(rows)
-    if (refused > DEFAULT_SHARE * rows) {
+    if (refused > (work.definition?.brake?.deletes ?? DEFAULT_SHARE) * rows) {
       const reason = await mainReason(pool, schema, plan.document, state.indices)
       throw tooManyRefused(plan.document, { refused, rows, reason })
     }
