@@ -38,7 +38,7 @@ export function restoredSettings({ settings }: Pick<DocumentPlan, 'settings'>): 
 }
 
 /** How long the primary shards of a new index may take. They take well under a second where there is a place for them. */
-const SHARDS_TIMEOUT_MS = 15_000
+const SHARDS_TIMEOUT_MS = 10_000
 
 const SHARDS_LOOK_MS = 1_000
 
@@ -142,7 +142,11 @@ export async function createIndices(work: RunWork, run: Run): Promise<Run> {
   for (const { alias, name } of state.indices) {
     work.signal.throwIfAborted()
     const mappings = signedMappings(plan, maker)
-    const uuid = await createOnce(elasticsearch, { name, mappings, settings }, plan.document)
+    const uuid = await createOnce(
+      elasticsearch,
+      { name, mappings, settings, unattended: true },
+      plan.document,
+    )
     if (!(await shardsCame(work, name, 'primaries', SHARDS_TIMEOUT_MS))) {
       throw new FailedError(`the cluster has found no place for the new index ${name}`, {
         where: plan.document,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { DocumentDefinition } from '../../src/config/types.ts'
 import type { ReindexAsked } from '../../src/capture/plan-install.ts'
+import type { DocumentDefinition } from '../../src/config/types.ts'
 import { eventually } from '../support/eventually.ts'
 import { type ReindexWorld, reindexWorld } from './reindex-world.ts'
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const fields = ['id', 'name', 'n']
   await world.install(definitions({ fields }))
   world.instance(definitions({ fields }), 'old')
-  await world.indexed('thing', alias)
+  await world.ended('1')
   await world.stop()
 })
 afterAll(() => world.drop())
@@ -86,12 +86,16 @@ describe('a field of another type', () => {
     await world.stop()
     const before = await live()
     // Names are no numbers.
-    const wrong = definitions({ mappings: { properties: { name: { type: 'long' }, n: { type: 'keyword' } } } })
+    const wrong = definitions({
+      mappings: { properties: { name: { type: 'long' }, n: { type: 'keyword' } } },
+    })
     const { runs } = await world.install(wrong, { reindex: asked, only: 'thing' })
     world.instance(wrong, 'wrong')
     expect(await world.ended(runs[0]?.id ?? '')).toMatchObject({
       state: 'failed',
-      error: expect.stringMatching(/the new index refused 50 of 50 documents that the living one has, most with .*name/),
+      error: expect.stringMatching(
+        /the new index refused 50 of 50 documents that the living one has, most with .*name/,
+      ),
     })
     expect(await world.pointsTo(alias)).toEqual([before])
     await eventually(async () => expect((await world.roles('thing')).retired).toBeUndefined())

@@ -89,11 +89,7 @@ describe.each(deaths)('a worker that dies %s', (_, die) => {
     const id = await world.request('thing', { keepMs: 0 })
     await die()
     await world.database.pool.query(`UPDATE thing SET name = 'changed' WHERE id = 7`)
-    const outcome = await executeRun(
-      await world.context('b'),
-      await taken('b'),
-      new AbortController().signal,
-    )
+    const outcome = await executeRun(await world.context('b'), await taken('b'), new AbortController().signal)
     expect(await readRun(world.database.pool, 'sluice', id)).toMatchObject({ state: 'done', error: null })
     expect(outcome).toBe('done')
     await whole()
@@ -123,9 +119,9 @@ test('a worker that dies between the swap and its commit is replaced by one that
     `UPDATE sluice.sync_run SET heartbeat_at = '-infinity' WHERE state = 'running'`,
   )
   expect(await cancelRun(world.database.pool, 'sluice', id)).toMatchObject({ state: 'running' })
-  expect(
-    await executeRun(await world.context('b'), await taken('b'), new AbortController().signal),
-  ).toBe('done')
+  expect(await executeRun(await world.context('b'), await taken('b'), new AbortController().signal)).toBe(
+    'done',
+  )
   await whole()
   expect(await world.pointsTo(alias)).toEqual([now])
 })
@@ -160,9 +156,9 @@ test('a new index that finds no place is given up, and the living one is as it w
     `UPDATE sluice.sync_document SET plan = jsonb_set(plan, '{settings}', '{"index.routing.allocation.require.no": "where"}')`,
   )
   const id = await world.request('thing')
-  expect(
-    await executeRun(await world.context('a'), await taken('a'), new AbortController().signal),
-  ).toBe('failed')
+  expect(await executeRun(await world.context('a'), await taken('a'), new AbortController().signal)).toBe(
+    'failed',
+  )
   expect(await readRun(world.database.pool, 'sluice', id)).toMatchObject({
     state: 'failed',
     error: expect.stringMatching(/the cluster has found no place for the new index/),
@@ -176,7 +172,9 @@ test('a new index that finds no place is given up, and the living one is as it w
     state: 'failed',
     error: expect.stringMatching(/the new index was refused: .*number_of_shards/),
   })
-  await world.database.pool.query(`UPDATE sluice.sync_index SET retired_at = '-infinity' WHERE role = 'retired'`)
+  await world.database.pool.query(
+    `UPDATE sluice.sync_index SET retired_at = '-infinity' WHERE role = 'retired'`,
+  )
   await whole()
   expect(await world.pointsTo(alias)).toEqual([first])
 })

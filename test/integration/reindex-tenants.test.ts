@@ -30,7 +30,9 @@ test('every tenant’s index is built anew, rows move between them meanwhile, an
   const id = await world.request('thing')
   const { pool } = world.database
   for (let n = 1; n <= 20; n++) {
-    await pool.query(`UPDATE thing SET tenant = CASE tenant WHEN 'a' THEN 'b' ELSE 'a' END WHERE id = $1`, [n])
+    await pool.query(`UPDATE thing SET tenant = CASE tenant WHEN 'a' THEN 'b' ELSE 'a' END WHERE id = $1`, [
+      n,
+    ])
   }
   await pool.query(`INSERT INTO thing VALUES (1000, 'new', 'c')`)
   expect(await world.ended(id)).toMatchObject({ state: 'done', error: null })

@@ -22,14 +22,24 @@ export function registerReindex(program: Command): void {
     .command('reindex')
     .description('Build a new index beside the living one, and move the alias to it; searches go on')
     .argument('<document>', 'name of a document')
-    .option('--keep <time>', 'how long the index before is kept, and written to, for --rollback: 24h, 30m, 2d, 0', time)
+    .option(
+      '--keep <time>',
+      'how long the index before is kept, and written to, for --rollback: 24h, 30m, 2d, 0',
+      time,
+    )
     .option('--rollback', 'move the alias back to the index that was kept')
-    .option('--adopt', 'take the place of an index that has the name of the alias; that index is dropped in the end')
+    .option(
+      '--adopt',
+      'take the place of an index that has the name of the alias; that index is dropped in the end',
+    )
     .option('--no-wait', 'request it and return')
     .addHelpText(
       'after',
       `${examples(
-        ['sluice reindex city', 'a new index by the definition of now, and one alias swap; Ctrl-C leaves it running'],
+        [
+          'sluice reindex city',
+          'a new index by the definition of now, and one alias swap; Ctrl-C leaves it running',
+        ],
         ['sluice reindex city --keep 0', 'the index before is dropped at once'],
         ['sluice reindex city --rollback', 'back to the index before, which is current'],
         ['sluice reindex cities --adopt', 'an existing index "cities" becomes an alias, without a gap'],
@@ -67,7 +77,9 @@ async function reindex(context: CommandContext, document: string, flags: Flags):
   const first = await readRun(database.pool, database.schema, requested.id)
   if (first === null) throw new UsageError(`${document} was uninstalled in this moment`)
   if (requested.existing) {
-    output.note(`${document}: already under way: run ${first.id}, a ${first.kind} requested by ${first.requestedBy}`)
+    output.note(
+      `${document}: already under way: run ${first.id}, a ${first.kind} requested by ${first.requestedBy}`,
+    )
   }
   const run = await carriedOut(context, database, { ...requested, warnings: [], run: first }, wait)
   print(context, run, requested)
@@ -77,11 +89,7 @@ async function reindex(context: CommandContext, document: string, flags: Flags):
 }
 
 /** The definition is put into effect where it has changed, and the run requested with it; otherwise the run alone. */
-async function request(
-  context: CommandContext,
-  document: string,
-  options: RunOptions,
-): Promise<Requested> {
+async function request(context: CommandContext, document: string, options: RunOptions): Promise<Requested> {
   const { file } = await context.base()
   const definition = file === null ? undefined : (await context.definitions()).get(document)
   if (definition !== undefined && options.rollback !== true) {
@@ -163,7 +171,8 @@ async function carriedOut(
   const { output } = context
   const unattended = await withoutDaemon(database, [document])
   if (!wait) {
-    if (unattended.length > 0) output.warn(`no daemon works on ${document} at present: start one with sluice run`)
+    if (unattended.length > 0)
+      output.warn(`no daemon works on ${document} at present: start one with sluice run`)
     return requested.run
   }
   const own = unattended.length > 0 ? await ownSettings(context, database, unattended) : null

@@ -11,9 +11,7 @@ export const reindexJson = z.strictObject({
   /** What was installed of the document before, because its definition had changed. */
   steps: z.array(stepJson),
   /** Each alias, the index that it points to now, and the one before; empty until it is done. */
-  indices: z.array(
-    z.strictObject({ alias: z.string(), index: z.string(), before: z.string().nullable() }),
-  ),
+  indices: z.array(z.strictObject({ alias: z.string(), index: z.string(), before: z.string().nullable() })),
   /** Until when those before are kept, and written to; null: they are not. */
   keptUntil: z.string().nullable(),
   /** Documents that the new index refused, and the one before has. */
