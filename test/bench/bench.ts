@@ -13,6 +13,7 @@ import { loadQuery } from './load-query.ts'
 import { describeSetting } from './machine.ts'
 import { memoryCell } from './memory.ts'
 import { poison } from './poison.ts'
+import { reindex } from './reindex.ts'
 import { roundLine, summarise, summaryText } from './report.ts'
 import { openWorld } from './world.ts'
 import { writeTax } from './write-tax.ts'
@@ -37,6 +38,7 @@ const cells: readonly Cell[] = [
   memoryCell,
   idle,
   poison,
+  reindex,
 ]
 
 const help = `Usage: npm run bench -- <cell> [options]

@@ -19,7 +19,7 @@ beforeAll(async () => {
     INSERT INTO thing SELECT i, 'thing ' || i, 0 FROM generate_series(1, ${ROWS}) i`)
   await world.install(definitions())
   world.instance(definitions())
-  await world.indexed('thing', alias)
+  await world.ended('1')
 })
 afterAll(() => world.drop())
 
