@@ -45,7 +45,7 @@ COMMENT ON COLUMN sync_queue.source     IS 'Relation path within the document; '
 COMMENT ON COLUMN sync_queue.keys       IS 'Up to 500 key tuples: one part is its text, several are a JSON array as text. NULL: everything of that source.';
 COMMENT ON COLUMN sync_queue.op         IS 'What caused the mark: insert, update, delete, truncate, backfill, retry, enqueue, orphan, shed or alarm. The mass-delete brake lets pass what a delete explains.';
 COMMENT ON COLUMN sync_queue.origin     IS 'Transaction that caused it; inherited by derived marks.';
-COMMENT ON COLUMN sync_queue.target     IS 'Physical index this mark is for; NULL: all. In lane 2: the index it waits for; NULL: it waits for resume().';
+COMMENT ON COLUMN sync_queue.target     IS 'Physical index this mark is for; NULL: all; *building: those that a reindex builds. In lane 2: the index it waits for; NULL: it waits for resume().';
 COMMENT ON COLUMN sync_queue.run_id     IS 'Run that wrote the mark, if one did.';
 COMMENT ON COLUMN sync_queue.created_at IS 'Clock of the writing statement; lag is counted from here.';
 
@@ -103,7 +103,7 @@ COMMENT ON TABLE  sync_index IS 'Physical indices. Every batch writes to all tha
 COMMENT ON COLUMN sync_index.uuid IS 'Index UUID when it was created: a changed one means it was restored or recreated by hand (invariant 13).';
 COMMENT ON COLUMN sync_index.role IS 'live: the alias points here; kept: it pointed here before a reindex, and is still written to for a rollback; building: a reindex fills it; retired: written to no more, to be dropped.';
 COMMENT ON COLUMN sync_index.drop_at IS 'When a kept index is retired; NULL: no time is set.';
-COMMENT ON COLUMN sync_index.hash IS 'Hash of the mappings and settings it was created with.';
+COMMENT ON COLUMN sync_index.hash IS 'Hash of the mappings and settings it has; another one than the document''s: a reindex is due.';
 COMMENT ON COLUMN sync_index.released_at IS 'When keys parked for it were last released, for it takes writes again: daemons that still hold it for blocked try it, too.';
 
 CREATE TABLE sync_failed (

@@ -2,14 +2,16 @@ import type pg from 'pg'
 import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
 import { isTenantPattern } from '../config/tenant-index.ts'
 import type { DocumentDefinition } from '../config/types.ts'
+import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, FailedError } from '../errors.ts'
 import { migrate } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
 import { readTargets } from '../queue/read-targets.ts'
-import { REWRITE, requestRun } from '../queue/request-run.ts'
-import { type CreatedIndex, createDocumentIndex, registerIndex } from './document-index.ts'
-import type { DocumentChange, InstallPlan } from './plan-install.ts'
+import { REWRITE, type RequestedRun, requestRun } from '../queue/request-run.ts'
+import { type CreatedIndex, createDocumentIndex, indexHash, registerIndex } from './document-index.ts'
+import { missingFields } from './mapping-changes.ts'
+import type { DocumentChange, InstallPlan, RunWanted } from './plan-install.ts'
 import { withShortLocks } from './short-locks.ts'
 
 export interface InstallTarget {
@@ -25,7 +27,7 @@ export interface InstallTarget {
 /** A run that install asked for. */
 export interface InstallRun {
   readonly document: string
-  readonly kind: 'backfill' | 'verify'
+  readonly kind: 'backfill' | 'verify' | 'reindex'
   /** Its id; where another run of the document is under way, that one's. */
   readonly id: string
   /** True when it follows run `id`, and begins when that has ended. */
@@ -76,6 +78,7 @@ async function applyIndex(
   const { plan, index, maker } = change
   if (index.first) await elasticsearch.putTemplate(plan.index)
   for (const name of index.extend) await elasticsearch.putMappings(name, plan.mappings)
+  for (const name of index.extendWhere) await extendWherePossible(elasticsearch, name, plan)
   if (index.create === null) return null
   if (index.create.remove) await elasticsearch.deleteIndex(index.create.remove)
   try {
@@ -91,6 +94,27 @@ async function applyIndex(
 }
 
 /**
+ * An index that is being replaced, or kept for a rollback, is written to by the new plan. It gets the new fields that it can
+ * have; where it cannot have them, it ignores fields that it does not know instead of refusing the documents. What it has
+ * under another type it goes on refusing: such failures are that index' own, and go with it.
+ */
+async function extendWherePossible(
+  elasticsearch: Elasticsearch,
+  name: string,
+  { mappings }: DocumentPlan,
+): Promise<void> {
+  if ((await elasticsearch.indexUuid(name)) === null) return
+  const missing = missingFields(await elasticsearch.getMappings(name), mappings)
+  if (missing === null) return
+  try {
+    await elasticsearch.putMappings(name, missing)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    await elasticsearch.putMappings(name, { dynamic: 'false' })
+  }
+}
+
+/**
  * Tenants' indices that the daemon made by the old plan after this install looked at them. None comes any more: the new
  * plan is committed, and a daemon looks at it under a lock (tenant-indices.ts).
  */
@@ -98,7 +122,7 @@ async function extendLateIndices(
   { plan, index }: DocumentChange,
   { pool, schema, elasticsearch }: InstallTarget,
 ): Promise<void> {
-  if (!isTenantPattern(plan.index) || index.first) return
+  if (!isTenantPattern(plan.index) || index.first || index.reindex !== null) return
   const known = new Set(index.extend)
   for (const { index: name } of await readTargets(pool, schema, plan.document))
     if (!known.has(name)) await elasticsearch.putMappings(name, plan.mappings)
@@ -128,19 +152,46 @@ export async function applyDatabase(
     await client.query(`DELETE FROM ${quoteIdentifier(schema)}.sync_index WHERE name = ANY ($1)`, gone)
   }
   if (created) await registerIndex(client, schema, plan, plan.index, created)
-  const requested =
-    run === null
-      ? null
-      : await requestRun(client, schema, {
-          kind: run.kind,
-          ...(run.kind === 'verify' ? { options: REWRITE } : {}),
-          document,
-          ...(run.reason === 'installed' ? {} : { reason: run.reason }),
-          onActive: 'verify-after',
-        })
+  if (index.reindex === null) await writeIndexHash(client, schema, plan)
+  const requested = run === null ? null : await requestWanted(client, schema, document, run)
   // Last: from here to the commit the table's writers wait.
   for (const sql of database.triggers) await client.query(sql)
   return run && requested ? { document, kind: run.kind, id: requested.id, follows: requested.existing } : null
+}
+
+/** The definition is installed together with the request of its reindex, or not at all. */
+async function requestWanted(
+  client: Queryable,
+  schema: string,
+  document: string,
+  { kind, reason, asked }: RunWanted,
+): Promise<RequestedRun> {
+  if (asked === undefined) {
+    return requestRun(client, schema, {
+      kind,
+      ...(kind === 'verify' ? { options: REWRITE } : {}),
+      document,
+      ...(reason === 'installed' ? {} : { reason }),
+      onActive: 'verify-after',
+    })
+  }
+  const run = await requestRun(client, schema, { kind, document, ...asked })
+  if (run.existing) {
+    throw new FailedError(`run ${run.id} is under way, so nothing was installed`, {
+      where: document,
+      remedy: `Wait for it (sluice runs watch ${run.id}) or cancel it, then try again.`,
+    })
+  }
+  return run
+}
+
+/** The living indices are what the plan says now. */
+async function writeIndexHash(client: Queryable, schema: string, plan: DocumentPlan): Promise<void> {
+  await client.query(
+    `UPDATE ${quoteIdentifier(schema)}.sync_index SET hash = $2
+      WHERE document = $1 AND role IN ('live', 'building') AND hash <> $2`,
+    [plan.document, indexHash(plan)],
+  )
 }
 
 /** With the text of its function, which says as much as can be said of it. */

@@ -5,7 +5,7 @@ import { type ConfigError, FailedError } from '../errors.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { applyDatabase } from './apply-install.ts'
 import { compareSnapshots } from './compare-snapshots.ts'
-import type { Finding } from './findings.ts'
+import { type Finding, reindexFinding } from './findings.ts'
 import type { MigrationFile } from './migration-file.ts'
 import { type InstallPlan, planInstall } from './plan-install.ts'
 import type { Step } from './steps.ts'
@@ -75,11 +75,13 @@ async function tryMigration(client: pg.PoolClient, input: CheckInput): Promise<M
   const planAfter = await plan(client, input)
 
   const known = new Set(planBefore.steps.map(textOf))
+  const reindexedBefore = new Set(planBefore.reindexes.map(({ document }) => document))
   return {
     findings: [
       ...findings,
       ...watched.flatMap((document) => compareSnapshots(document, before, after)),
       ...refusals(planAfter.refused, refusedBefore),
+      ...planAfter.reindexes.filter(({ document }) => !reindexedBefore.has(document)).map(reindexFinding),
     ],
     steps: planAfter.steps.filter((step) => !known.has(textOf(step))),
     marks: await countMarks(client, schema),
@@ -94,6 +96,7 @@ async function tryMigration(client: pg.PoolClient, input: CheckInput): Promise<M
 interface Planned {
   readonly steps: readonly Step[]
   readonly changes: InstallPlan['changes']
+  readonly reindexes: InstallPlan['reindexes']
   readonly refused: ReadonlyMap<string, ConfigError>
 }
 
@@ -102,14 +105,14 @@ async function plan(client: pg.PoolClient, { schema, definitions }: CheckInput):
   const onRefused = (document: string, error: ConfigError) => {
     refused.set(document, error)
   }
-  const { steps, changes } = await planInstall(client, {
+  const { steps, changes, reindexes } = await planInstall(client, {
     schema,
     definitions,
     elasticsearch: null,
     backfill: true,
     onRefused,
   })
-  return { steps, changes, refused }
+  return { steps, changes, reindexes, refused }
 }
 
 /** What is refused now may be what the migration makes possible: it is held against what is refused after it. */

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { quoteIdentifier } from '../catalog/quote.ts'
+import { canonicalJson } from '../documents/hash.ts'
 import { isRecord } from '../documents/merge.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
@@ -33,15 +34,34 @@ export async function readDatabaseName(db: Queryable): Promise<string> {
 /** Creates a physical index of a document, and the alias with it. Throws ConfigError for what the server refuses. */
 export async function createDocumentIndex(
   elasticsearch: Pick<Elasticsearch, 'createIndex'>,
-  { mappings, settings }: DocumentPlan,
+  plan: DocumentPlan,
   alias: string,
   maker: Maker,
 ): Promise<CreatedIndex> {
-  const name = physicalName(alias, new Date(), randomName())
-  const meta = isRecord(mappings._meta) ? mappings._meta : {}
-  const signed = { ...mappings, _meta: { ...meta, sluice: maker } }
-  const { uuid } = await elasticsearch.createIndex({ name, alias, mappings: signed, settings })
+  const name = newIndexName(alias)
+  const { settings } = plan
+  const { uuid } = await elasticsearch.createIndex({
+    name,
+    alias,
+    mappings: signedMappings(plan, maker),
+    settings,
+  })
   return { name, uuid }
+}
+
+/** A name that no index ever had (invariant 13). */
+export function newIndexName(alias: string): string {
+  return physicalName(alias, new Date(), randomName())
+}
+
+export function signedMappings({ mappings }: Pick<DocumentPlan, 'mappings'>, maker: Maker) {
+  const meta = isRecord(mappings._meta) ? mappings._meta : {}
+  return { ...mappings, _meta: { ...meta, sluice: maker } }
+}
+
+/** Sixteen hexadecimal digits that tell which mappings and settings an index has; the order of keys does not count. */
+export function indexHash({ mappings, settings }: Pick<DocumentPlan, 'mappings' | 'settings'>): string {
+  return fingerprint(canonicalJson([mappings, settings]))
 }
 
 /** Whether an index was made by this sluice for this document. */
@@ -58,14 +78,15 @@ export async function isOwnIndex(
 export async function registerIndex(
   db: Queryable,
   schema: string,
-  { document, mappings, settings }: DocumentPlan,
+  plan: DocumentPlan,
   alias: string,
   { name, uuid }: CreatedIndex,
+  role: 'live' | 'building' = 'live',
 ): Promise<void> {
   await db.query(
     `INSERT INTO ${quoteIdentifier(schema)}.sync_index (name, document, alias, uuid, role, hash)
-     VALUES ($1, $2, $3, $4, 'live', $5)`,
-    [name, document, alias, uuid, fingerprint(JSON.stringify([mappings, settings]))],
+     VALUES ($1, $2, $3, $4, $5, $6)`,
+    [name, plan.document, alias, uuid, role, indexHash(plan)],
   )
 }
 

@@ -18,3 +18,22 @@ type Told = Omit<Finding, 'document' | 'where' | 'fields'> & { readonly fields?:
 export function findingOf({ name }: { readonly name: string }, { fields = [], ...rest }: Told): Finding {
   return { document: name, where: null, fields, ...rest }
 }
+
+/** A document whose index cannot become what the configuration wants. */
+export function reindexFinding({
+  document,
+  why,
+}: {
+  readonly document: string
+  readonly why: string
+}): Finding {
+  return {
+    effect: 'changes',
+    kind: 'configuration',
+    document,
+    fields: [],
+    where: null,
+    what: `it needs a reindex: ${why}`,
+    remedy: `sluice reindex ${document} builds the new index while searches go on.`,
+  }
+}

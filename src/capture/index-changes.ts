@@ -19,14 +19,27 @@ export interface IndexChanges {
   readonly lost: readonly string[]
   /** Indices whose mappings get new fields. */
   readonly extend: readonly string[]
+  /** Indices that get those of the new fields that they can have. */
+  readonly extendWhere: readonly string[]
+  /** Why it takes a reindex: a field or setting would have to change, or an index has the alias' name. Null: it does not. */
+  readonly reindex: string | null
   readonly notes: readonly string[]
 }
 
-const none: IndexChanges = { steps: [], first: false, create: null, lost: [], extend: [], notes: [] }
+const none: IndexChanges = {
+  steps: [],
+  first: false,
+  create: null,
+  lost: [],
+  extend: [],
+  extendWhere: [],
+  reindex: null,
+  notes: [],
+}
 
 /**
- * Compares a document's index with what the plan wants. Reads only. Throws ConfigError where it cannot be done in
- * place: the name is taken, or a field, setting or key would have to change (a living index only gains fields).
+ * Compares a document's index with what the plan wants. Reads only. Throws ConfigError where it cannot be done at all: the
+ * name is taken, or would be another. `adopt`: an index that has the name of the alias is to be taken over by a reindex.
  * Without Elasticsearch, what it was asked for at the last install is taken for what is there.
  */
 export async function indexChanges(
@@ -34,12 +47,15 @@ export async function indexChanges(
   plan: DocumentPlan,
   inventory: Inventory,
   maker: Maker,
+  adopt = false,
 ): Promise<IndexChanges> {
   if (isTenantPattern(plan.index))
     return { ...none, ...(await tenantChanges(elasticsearch, plan, inventory)) }
   const live = inventory.indices.find(({ document, role }) => document === plan.document && role === 'live')
   const previous = inventory.documents.get(plan.document)?.plan
   if (live === undefined || previous === undefined) {
+    if (adopt && elasticsearch && (await elasticsearch.aliasTargets(plan.index)).concrete)
+      return adoption(plan)
     return elasticsearch ? newIndex(elasticsearch, plan, inventory, maker) : createdIndex(plan)
   }
   if (live.alias !== plan.index) {
@@ -48,12 +64,13 @@ export async function indexChanges(
       `index: the document is in ${live.alias}, and cannot move to ${plan.index} in place`,
     )
   }
-  if (elasticsearch === null) return { ...none, ...(await livingIndices(null, plan, previous, [live])) }
+  const own = inventory.indices.filter(({ document }) => document === plan.document)
+  if (elasticsearch === null) return { ...none, ...(await livingIndices(null, plan, previous, own)) }
   const uuid = await elasticsearch.indexUuid(live.name)
   if (uuid === null) return lostIndex(elasticsearch, plan, inventory, maker, live)
   const { indices } = await elasticsearch.aliasTargets(plan.index)
   const notes = indices.includes(live.name) ? [] : [lostAlias(plan, live)]
-  return { ...none, ...(await livingIndices(elasticsearch, plan, previous, [live])), notes }
+  return { ...none, ...(await livingIndices(elasticsearch, plan, previous, own)), notes }
 }
 
 async function newIndex(
@@ -68,6 +85,13 @@ async function newIndex(
   const created = createdIndex(plan)
   const steps = [{ action: 'remove', document: plan.document, what } as const, ...created.steps]
   return { ...created, create: { remove }, steps }
+}
+
+/** No index is made: the reindex does, and batches wait for it. */
+function adoption({ document, index }: DocumentPlan): IndexChanges {
+  const what = `index ${index}-<time>-<random>, which takes the place and the name of the index ${index} when it is filled`
+  const reindex = `${index} is an index, which is to be adopted`
+  return { ...none, first: true, reindex, steps: [{ action: 'create', document, what }] }
 }
 
 function createdIndex({ document, index }: DocumentPlan): IndexChanges {
@@ -87,7 +111,7 @@ async function leftover(
   if (concrete) {
     throw new ConfigError(`${plan.index} is an index already, and sluice needs the name for its alias`, {
       where,
-      remedy: 'Choose another name, or delete that index if nobody needs it.',
+      remedy: `sluice reindex ${plan.document} --adopt builds a new index, which takes the place of this one without a gap for searches. Or choose another name.`,
     })
   }
   const [only] = indices

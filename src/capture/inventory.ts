@@ -30,6 +30,8 @@ export interface InstalledIndex {
   readonly alias: string
   readonly uuid: string
   readonly role: 'live' | 'kept' | 'building' | 'retired'
+  /** Of the mappings and settings it has (`indexHash`). */
+  readonly hash: string
 }
 
 interface Commented {
@@ -107,7 +109,7 @@ async function readSources(db: Queryable, schema: string): Promise<InstalledSour
 
 async function readIndices(db: Queryable, schema: string): Promise<InstalledIndex[]> {
   const { rows } = await db.query<InstalledIndex>(
-    `SELECT name, document, alias, uuid, role FROM ${quoteIdentifier(schema)}.sync_index ORDER BY created_at, name`,
+    `SELECT name, document, alias, uuid, role, hash FROM ${quoteIdentifier(schema)}.sync_index ORDER BY created_at, name`,
   )
   return rows
 }

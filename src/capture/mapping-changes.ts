@@ -55,3 +55,20 @@ export function typeConflict(index: JsonObject, wanted: JsonObject, path = ''): 
   }
   return null
 }
+
+/** The fields of `wanted` that an index does not have, at any depth, as mappings to be added; null: it has all of them. */
+export function missingFields(index: JsonObject, wanted: JsonObject): JsonObject | null {
+  const present = propertiesOf(index) ?? {}
+  const missing: Record<string, JsonObject> = {}
+  for (const [name, field] of Object.entries(propertiesOf(wanted) ?? {})) {
+    const known = present[name]
+    if (known === undefined) missing[name] = field
+    else if (propertiesOf(known) && propertiesOf(field)) {
+      const inner = missingFields(known, field)
+      if (inner === null) continue
+      // Stated again, or a nested object would be taken for another kind.
+      missing[name] = { ...(known.type === undefined ? {} : { type: known.type }), ...inner }
+    }
+  }
+  return Object.keys(missing).length === 0 ? null : { properties: missing }
+}

@@ -28,6 +28,8 @@ export interface InstallPlan {
   readonly migrate: boolean
   /** Documents that need something done. */
   readonly changes: readonly DocumentChange[]
+  /** Documents of which nothing is done, for it takes a reindex. */
+  readonly reindexes: readonly ReindexNeeded[]
   /** Aliases of all documents: their guard against accidental indices is put each time, without a step. */
   readonly aliases: readonly string[]
   /** For the operator: warnings of the plans, documents that are paused or no longer configured. */
@@ -52,10 +54,24 @@ export interface DocumentChange {
   readonly run: RunWanted | null
 }
 
+export interface ReindexNeeded {
+  readonly document: string
+  readonly why: string
+}
+
 /** A backfill fills an empty index; where there may be documents whose rows are gone, it takes a verify. */
 export interface RunWanted {
-  readonly kind: 'backfill' | 'verify'
+  readonly kind: 'backfill' | 'verify' | 'reindex'
   readonly reason: string
+  /** Of a reindex, which a user asks for. */
+  readonly asked?: ReindexAsked
+}
+
+/** A reindex follows, and with it the new definition takes effect. */
+export interface ReindexAsked {
+  /** `sync_run.options`. */
+  readonly options: { readonly keepMs?: number; readonly adopt?: boolean }
+  readonly requestedBy: string
 }
 
 export interface InstallInput {
@@ -64,6 +80,10 @@ export interface InstallInput {
   readonly elasticsearch: Elasticsearch
   /** False with --no-backfill: no run is requested. */
   readonly backfill: boolean
+  /** What takes a reindex is done, too, and one is requested; default: it is told (`InstallPlan.reindexes`). */
+  readonly reindex?: ReindexAsked
+  /** This document alone; default: all. */
+  readonly only?: string
 }
 
 /** What planning needs: less than installing. */
@@ -85,6 +105,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
 
   const aliases: string[] = []
   const changes: DocumentChange[] = []
+  const reindexes: ReindexNeeded[] = []
   const notes: string[] = []
   const plans: DocumentPlan[] = []
   const planOne = async (name: string, definition: DocumentDefinition) => {
@@ -93,14 +114,18 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
     await checkTables(client, { plan, definition }, catalog, schema)
     if (elasticsearch) await checkPipeline(elasticsearch, plan)
     const maker = { schema, document: name, database }
-    const index = await indexChanges(elasticsearch, plan, inventory, maker)
+    const adopt = input.reindex?.options.adopt === true
+    const index = await indexChanges(elasticsearch, plan, inventory, maker, adopt)
     const change = documentChange(plan, definition, index, maker, catalog, inventory, input)
     notes.push(...plan.warnings, ...index.notes, ...stateNotes(change, inventory.documents.get(name)))
     aliases.push(plan.index)
     plans.push(plan)
-    if (change.steps.length > 0) changes.push(change)
+    if (index.reindex !== null && input.reindex === undefined)
+      reindexes.push({ document: name, why: index.reindex })
+    else if (change.steps.length > 0) changes.push(change)
   }
   for (const [name, definition] of definitions) {
+    if (input.only !== undefined && name !== input.only) continue
     try {
       await planOne(name, definition)
     } catch (error) {
@@ -118,6 +143,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
   return {
     migrate,
     changes,
+    reindexes,
     notes,
     removed,
     plans,
@@ -133,13 +159,16 @@ function documentChange(
   maker: Maker,
   catalog: Catalog,
   inventory: Inventory,
-  { schema, backfill }: PlanInput,
+  { schema, backfill, reindex }: PlanInput,
 ): DocumentChange {
   const installed = inventory.documents.get(plan.document)
   if (installed) refuseOtherKey(installed.plan, plan, catalog)
   const database = databaseChanges(plan, schema, catalog, inventory)
   const gone = installed !== undefined && lostPartitions(installed.plan, plan, catalog, inventory)
-  const run = runWanted(installed, plan, database, index, gone)
+  const run: RunWanted | null =
+    reindex === undefined
+      ? runWanted(installed, plan, database, index, gone)
+      : { kind: 'reindex', reason: index.reindex ?? 'its definition changed', asked: reindex }
   // A pause by an operator stays. One for a view or function that was gone ends with its repair.
   const activate =
     installed === undefined ||

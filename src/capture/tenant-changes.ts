@@ -31,7 +31,8 @@ export async function tenantChanges(
   const present = await elasticsearch?.indexUuids(templatePattern(index))
   const there = live.filter(({ name }) => present?.has(name) !== false)
   const lost = live.filter((each) => !there.includes(each)).map(({ name }) => name)
-  const living = await livingIndices(elasticsearch, plan, previous, there)
+  const others = indices.filter((each) => each.document === document && each.role !== 'live')
+  const living = await livingIndices(elasticsearch, plan, previous, [...there, ...others])
   const forget = lost.map(
     (name): Step => ({ action: 'remove', document, what: `index ${name}, which is gone, from the list` }),
   )

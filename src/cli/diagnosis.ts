@@ -17,7 +17,7 @@ export interface OldSnapshot {
 
 /** What makes documents wrong, and then what makes them slow: findings in the order in which to see to them. Pure. */
 export function diagnose(
-  plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed'>,
+  plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed' | 'reindexes'>,
   status: Status,
   snapshots: readonly OldSnapshot[],
 ): readonly DoctorFinding[] {
@@ -32,8 +32,15 @@ export function diagnose(
 }
 
 /** What differs from the configuration: a trigger that is off or gone, a partition that came, a table that was swapped. */
-function structure({ steps, removed }: Pick<InstallPlan, 'steps' | 'removed'>): DoctorFinding[] {
+function structure({
+  steps,
+  removed,
+  reindexes,
+}: Pick<InstallPlan, 'steps' | 'removed' | 'reindexes'>): DoctorFinding[] {
   return [
+    ...reindexes.map(({ document, why }) =>
+      error(document, 'needs a reindex', why, `sluice reindex ${document}`),
+    ),
     ...steps.map(({ action, document, what }) =>
       error(
         document,

@@ -88,6 +88,6 @@ function runsSql(s: string): string {
 
 function indicesSql(s: string): string {
   return `
-    SELECT name, alias, document, role, ${utc('created_at', 'createdAt')}
+    SELECT name, alias, document, role, ${utc('created_at', 'createdAt')}, ${utc('drop_at', 'dropAt')}
       FROM ${s}.sync_index ORDER BY document, created_at`
 }

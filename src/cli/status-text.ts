@@ -112,7 +112,12 @@ function indicesText(indices: Status['indices']): string {
   if (indices.length === 0) return 'No index.'
   return table(
     [{ head: 'index' }, { head: 'alias' }, { head: 'role' }, { head: 'created' }],
-    indices.map(({ name, alias, role, createdAt }) => [name, alias, role, timeText(createdAt)]),
+    indices.map(({ name, alias, role, createdAt, dropAt }) => [
+      name,
+      alias,
+      dropAt === null ? role : `${role} until ${timeText(dropAt)}`,
+      timeText(createdAt),
+    ]),
   )
 }
 

@@ -39,7 +39,7 @@ function withSets<Row extends RowFields>(row: Row): Row {
 }
 
 /** JSON with sorted keys and without undefined values, as JSON.stringify leaves them out too. */
-function canonicalJson(value: unknown): string {
+export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   const entries = Object.entries(value)

@@ -1,4 +1,13 @@
 import type { ElasticsearchSettings } from '../config/types.ts'
+import {
+  type AliasAction,
+  type Aliases,
+  aliasesOf,
+  awaitShards,
+  changeAliases,
+  countWrites,
+  putSettings,
+} from './aliases.ts'
 import { count, existing, find, get, listDocuments, refresh, sampleDocuments } from './documents.ts'
 import type { Http } from './http.ts'
 import {
@@ -66,6 +75,19 @@ export interface Elasticsearch {
   /** UUIDs of the open indices that a name or a pattern (`cities-*-2*-*`) stands for, by name. */
   indexUuids(names: string): Promise<ReadonlyMap<string, string>>
   aliasTargets(alias: string): Promise<AliasTargets>
+  /** All aliases of an index, whoever made them. */
+  aliasesOf(index: string): Promise<Aliases>
+  /** All at once or not at all. */
+  changeAliases(actions: readonly AliasAction[]): Promise<void>
+  /** Dynamic settings, flat; null is the server's default. */
+  putSettings(index: string, settings: JsonObject): Promise<void>
+  /** Whether the shards of an index have come within that time. */
+  awaitShards(
+    index: string,
+    wanted: { readonly shards: 'primaries' | 'all'; readonly timeoutMs: number },
+  ): Promise<boolean>
+  /** Operations that an index has carried out, by anybody. */
+  countWrites(index: string): Promise<number>
   refresh(index: string): Promise<void>
   count(index: string): Promise<number>
   /** Whether each is there, in their order. */
@@ -119,6 +141,11 @@ export function connectElasticsearch(
     indexUuid: (name) => indexUuid(http, name),
     indexUuids: (names) => indexUuids(http, names),
     aliasTargets: (alias) => aliasTargets(http, alias),
+    aliasesOf: (index) => aliasesOf(http, index),
+    changeAliases: (actions) => changeAliases(http, actions),
+    putSettings: (index, settings) => putSettings(http, index, settings),
+    awaitShards: (index, wanted) => awaitShards(http, index, wanted),
+    countWrites: (index) => countWrites(http, index),
     refresh: (index) => refresh(http, index),
     count: (index) => count(http, index),
     existing: (wanted) => existing(http, wanted),

@@ -12,6 +12,8 @@ export interface NewIndex {
   readonly mappings: JsonObject
   /** Nested, dotted, with or without the leading `index.`, as Elasticsearch takes them. */
   readonly settings: JsonObject
+  /** Do not wait for its shards: whoever asks looks after them. Default: half a minute, and then it is there all the same. */
+  readonly unattended?: boolean
 }
 
 /** What an alias' name stands for. */
@@ -35,7 +37,7 @@ const ourSettings: JsonObject = { 'index.gc_deletes': '1h' }
 export async function createIndex(
   http: Http,
   product: ServerInfo['product'],
-  { name, alias, mappings, settings }: NewIndex,
+  { name, alias, mappings, settings, unattended = false }: NewIndex,
 ): Promise<{ uuid: string }> {
   const body = {
     mappings,
@@ -48,7 +50,8 @@ export async function createIndex(
     ...(alias === undefined ? {} : { aliases: { [alias]: {} } }),
   }
   const doing = `creating index ${name}`
-  const answer = objectOf(await http.send({ method: 'PUT', path: pathOf(name), body }), doing)
+  const query = unattended ? { query: { wait_for_active_shards: '0' } } : {}
+  const answer = objectOf(await http.send({ method: 'PUT', path: pathOf(name), ...query, body }), doing)
   const uuid = answer.acknowledged === true ? await indexUuid(http, name) : null
   if (uuid === null) {
     throw new FailedError(`the cluster did not confirm ${doing} in time`, {

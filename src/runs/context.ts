@@ -19,6 +19,15 @@ export interface RunContext {
     | 'getMappings'
     | 'getSettings'
     | 'bulk'
+    | 'createIndex'
+    | 'deleteIndex'
+    | 'indexUuid'
+    | 'aliasTargets'
+    | 'aliasesOf'
+    | 'changeAliases'
+    | 'putSettings'
+    | 'awaitShards'
+    | 'countWrites'
   >
   /** Documents this process may work on now; it may change between two looks (`Daemon.plans`). */
   readonly plans: ReadonlyMap<string, DocumentPlan>

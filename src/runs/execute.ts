@@ -5,6 +5,7 @@ import { backfill } from './backfill.ts'
 import type { RunContext, RunWork } from './context.ts'
 import { type Interruption, RunInterrupted } from './interrupted.ts'
 import { type EXECUTED_KINDS, finishRun, releaseRun } from './lifecycle.ts'
+import { reindex } from './reindex.ts'
 import type { Run, RunKind } from './types.ts'
 import { verify } from './verify.ts'
 
@@ -14,6 +15,7 @@ type Executor = (work: RunWork, run: Run) => Promise<string | null>
 const EXECUTORS: Readonly<Partial<Record<RunKind, Executor>>> = {
   backfill,
   verify,
+  reindex,
 } satisfies Record<(typeof EXECUTED_KINDS)[number], Executor>
 
 /** What became of a run in this worker's hands. */

@@ -32,7 +32,7 @@ import type { Run, RunCursor, RunKind } from './types.ts'
 const STALE_AFTER = "interval '15 seconds'"
 
 /** Kinds that this program can execute; a run of another kind waits for a daemon that knows it (rolling deploys). */
-export const EXECUTED_KINDS = ['backfill', 'verify'] as const satisfies readonly RunKind[]
+export const EXECUTED_KINDS = ['backfill', 'verify', 'reindex'] as const satisfies readonly RunKind[]
 
 /**
  * Takes the oldest run that is requested or abandoned, of one of these documents; null when there is none.
@@ -171,7 +171,7 @@ export async function finishRun(
 /**
  * Cancels a run: at once when nobody executes it (still requested, or its worker is dead), otherwise by asking its
  * worker. Returns the run as it stands then, null when there is none of that id. Marks already written stay: they are
- * few (the walk is bounded) and true whoever asked for them.
+ * few (the walk is bounded) and true whoever asked for them. A reindex that moves its aliases is past that, and goes on.
  */
 export async function cancelRun(db: Queryable, schema: string, id: string): Promise<Run | null> {
   const unattended = `(r.state = 'requested' OR r.heartbeat_at < clock_timestamp() - ${STALE_AFTER})`
@@ -180,7 +180,7 @@ export async function cancelRun(db: Queryable, schema: string, id: string): Prom
     schema,
     `state = CASE WHEN ${unattended} THEN 'cancelled' ELSE 'cancelling' END,
      finished_at = CASE WHEN ${unattended} THEN clock_timestamp() END`,
-    "r.state IN ('requested', 'running', 'cancelling')",
+    `r.state IN ('requested', 'running', 'cancelling') AND coalesce(r.cursor ->> 'step', '') NOT IN ('swap', 'swapped')`,
     [id],
   )
   return changed ?? readRun(db, schema, id)
@@ -190,7 +190,8 @@ export async function cancelRun(db: Queryable, schema: string, id: string): Prom
  * The one way into a final state. One statement: changes run $1; if that ended it, requests the verify that was asked
  * for meanwhile (the INSERT reads the UPDATE's output, so the unique index sees the old run ended); and if it is a run
  * that sluice itself asked for and it failed, leaves an alarm, because nobody watches it. The next one that is done
- * takes the alarm away.
+ * takes the alarm away. What a reindex has built that is not to be is given up: written to no more, to be dropped; also an
+ * index whose creation is under way at this moment and that nobody has registered.
  */
 async function changeState(
   db: Queryable,
@@ -207,6 +208,12 @@ async function changeState(
        INSERT INTO ${s}.sync_run (kind, document, options, origin, truncated, requested_by, reason)
        SELECT 'verify', c.document, ${rewriting}, c.verify_after, c.verify_after_truncated, 'sluice', 'asked for while run ' || c.id || ' was under way'
          FROM changed c WHERE c.finished_at IS NOT NULL AND c.verify_after IS NOT NULL
+     ), abandoned AS (
+       INSERT INTO ${s}.sync_index AS i (name, document, alias, uuid, role, hash, retired_at)
+       SELECT built.name, c.document, built.alias, '', 'retired', '', clock_timestamp()
+         FROM changed c, jsonb_to_recordset(coalesce(c.cursor #> '{reindex,indices}', '[]')) AS built (alias text, name text)
+        WHERE c.state IN ('failed', 'cancelled')
+       ON CONFLICT (name) DO UPDATE SET role = 'retired', retired_at = clock_timestamp() WHERE i.role = 'building'
      ), alarm AS (
        UPDATE ${s}.sync_document d
           SET alarm = CASE WHEN c.state = 'failed' THEN

@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly keepMs?: number
   /** Reindex: swap the alias back to the index that was kept. */
   readonly rollback?: boolean
+  /** Reindex: take the place of an index that has the alias' name. It is dropped. */
+  readonly adopt?: boolean
 }
 
 /**
@@ -36,19 +38,62 @@ export interface RunOptions {
  * A new kind of run adds its steps here.
  */
 export interface RunCursor {
-  /** compare: verify compares; list: verify looks for ids without a row; walk: marks are being written; drain: all are written, not all are done. */
-  readonly step: 'compare' | 'list' | 'walk' | 'drain'
+  /**
+   * compare: verify compares; list: verify looks for ids without a row; walk: marks are being written; drain: all are
+   * written, not all are done. The others are a reindex' (runs/reindex.ts).
+   */
+  readonly step: 'compare' | 'list' | 'walk' | 'drain' | ReindexStep
   /** Id parts of the last row marked, in the order of the walk; null before the first. */
   readonly after: readonly string[] | null
   /** Whether `total` was counted or is the planner's estimate. */
   readonly counted: 'exact' | 'estimate'
   /** What the run will report at its end, though it succeeds: ids in the index that are no key of the document. */
   readonly warning: string | null
+  readonly reindex?: ReindexState
+}
+
+/**
+ * create: the new indices have names, and are being made; (walk, drain); restore: they get the settings they are to have;
+ * verify: they are held against the rows; swap: the aliases are being moved; swapped: they are, and it is written down.
+ */
+export type ReindexStep = 'create' | 'restore' | 'verify' | 'swap' | 'swapped'
+
+/** What a reindex has to remember. */
+export interface ReindexState {
+  readonly indices: readonly Replacement[]
+  /** Hash of the mappings and settings that the new indices are made with. */
+  readonly hash: string
+}
+
+/** One alias, and the index that it is to point to. */
+export interface Replacement {
+  readonly alias: string
+  /** Physical index. */
+  readonly name: string
+  /** Physical index that it takes the place of; null: there is none. */
+  readonly from: string | null
+  /** `from` is no index of ours, has the alias' own name and goes with the swap: writes that it had seen in the beginning. */
+  readonly adopted?: number
+}
+
+/** What a reindex did. */
+export interface ReindexResult {
+  readonly indices: readonly {
+    readonly alias: string
+    readonly index: string
+    /** Index that the alias pointed to before. */
+    readonly before: string | null
+  }[]
+  /** Until when those are kept, ISO 8601; null: they are not. */
+  readonly keptUntil: string | null
+  /** Documents that a new index refused, and the old one has. */
+  readonly refused: number
 }
 
 /** `sync_run.result`: each kind has its own key. */
 export interface RunResult {
   readonly comparison?: Comparison
+  readonly reindex?: ReindexResult
 }
 
 export interface Run {

@@ -18,6 +18,7 @@ import type { Dispatcher } from './dispatcher.ts'
 import { assessDocuments } from './documents.ts'
 import { checkIndexIdentity } from './index-identity.ts'
 import { tendParkedKeys } from './parked-keys.ts'
+import { dropRetired } from './retired-indices.ts'
 import { Tally } from './tally.ts'
 import type { DaemonState } from './types.ts'
 import type { Unwritten } from './worker.ts'
@@ -70,6 +71,13 @@ export function daemonChores(context: ChoresContext, beat: () => Promise<void>):
       },
     },
     { name: 'parked keys', everyMs: 2_000, run: () => tendParkedKeys(context) },
+    {
+      name: 'retired indices',
+      everyMs: 5_000,
+      run: async () => {
+        await dropRetired({ ...context, schema })
+      },
+    },
     { name: 'log', everyMs: 1_000, run: () => writeOutstanding(context) },
     // At the start too, for a daemon that is restarted every day; last, for nothing waits for it.
     { name: 'cleanup', everyMs: 86_400_000, run: () => cleanup(context) },

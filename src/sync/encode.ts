@@ -2,6 +2,7 @@ import { indexNameProblem } from '../config/index-name.ts'
 import { cleanJson } from '../documents/clean-json.ts'
 import { idProblem } from '../elasticsearch/bulk.ts'
 import type { Operation } from '../elasticsearch/types.ts'
+import { isFor } from '../queue/is-for.ts'
 import type { BatchTarget } from '../queue/types.ts'
 import { type AddressedKey, type AddressPlan, addressKey, byId } from './addressed.ts'
 import type { KeyFailure, LoadedDocument } from './types.ts'
@@ -50,8 +51,9 @@ export function encodeOperations(
     const address = { id, key: key.key, ...(routing === null ? {} : { routing }) }
     const pipeline = plan.pipeline === null ? {} : { pipeline: plan.pipeline }
     let count = 0
-    for (const { index } of byAlias.get(alias) ?? []) {
-      if (target !== null && target !== index) continue
+    for (const registered of byAlias.get(alias) ?? []) {
+      if (!isFor(target, registered)) continue
+      const { index } = registered
       count += 1
       operations.push(
         content === null

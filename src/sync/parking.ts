@@ -1,4 +1,5 @@
 import type { ItemVerdict, Operation } from '../elasticsearch/types.ts'
+import { isFor } from '../queue/is-for.ts'
 import type { BatchTarget } from '../queue/types.ts'
 import type { AddressedKey } from './addressed.ts'
 import type { BlockedIndices, Refusal } from './blocked-indices.ts'
@@ -129,12 +130,11 @@ export function separate(
 } {
   const waiting: { key: AddressedKey; index: string }[] = []
   const sent = keys.filter((key) => {
-    const isFor = ({ index, alias }: IndexName) =>
-      key.alias === alias && (key.target === null || key.target === index)
-    const waits = blocked.filter(isFor)
+    const belongs = (target: IndexName) => key.alias === target.alias && isFor(key.target, target)
+    const waits = blocked.filter(belongs)
     for (const { index } of waits) waiting.push({ key, index })
     // A key for an index that is no target any more waits for nothing, and has nothing to send.
-    return waits.length === 0 || open.some(isFor)
+    return waits.length === 0 || open.some(belongs)
   })
   return { sent, waiting }
 }
@@ -150,7 +150,7 @@ function asBlocked({ type, reason }: Retry): ItemVerdict {
   return { outcome: 'blocked', type, reason }
 }
 
-type IndexName = Pick<BatchTarget, 'index' | 'alias'>
+type IndexName = Pick<BatchTarget, 'index' | 'alias' | 'role'>
 
 /** Indices that refused an operation, and those that took all they were sent, by one answer. A busy one did neither. */
 export function answersByIndex(

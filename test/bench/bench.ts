@@ -13,6 +13,7 @@ import { loadQuery } from './load-query.ts'
 import { describeSetting } from './machine.ts'
 import { memoryCell } from './memory.ts'
 import { poison } from './poison.ts'
+import { reindex } from './reindex.ts'
 import { roundLine, summarise, summaryText } from './report.ts'
 import { verify } from './verify.ts'
 import { openWorld } from './world.ts'
@@ -39,6 +40,7 @@ const cells: readonly Cell[] = [
   idle,
   poison,
   verify,
+  reindex,
 ]
 
 const help = `Usage: npm run bench -- <cell> [options]

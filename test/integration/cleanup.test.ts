@@ -48,6 +48,7 @@ describe('cleanup', () => {
         removed('sync_run', 0),
         removed('sync_worker', 1),
         removed('sync_log partitions', 1),
+        removed('indices', 0),
       ],
     })
     const again = await place.sluice(['cleanup'], { SYNC_LOG_RETENTION_DAYS: '9' })

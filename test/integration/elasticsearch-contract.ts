@@ -239,6 +239,57 @@ export function describeClient(
         })
       })
 
+      it('get dynamic settings back to the server’s own, and count what is written to them', async () => {
+        const like = newName()
+        await client.createIndex({ name: like, mappings, settings: {}, unattended: true })
+        const loading = { number_of_replicas: 0, refresh_interval: '-1', auto_expand_replicas: 'false' }
+        const name = newName()
+        await client.createIndex({ name, mappings, settings: loading })
+        expect(await client.awaitShards(name, { shards: 'primaries', timeoutMs: 5_000 })).toBe(true)
+        await client.putSettings(name, {
+          'index.number_of_replicas': null,
+          'index.refresh_interval': null,
+          'index.auto_expand_replicas': null,
+        })
+        const dynamic = ({ ...settings }: Readonly<Record<string, unknown>>) => [
+          settings['index.number_of_replicas'],
+          settings['index.refresh_interval'],
+          settings['index.auto_expand_replicas'],
+        ]
+        expect(dynamic(await client.getSettings(name))).toEqual(dynamic(await client.getSettings(like)))
+        // A single node can hold no copies: they are not waited for.
+        expect(await client.awaitShards(name, { shards: 'all', timeoutMs: 5_000 })).toBe(true)
+        expect(await client.countWrites(name)).toBe(0)
+        await bulk(5n, put(name, 'a'), remove(name, 'b'))
+        expect(await client.countWrites(name)).toBe(2)
+      })
+
+      it('say that their shards have no place', async () => {
+        const name = newName()
+        const nowhere = { 'index.routing.allocation.require.box': 'none' }
+        await client.createIndex({ name, mappings, settings: nowhere, unattended: true })
+        expect(await client.awaitShards(name, { shards: 'primaries', timeoutMs: 200 })).toBe(false)
+      })
+
+      it('change aliases all at once, with all they say, and an index becomes an alias', async () => {
+        const [before, after] = [await newIndex(), await newIndex()]
+        const [moved, taken] = [`${test.prefix}moved`, `${test.prefix}taken`]
+        const says = { filter: { term: { name: 'x' } }, index_routing: '1', search_routing: '2' }
+        await client.changeAliases([{ kind: 'add', index: before, alias: moved, says }])
+        expect(await client.aliasesOf(before)).toEqual(new Map([[moved, says]]))
+        await client.createIndex({ name: taken, mappings, settings: {} })
+        await client.changeAliases([
+          { kind: 'remove', index: before, alias: moved },
+          { kind: 'add', index: after, alias: moved, says },
+          { kind: 'remove_index', index: taken },
+          { kind: 'add', index: after, alias: taken, says: {} },
+        ])
+        expect(await client.aliasesOf(before)).toEqual(new Map())
+        expect((await client.aliasesOf(after)).get(moved)).toEqual(says)
+        expect(await client.aliasTargets(taken)).toEqual({ indices: [after], concrete: false })
+        await expect(client.aliasesOf(`${test.prefix}no-such`)).rejects.toThrow('there is no index')
+      })
+
       it('take a user’s setting over ours', async () => {
         const index = await newIndex({ index: { gc_deletes: '2h' } })
         expect(await client.getSettings(index)).toMatchObject({ 'index.gc_deletes': '2h' })

@@ -62,7 +62,9 @@ test('extends the mappings of all that the daemon has made', async () => {
     })
   expect((await world.install(definitions({ mappings }))).plan.steps).toEqual([])
   const settings = { refresh_interval: '7s' }
-  await expect(world.install(definitions({ mappings, settings }))).rejects.toThrow('settings: an index keeps')
+  expect((await world.install(definitions({ mappings, settings }))).plan.reindexes).toMatchObject([
+    { document: 'city', why: expect.stringContaining('settings: an index keeps') },
+  ])
   await expect(world.install(definitions({ mappings }, `${pattern}-v2`))).rejects.toThrow('cannot move to')
 })
 

@@ -1,5 +1,5 @@
 import { type InstallResult, install } from '../../src/capture/install.ts'
-import type { InstallPlan } from '../../src/capture/plan-install.ts'
+import type { InstallPlan, ReindexAsked } from '../../src/capture/plan-install.ts'
 import type { Step } from '../../src/capture/steps.ts'
 import { type UninstallResult, uninstall } from '../../src/capture/uninstall.ts'
 import type { DocumentDefinition } from '../../src/config/types.ts'
@@ -37,6 +37,8 @@ export interface InstallWorldOptions {
   readonly onPlan?: (plan: InstallPlan) => void
   readonly onWait?: (message: string) => void
   readonly database?: TestDatabase
+  readonly reindex?: ReindexAsked
+  readonly only?: string
 }
 
 export async function installWorld(schema = 'sluice'): Promise<InstallWorld> {

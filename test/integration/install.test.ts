@@ -169,27 +169,35 @@ describe('a second install', () => {
   })
 })
 
-describe('what takes a new index is refused, and nothing is changed', () => {
-  const country = () => ({ table: 'geo.country', index: `${world.server.prefix}countries` })
-  it.each<[what: string, change: () => object, message: RegExp]>([
+describe('what a living index cannot become takes a reindex: that document is left as it is', () => {
+  it.each<[what: string, change: () => object, why: RegExp]>([
     [
       'a field of another type',
       () => ({ mappings: { properties: { name: { type: 'long' } } } }),
       /mappings: field name would change from/,
     ],
     ['another setting', () => ({ settings: { number_of_shards: 2 } }), /settings: an index keeps/],
-    [
-      'another index name',
-      () => ({ index: `${world.server.prefix}towns` }),
-      /index: the document is in .*cities/,
-    ],
     ['dynamic mappings', () => ({ mappings: { dynamic: 'false' } }), /the mappings would change/],
-  ])('%s', async (_, change, message) => {
+  ])('%s', async (_, change, why) => {
+    await world.install({ city })
+    const before = await world.everything()
+    const { plan } = await world.install({ city: { ...city, ...change() } })
+    expect(plan).toMatchObject({
+      steps: [],
+      reindexes: [{ document: 'city', why: expect.stringMatching(why) }],
+    })
+    expect(await world.everything()).toEqual(before)
+  })
+})
+
+describe('what takes another document is refused, and nothing is changed', () => {
+  it('another index name', async () => {
+    const country = { table: 'geo.country', index: `${world.server.prefix}countries` }
     await world.install({ city })
     const before = await world.everything()
     // A new document comes first: everything is checked before anything is done.
-    const wrong = world.install({ country: country(), city: { ...city, ...change() } })
-    await expect(wrong).rejects.toThrow(message)
+    const wrong = world.install({ country, city: { ...city, index: `${world.server.prefix}towns` } })
+    await expect(wrong).rejects.toThrow(/index: the document is in .*cities/)
     await expect(wrong).rejects.toMatchObject({ remedy: expect.stringContaining('sluice uninstall city') })
     expect(await world.everything()).toEqual(before)
   })
@@ -215,9 +223,9 @@ describe('what takes a new index is refused, and nothing is changed', () => {
     await world.install({ city: { ...city, fields: ['id', 'name', 'population'] } })
     await world.install({ city })
     const again = { ...city, fields: { id: 'id', name: 'name', population: 'note' } }
-    await expect(world.install({ city: again })).rejects.toThrow(
-      /field population is integer in the index, and would be/,
-    )
+    expect((await world.install({ city: again })).plan.reindexes).toMatchObject([
+      { why: expect.stringMatching(/field population is integer in the index, and would be/) },
+    ])
   })
 })
 

@@ -153,7 +153,16 @@ async function changesOf(client: pg.ClientBase, schema: string, plan: DocumentPl
 }
 
 async function apply(client: pg.ClientBase, schema: string, plan: DocumentPlan, database: DatabaseChanges) {
-  const index = { first: false, create: null, extend: [], lost: [], steps: [], notes: [] }
+  const index = {
+    first: false,
+    create: null,
+    extend: [],
+    extendWhere: [],
+    reindex: null,
+    lost: [],
+    steps: [],
+    notes: [],
+  }
   const maker = { schema, document: 'city', database: 'test' }
   const change = { steps: [], plan, definition, hash: 'h', database, index, maker, activate: true, run: null }
   await applyDatabase(client, schema, change, null)

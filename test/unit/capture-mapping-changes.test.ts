@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { compareMappings, typeConflict } from '../../src/capture/mapping-changes.ts'
+import { compareMappings, missingFields, typeConflict } from '../../src/capture/mapping-changes.ts'
 
 const mappings = (properties: object, rest: object = { dynamic: 'strict' }) => ({ ...rest, properties })
 const name = { type: 'text', fields: { raw: { type: 'keyword' } } }
@@ -84,5 +84,23 @@ describe('a field that the server has from an earlier definition', () => {
     const found = typeConflict(mappings(index), mappings(wanted))
     if (conflict === null) expect(found).toBeNull()
     else expect(found).toMatch(conflict)
+  })
+})
+
+describe('what an index lacks of a definition', () => {
+  it.each<[what: string, index: object, wanted: object, missing: object | null]>([
+    ['nothing', { a: { type: 'long' } }, { a: { type: 'text' } }, null],
+    ['a field', { a: { type: 'long' } }, { a: { type: 'text' }, b: name }, { b: name }],
+    [
+      'a field of an object, and of a nested one',
+      { o: { properties: { a: name } }, n: { type: 'nested', properties: { a: name } } },
+      { o: { properties: { b: name } }, n: { type: 'nested', properties: { a: name, b: name } } },
+      { o: { properties: { b: name } }, n: { type: 'nested', properties: { b: name } } },
+    ],
+    ['nothing of a field that is no object', { o: name }, { o: { properties: { b: name } } }, null],
+  ])('%s', (_, index, wanted, missing) => {
+    expect(missingFields(mappings(index), mappings(wanted))).toEqual(
+      missing === null ? null : { properties: missing },
+    )
   })
 })

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { checkMigration } from '../../capture/check-migration.ts'
-import type { Finding } from '../../capture/findings.ts'
+import { type Finding, reindexFinding } from '../../capture/findings.ts'
 import { readMigration } from '../../capture/migration-file.ts'
 import { planInstall } from '../../capture/plan-install.ts'
 import type { Step } from '../../capture/steps.ts'
@@ -76,7 +76,7 @@ async function checkConfiguration(context: CommandContext): Promise<Report> {
   const problems: Problem[] = []
   const client = await pool.connect()
   try {
-    const { steps, notes, removed } = await planInstall(client, {
+    const { steps, notes, removed, reindexes } = await planInstall(client, {
       schema,
       definitions,
       elasticsearch: elasticsearch === null ? null : await context.elasticsearch(),
@@ -91,7 +91,12 @@ async function checkConfiguration(context: CommandContext): Promise<Report> {
     refuse(problems, file)
     if (elasticsearch === null)
       context.output.note('No Elasticsearch is named: the indices are not looked at.')
-    return { findings: removed.map(notConfigured), steps, marks: [], notes }
+    return {
+      findings: [...removed.map(notConfigured), ...reindexes.map(reindexFinding)],
+      steps,
+      marks: [],
+      notes,
+    }
   } finally {
     client.release()
   }

@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { pino } from 'pino'
 import { cleanupRecords } from '../../queue/cleanup-records.ts'
+import { dropRetired } from '../../sync/retired-indices.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -9,7 +11,9 @@ import { cleanupJson } from '../json/cleanup.ts'
 export function registerCleanup(program: Command): void {
   program
     .command('cleanup')
-    .description('Remove what is old: log, statistics, finished runs, daemons that are gone')
+    .description(
+      'Remove what is old: log, statistics, finished runs, daemons that are gone, replaced indices',
+    )
     .option('--days <days>', 'older than this (default: SYNC_LOG_RETENTION_DAYS)', days)
     .addHelpText(
       'after',
@@ -18,15 +22,19 @@ export function registerCleanup(program: Command): void {
         ['sluice cleanup --days 1', 'keep yesterday and today'],
       )}
 
-Statistics are kept for eight days at least, for status shows a week; of the runs of each kind, the last one stays.`,
+Statistics are kept for eight days at least, for status shows a week; of the runs of each kind, the last one stays.
+Indices that a reindex has replaced go when their time is over, whatever --days says; for these it needs Elasticsearch.`,
     )
     .action(action(cleanup))
 }
 
 async function cleanup(context: CommandContext, options: { days?: number }): Promise<ExitCode> {
   const { pool, schema } = await context.database()
-  const keep = options.days ?? (await context.base()).limits.syncLogRetentionDays
-  const removed = await cleanupRecords(pool, schema, keep)
+  const { limits, elasticsearch } = await context.base()
+  const keep = options.days ?? limits.syncLogRetentionDays
+  const records = await cleanupRecords(pool, schema, keep)
+  const dropped = elasticsearch === null ? [] : await dropIndices(context)
+  const removed = [...records, { records: 'indices', removed: dropped.length }]
   context.output.result(cleanupJson, { days: keep, removed: [...removed] }, () => {
     const some = removed.filter((entry) => entry.removed > 0)
     return some.length === 0
@@ -34,6 +42,14 @@ async function cleanup(context: CommandContext, options: { days?: number }): Pro
       : `Removed: ${some.map((entry) => `${count(entry.removed)} of ${entry.records}`).join(', ')}.`
   })
   return exitCodes.done
+}
+
+/** Without a daemon nobody else does it. */
+async function dropIndices(context: CommandContext): Promise<readonly string[]> {
+  const { pool, schema } = await context.database()
+  const elasticsearch = await context.elasticsearch()
+  const log = pino({ level: 'silent' })
+  return dropRetired({ pool, schema, elasticsearch, log }, { timeoutMs: 120_000 })
 }
 
 function days(text: string): number {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type InstallResult, install } from '../../capture/install.ts'
+import type { InstallPlan } from '../../capture/plan-install.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -23,7 +24,8 @@ export function registerInstall(program: Command): void {
         ['sluice install', 'print the plan, carry it out, and request a backfill for new documents'],
         ['sluice install --dry-run', 'print the plan'],
         ['sluice install --no-backfill', 'index changes from now on; existing rows wait for sluice backfill'],
-      ),
+      ) +
+        '\n\nOf a document whose index cannot become what is wanted, nothing is changed: it takes sluice reindex (exit code 3).',
     )
     .action(action(runInstall))
 }
@@ -49,15 +51,28 @@ async function runInstall(context: CommandContext, options: Options): Promise<Ex
   const { plan, runs } = result
   output.result(
     installJson,
-    { dryRun, steps: [...plan.steps], runs: [...runs], notes: [...plan.notes] },
-    () => summary(result, dryRun, file),
+    {
+      dryRun,
+      steps: [...plan.steps],
+      runs: [...runs],
+      notes: [...plan.notes],
+      reindexes: [...plan.reindexes],
+    },
+    () => [...summary(result, dryRun, file), ...plan.reindexes.map(reindexText)].join('\n'),
   )
-  return exitCodes.done
+  return plan.reindexes.length === 0 ? exitCodes.done : exitCodes.differences
 }
 
-function summary({ plan, runs }: InstallResult, dryRun: boolean, file: string): string {
-  if (plan.steps.length === 0) return `Nothing to do: everything is as ${file} wants it.`
-  if (dryRun) return stepsText(plan.steps, process.stdout)
+function reindexText({ document, why }: InstallPlan['reindexes'][number]): string {
+  return `${document} needs a reindex, and is as it was: ${why}.\n  → sluice reindex ${document} installs the new definition and builds the new index while searches go on.`
+}
+
+function summary({ plan, runs }: InstallResult, dryRun: boolean, file: string): readonly string[] {
+  if (plan.steps.length === 0) {
+    const all = plan.reindexes.length === 0 ? 'everything' : 'everything else'
+    return [`Nothing to do: ${all} is as ${file} wants it.`]
+  }
+  if (dryRun) return [stepsText(plan.steps, process.stdout)]
   const documents = plan.changes.map(({ plan: { document } }) => document)
   const done = documents.length === 0 ? 'Migrated.' : `Installed: ${documents.join(', ')}.`
   const requested = runs.map(({ document, kind, id, follows }) =>
@@ -65,5 +80,5 @@ function summary({ plan, runs }: InstallResult, dryRun: boolean, file: string): 
       ? `Requested: ${kind} of ${document}, after run ${id}.`
       : `Requested: ${kind} of ${document} (run ${id}).`,
   )
-  return [done, ...requested, ...(runs.length > 0 ? ['sluice run carries it out.'] : [])].join('\n')
+  return [done, ...requested, ...(runs.length > 0 ? ['sluice run carries it out.'] : [])]
 }

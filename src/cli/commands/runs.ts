@@ -69,6 +69,11 @@ async function cancel(context: CommandContext, id: string): Promise<ExitCode> {
   const before = await existing(database, id)
   if (isFinished(before)) throw new FailedError(`run ${id} has ended already: it is ${before.state}`)
   const run = (await cancelRun(database.pool, database.schema, id)) ?? before
+  if (run.state === 'running') {
+    throw new FailedError(`run ${id} moves its aliases at this moment: it is past the point of no return`, {
+      remedy: `When it is done: sluice reindex ${run.document} --rollback`,
+    })
+  }
   context.output.result(runsJson, { runs: [runToJson(run)] }, () =>
     run.state === 'cancelling'
       ? `run ${id} is being cancelled; ${run.worker} stops it`
@@ -93,10 +98,14 @@ export async function follow(
   run: Run,
   signal: AbortSignal = interrupted,
 ): Promise<Run> {
-  const progress = await output.progress(`run ${run.id}: ${run.kind} of ${run.document}`)
+  let progress = await output.progress(label(run))
   let last = run
   try {
     for await (const view of watchRun(pool, schema, run.id, signal)) {
+      if (label(view.run) !== label(last)) {
+        progress.end()
+        progress = await output.progress(label(view.run))
+      }
       last = view.run
       if (!isFinished(last)) progress.update(view.progress)
     }
@@ -105,6 +114,12 @@ export async function follow(
   }
   warnOf(last, output)
   return last
+}
+
+/** A reindex has steps that are no walk, and take their time. */
+function label({ id, kind, document, cursor }: Run): string {
+  const step = kind === 'reindex' && cursor !== null ? `, ${cursor.step}` : ''
+  return `run ${id}: ${kind} of ${document}${step}`
 }
 
 function warnOf({ id, state, error, failed, document }: Run, output: Output): void {
@@ -203,12 +218,8 @@ function noteOf({ result, error, reason }: Run): string {
 /** A run as users see it: without what only its execution needs. */
 export function runToJson(run: Run): z.input<typeof runJson> {
   const { cursor: _cursor, origin: _origin, truncated: _truncated, ...shown } = run
-  return {
-    ...shown,
-    options: { ...run.options },
-    result: run.result === null ? null : { ...run.result },
-    totalIsExact: runProgress(run).exact,
-  }
+  const result = run.result === null ? null : { ...run.result }
+  return { ...shown, options: { ...run.options }, result, totalIsExact: runProgress(run).exact }
 }
 
 /** bigint: more digits are no run of any database. */

@@ -14,8 +14,10 @@ export const installJson = z.strictObject({
   steps: z.array(stepJson),
   /** Runs that were requested; a daemon carries them out. */
   runs: z.array(
-    z.strictObject({ document: z.string(), kind: z.enum(['backfill', 'verify']), id: z.string() }),
+    z.strictObject({ document: z.string(), kind: z.enum(['backfill', 'verify', 'reindex']), id: z.string() }),
   ),
   /** What an operator should know. */
   notes: z.array(z.string()),
+  /** Documents that were left as they are, for they take `sluice reindex`, and why. */
+  reindexes: z.array(z.strictObject({ document: z.string(), why: z.string() })),
 })

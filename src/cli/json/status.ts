@@ -95,6 +95,8 @@ export const statusJson = z.strictObject({
       document: z.string(),
       role: z.enum(['live', 'kept', 'building', 'retired']),
       createdAt: z.string(),
+      /** When a kept index is dropped; null: it is none. */
+      dropAt: time,
     }),
   ),
 })

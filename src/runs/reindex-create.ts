@@ -1,0 +1,219 @@
+import { escapeIdentifier } from 'pg'
+import {
+  indexHash,
+  newIndexName,
+  readDatabaseName,
+  registerIndex,
+  signedMappings,
+} from '../capture/document-index.ts'
+import { isTenantPattern } from '../config/tenant-index.ts'
+import type { DocumentPlan } from '../documents/types.ts'
+import { flatSettings } from '../elasticsearch/indices.ts'
+import { ConfigError, FailedError } from '../errors.ts'
+import { READ_SETTINGS } from '../postgres/read-settings.ts'
+import { inTransaction } from '../postgres/transaction.ts'
+import type { Queryable } from '../postgres/types.ts'
+import { readTargets } from '../queue/read-targets.ts'
+import { advance } from './advance.ts'
+import type { RunWork } from './context.ts'
+import { estimateTotal } from './estimate.ts'
+import type { ReindexState, Replacement, Run } from './types.ts'
+import { viewSource } from './walk-source.ts'
+
+/**
+ * While it is filled nobody searches the new index: it has no copies and makes nothing searchable. The translog stays as it
+ * is: written to disk later than it is answered, it could lose what was acknowledged (invariant 8), and content is not
+ * looked at again before the swap.
+ */
+const LOADING = {
+  'index.number_of_replicas': 0,
+  'index.auto_expand_replicas': 'false',
+  'index.refresh_interval': '-1',
+}
+
+/** What a plan says of these settings; null: nothing, and the server's default comes back. */
+export function restoredSettings({ settings }: Pick<DocumentPlan, 'settings'>): Record<string, unknown> {
+  const wanted = flatSettings(settings)
+  return Object.fromEntries(Object.keys(LOADING).map((name) => [name, wanted[name] ?? null]))
+}
+
+/** How long the primary shards of a new index may take. They take well under a second where there is a place for them. */
+const SHARDS_TIMEOUT_MS = 10_000
+
+const SHARDS_LOOK_MS = 1_000
+
+/** Looks whether it can be done at all, and writes down the names of the indices to be made: nothing is made yet. */
+export async function beginReindex(work: RunWork, run: Run): Promise<Run> {
+  const { pool, schema, plan } = work
+  const places = await findPlaces(work, run.options.adopt === true)
+  const indices = places.map((place): Replacement => ({ ...place, name: newIndexName(place.alias) }))
+  const source = viewSource(plan, schema)
+  return inTransaction(
+    pool,
+    async (client) => {
+      const { total, counted } = await estimateTotal(client, source)
+      const reindex: ReindexState = { indices, hash: indexHash(plan) }
+      const to = { step: 'create', after: null, counted, warning: null, reindex } as const
+      return advance(client, schema, run, { to, total })
+    },
+    { settings: READ_SETTINGS },
+  )
+}
+
+/**
+ * The aliases of a document, and what they point to. Throws a FailedError or ConfigError, with nothing changed, for what a
+ * swap could not or must not take the place of: an alias that points to several indices or to someone else's, or an index
+ * that has the alias' name, unless it is to be adopted.
+ */
+export async function findPlaces(
+  { pool, schema, plan, elasticsearch }: Pick<RunWork, 'pool' | 'schema' | 'plan' | 'elasticsearch'>,
+  adopt: boolean,
+): Promise<readonly Omit<Replacement, 'name'>[]> {
+  const { document, index } = plan
+  const targets = await readTargets(pool, schema, document)
+  const live = targets.filter(({ role }) => role === 'live')
+  if (live.length === 0 && isTenantPattern(index)) {
+    throw new FailedError('no tenant has an index yet', { where: document })
+  }
+  if (live.length === 0) return [await adoptedPlace(elasticsearch, plan, adopt)]
+  for (const target of live) {
+    const { indices, concrete } = await elasticsearch.aliasTargets(target.alias)
+    const others = indices.filter((name) => name !== target.index)
+    if (concrete || others.length > 0) throw notOurs(document, target.alias, { others, concrete })
+    if ((await elasticsearch.indexUuid(target.index)) === null) {
+      throw new FailedError(`its index ${target.index} is gone`, {
+        where: document,
+        remedy: 'sluice install makes a new one and requests a backfill.',
+      })
+    }
+  }
+  return live.map(({ alias, index: from }) => ({ alias, from }))
+}
+
+/** A document without an index: the one that has the name of its alias is taken over, or there is none. */
+async function adoptedPlace(
+  elasticsearch: RunWork['elasticsearch'],
+  { document, index }: DocumentPlan,
+  adopt: boolean,
+): Promise<Omit<Replacement, 'name'>> {
+  const { indices, concrete } = await elasticsearch.aliasTargets(index)
+  if (indices.length > 0) throw notOurs(document, index, { others: indices, concrete })
+  if (!concrete) return { alias: index, from: null }
+  if (!adopt) {
+    throw new FailedError(`${index} is an index already, and sluice needs the name for its alias`, {
+      where: document,
+      remedy: `sluice reindex ${document} --adopt builds a new index and then drops this one, without a gap for searches.`,
+    })
+  }
+  return { alias: index, from: index, adopted: await elasticsearch.countWrites(index) }
+}
+
+interface Foreign {
+  readonly others: readonly string[]
+  readonly concrete: boolean
+}
+
+export function notOurs(document: string, alias: string, { others, concrete }: Foreign): FailedError {
+  if (concrete) {
+    return new FailedError(`${alias} is an index, and not the alias that sluice made`, {
+      where: document,
+      remedy: 'Look at who made it; sluice install says what is missing once it is gone.',
+    })
+  }
+  return new FailedError(
+    `the alias ${alias} points to ${others.join(', ')} as well, which sluice does not write to`,
+    {
+      where: document,
+      remedy: `Take it off there: POST /_aliases ${JSON.stringify({ actions: others.map((index) => ({ remove: { index, alias } })) })}`,
+    },
+  )
+}
+
+/** Makes the indices that are not there yet, waits for their shards, and registers them: from then on batches write to them. */
+export async function createIndices(work: RunWork, run: Run): Promise<Run> {
+  const { pool, schema, plan, elasticsearch } = work
+  const { cursor } = run
+  const state = cursor?.reindex
+  if (cursor === null || state === undefined) throw new Error(`run ${run.id} has no names of indices`)
+  if (indexHash(plan) !== state.hash) throw installedAnew(plan.document)
+  const maker = { schema, document: plan.document, database: await readDatabaseName(pool) }
+  const settings = { ...flatSettings(plan.settings), ...LOADING }
+  const made: { readonly alias: string; readonly name: string; readonly uuid: string }[] = []
+  for (const { alias, name } of state.indices) {
+    work.signal.throwIfAborted()
+    const mappings = signedMappings(plan, maker)
+    const uuid = await createOnce(
+      elasticsearch,
+      { name, mappings, settings, unattended: true },
+      plan.document,
+    )
+    if (!(await shardsCame(work, name, 'primaries', SHARDS_TIMEOUT_MS))) {
+      throw new FailedError(`the cluster has found no place for the new index ${name}`, {
+        where: plan.document,
+        remedy: `GET /_cluster/allocation/explain says why: disks above the watermark, or rules that no node meets. It was given up, and the living index goes on.`,
+      })
+    }
+    made.push({ alias, name, uuid })
+  }
+  return inTransaction(pool, async (client) => {
+    if ((await lockedHash(client, schema, plan.document)) !== state.hash) throw installedAnew(plan.document)
+    for (const { alias, name, uuid } of made) {
+      await registerIndex(client, schema, plan, alias, { name, uuid }, 'building')
+    }
+    return advance(client, schema, run, { to: { ...cursor, step: 'walk' } })
+  })
+}
+
+/** In short looks, for REQUEST_TIMEOUT may be short, too. */
+export async function shardsCame(
+  { elasticsearch, signal }: Pick<RunWork, 'elasticsearch' | 'signal'>,
+  index: string,
+  shards: 'primaries' | 'all',
+  timeoutMs: number,
+): Promise<boolean> {
+  const until = performance.now() + timeoutMs
+  do {
+    signal.throwIfAborted()
+    if (await elasticsearch.awaitShards(index, { shards, timeoutMs: SHARDS_LOOK_MS })) return true
+  } while (performance.now() < until)
+  return false
+}
+
+/** A creation whose answer did not come is found by its name, which is this run's alone. */
+async function createOnce(
+  elasticsearch: RunWork['elasticsearch'],
+  index: Parameters<RunWork['elasticsearch']['createIndex']>[0],
+  document: string,
+): Promise<string> {
+  const there = await elasticsearch.indexUuid(index.name)
+  if (there !== null) return there
+  try {
+    return (await elasticsearch.createIndex(index)).uuid
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    // It may have been made in between, by an attempt of ours that was answered late.
+    const late = await elasticsearch.indexUuid(index.name)
+    if (late !== null) return late
+    throw new FailedError(`the new index was refused: ${error.message}`, {
+      where: document,
+      remedy: 'Nothing was changed. When the cause is gone, start the reindex again.',
+      cause: error,
+    })
+  }
+}
+
+/** Until the commit no install changes the mappings: an index of the old ones, registered after it, would lack fields. */
+async function lockedHash(db: Queryable, schema: string, document: string): Promise<string | null> {
+  const { rows } = await db.query<{ plan: DocumentPlan }>(
+    `SELECT plan FROM ${escapeIdentifier(schema)}.sync_document WHERE name = $1 FOR SHARE`,
+    [document],
+  )
+  return rows[0] === undefined ? null : indexHash(rows[0].plan)
+}
+
+function installedAnew(document: string): FailedError {
+  return new FailedError('it was installed anew while its new index was being made', {
+    where: document,
+    remedy: 'Start the reindex again.',
+  })
+}
