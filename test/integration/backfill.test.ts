@@ -18,12 +18,14 @@ import { addDocument, drainer, type RunsFixture, runsFixture, SCHEMA, stopDraine
 let db: RunsFixture
 const plans = new Map<string, DocumentPlan>()
 const log = pino({ level: 'silent' })
-const elasticsearch: RunContext['elasticsearch'] = {
-  refresh: () => Promise.reject(new Error('a backfill does not ask Elasticsearch')),
-  listDocuments: () => {
-    throw new Error('a backfill does not ask Elasticsearch')
+const elasticsearch = new Proxy<Record<string, never>>(
+  {},
+  {
+    get: () => {
+      throw new Error('a backfill does not ask Elasticsearch')
+    },
   },
-}
+) as unknown as RunContext['elasticsearch']
 const int8 = 'pg_catalog.int8'
 const text = 'pg_catalog.text'
 
