@@ -15,6 +15,7 @@ const SHAPES = {
     deep: z.boolean(),
     sample: z.number().int().positive(),
     repair: z.enum(['all', 'extra', 'rewrite']),
+    deletes: z.boolean(),
   },
   optimize: { threshold: z.number().min(0).max(1) },
 } as const satisfies Readonly<Record<RunKind, Partial<Record<keyof RunOptions, z.ZodType>>>>
@@ -28,6 +29,7 @@ const EXPECTED: Readonly<Record<keyof RunOptions, string>> = {
   rollback: 'true or false',
   deep: 'true or false',
   sample: 'a whole number from 1 on',
+  deletes: 'true or false',
   repair: '"all", "extra" or "rewrite"',
   threshold: 'a number from 0 to 1',
 }

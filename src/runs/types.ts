@@ -25,6 +25,8 @@ export interface RunOptions {
    * without comparing it (what sluice itself asks for). Default: nothing is repaired.
    */
   readonly repair?: 'all' | 'extra' | 'rewrite'
+  /** Verify with repair: what it deletes has been confirmed; the mass-delete brake lets it pass. */
+  readonly deletes?: boolean
   /** Reindex: milliseconds that the index before is kept for a rollback, and written to. */
   readonly keepMs?: number
   /** Reindex: swap the alias back to the index that was kept. */
