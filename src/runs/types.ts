@@ -41,10 +41,10 @@ export interface RunOptions {
  */
 export interface RunCursor {
   /**
-   * list: verify looks for ids without a row; walk: marks are being written; drain: all are written, not all are done;
+   * compare: verify compares; list: verify looks for ids without a row; walk: marks are being written; drain: all are written, not all are done;
    * merge: optimize goes from index to index.
    */
-  readonly step: 'list' | 'walk' | 'drain' | 'merge'
+  readonly step: 'compare' | 'list' | 'walk' | 'drain' | 'merge'
   /** Id parts of the last row marked, in the order of the walk; of an optimize the last index done. Null before the first. */
   readonly after: readonly string[] | null
   /** Whether `total` was counted or is the planner's estimate. */

@@ -19,14 +19,11 @@ import { addDocument, drainer, type RunsFixture, runsFixture, SCHEMA, stopDraine
 let db: RunsFixture
 const plans = new Map<string, DocumentPlan>()
 const log = pino({ level: 'silent' })
-const elasticsearch = new Proxy<Record<string, never>>(
-  {},
-  {
-    get: () => {
-      throw new Error('a backfill does not ask Elasticsearch')
-    },
+const elasticsearch = new Proxy({} as RunContext['elasticsearch'], {
+  get: (_, name) => {
+    throw new Error(`a backfill does not ask Elasticsearch: ${String(name)}`)
   },
-) as unknown as RunContext['elasticsearch']
+})
 const int8 = 'pg_catalog.int8'
 const text = 'pg_catalog.text'
 
@@ -400,10 +397,7 @@ describe('--where and --since', () => {
   test.each<[RunOptions, RegExp]>([
     [{ since: '2 hours' }, /--since: needs --column/],
     [{ column: 'changed_at' }, /--column: needs --since/],
-    [
-      { since: '2 hours', column: 'chagned_at' },
-      /--column: city has no column "chagned_at".*"changed_at"/,
-    ],
+    [{ since: '2 hours', column: 'chagned_at' }, /--column: city has no column "chagned_at".*"changed_at"/],
     [{ since: '2 hours', column: 'name' }, /--column: city\.name is text/],
     [{ since: 'tomorow', column: 'changed_at' }, /--since: "tomorow" is neither an interval/],
     [{ since: 'infinity', column: 'changed_at' }, /--since: "infinity" is neither/],

@@ -4,9 +4,10 @@ import type { RunOptions } from '../../runs/types.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { type Asking, askAndFollow, chosenDocuments, concluded, whoAsks } from '../follow-runs.ts'
+import { type Asking, askAndFollow, chosenDocuments, concluded } from '../follow-runs.ts'
 import { count } from '../format.ts'
 import { backfillJson } from '../json/run.ts'
+import { whoAsks } from '../own-runs.ts'
 import { outcomeText, runToJson } from '../run-text.ts'
 
 export function registerBackfill(program: Command): void {

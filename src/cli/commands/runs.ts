@@ -7,7 +7,7 @@ import type { Run } from '../../runs/types.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { exitCodeOfRun, follow } from '../follow-runs.ts'
+import { exitCodeOfRun, follow } from '../follow.ts'
 import { runsJson } from '../json/run.ts'
 import { outcomeText, runsTable, runText, runToJson, stillRunning } from '../run-text.ts'
 
