@@ -7,7 +7,13 @@ import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { count } from './format.ts'
 import type { Output } from './output.ts'
 
-/** Shows a run's progress until it has ended or the user interrupts; returns it as last seen. */
+/** Between two looks at what a run waits for: longer than a daemon takes to be known, and to take a run. */
+const WAITS_EVERY_MS = 5_000
+
+/**
+ * Shows a run's progress until it has ended or the user interrupts; returns it as last seen. Says it when the run waits
+ * for something: a daemon that has died, an index that is blocked.
+ */
 export async function follow(
   { output, interrupted }: CommandContext,
   { pool, schema }: Database,
@@ -15,19 +21,31 @@ export async function follow(
   signal: AbortSignal = interrupted,
 ): Promise<Run> {
   const progress = await output.progress(`run ${run.id}: ${run.kind} of ${run.document}`)
-  const waitsFor = (await readWaits(pool, schema)).get(run.id)
-  if (waitsFor !== undefined) output.note(`run ${run.id} waits for ${waitsFor}`)
   let last = run
+  let said: string | undefined
+  let lookedAt = performance.now()
   try {
     for await (const view of watchRun(pool, schema, run.id, signal)) {
       last = view.run
       if (!isFinished(last)) progress.update(view.progress)
+      if (performance.now() - lookedAt < WAITS_EVERY_MS) continue
+      lookedAt = performance.now()
+      const waitsFor = (await readWaits(pool, schema)).get(run.id)
+      if (waitsFor !== undefined && waitsFor !== said) {
+        progress.end()
+        output.note(waitText(run, waitsFor))
+      }
+      said = waitsFor
     }
   } finally {
     progress.end()
   }
   warnOf(last, output)
   return last
+}
+
+export function waitText({ id }: Run, waitsFor: string): string {
+  return `run ${id} waits for ${waitsFor}`
 }
 
 function warnOf({ id, state, error, failed, document }: Run, output: Output): void {

@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly keepMs?: number
   /** Reindex: swap the alias back to the index that was kept. */
   readonly rollback?: boolean
+  /** Reindex: take the place of an index that has the alias' name. It is dropped. */
+  readonly adopt?: boolean
   /** Optimize: the share of deleted documents, 0 to 1, from which an index is worth a merge. Default 0.2. */
   readonly threshold?: number
 }

@@ -118,10 +118,10 @@ async function requestAll<Answer extends RequestedRun>(
     if (run === null) throw new UsageError(`${document} was uninstalled in this moment`)
     const asked = { ...answer, run }
     if (asked.existing && isAsAsked(asked, asking)) {
-      output.note(`${document}: already under way: ${runText(run)}`)
+      output.note(`${document}: already under way: ${described(run)}`)
     } else if (asked.existing) {
       output.warn(
-        `${document}: nothing was requested, for another run is under way: ${runText(run)}; ` +
+        `${document}: nothing was requested, for another run is under way: ${described(run)}; ` +
           `ask again when it has ended (sluice runs watch ${run.id}), or cancel it (sluice runs cancel ${run.id})`,
       )
     }
@@ -131,7 +131,7 @@ async function requestAll<Answer extends RequestedRun>(
 }
 
 /** `run 12, a backfill {"where":"active"} requested by ann@host` */
-function runText({ id, kind, options, requestedBy }: Run): string {
+function described({ id, kind, options, requestedBy }: Run): string {
   const how = Object.keys(options).length === 0 ? '' : ` ${JSON.stringify(options)}`
   return `run ${id}, ${kind === 'optimize' ? 'an' : 'a'} ${kind}${how} requested by ${requestedBy}`
 }
