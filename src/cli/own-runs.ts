@@ -8,8 +8,8 @@ import { Instance } from '../runs/instance.ts'
 import { readRun } from '../runs/read-runs.ts'
 import { attendedDocuments } from '../runs/request-backfill.ts'
 import type { Run } from '../runs/types.ts'
-import { follow } from './commands/runs.ts'
 import type { CommandContext, Database } from './context.ts'
+import { follow } from './follow.ts'
 
 /** Commands that request runs: they follow them, and where no daemon works on a document, execute them. */
 

@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   backfill: async () => (await import('./commands/backfill.ts')).registerBackfill,
   verify: async () => (await import('./commands/verify.ts')).registerVerify,
   reindex: async () => (await import('./commands/reindex.ts')).registerReindex,
+  optimize: async () => (await import('./commands/optimize.ts')).registerOptimize,
   runs: async () => (await import('./commands/runs.ts')).registerRuns,
   failed: async () => (await import('./commands/failed.ts')).registerFailed,
   enqueue: async () => (await import('./commands/enqueue.ts')).registerEnqueue,

@@ -28,6 +28,10 @@ export interface RunContext {
     | 'putSettings'
     | 'awaitShards'
     | 'countWrites'
+    | 'flush'
+    | 'indexSize'
+    | 'startMerge'
+    | 'mergeState'
   >
   /** Documents this process may work on now; it may change between two looks (`Daemon.plans`). */
   readonly plans: ReadonlyMap<string, DocumentPlan>

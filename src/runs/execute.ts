@@ -5,6 +5,8 @@ import { backfill } from './backfill.ts'
 import type { RunContext, RunWork } from './context.ts'
 import { type Interruption, RunInterrupted } from './interrupted.ts'
 import { type EXECUTED_KINDS, finishRun, releaseRun } from './lifecycle.ts'
+import { optimize } from './optimize.ts'
+import { readOptions } from './options.ts'
 import { reindex } from './reindex.ts'
 import type { Run, RunKind } from './types.ts'
 import { verify } from './verify.ts'
@@ -16,6 +18,7 @@ const EXECUTORS: Readonly<Partial<Record<RunKind, Executor>>> = {
   backfill,
   verify,
   reindex,
+  optimize,
 } satisfies Record<(typeof EXECUTED_KINDS)[number], Executor>
 
 /** What became of a run in this worker's hands. */
@@ -33,8 +36,10 @@ export async function executeRun(context: RunContext, run: Run, signal: AbortSig
     const plan = plans.get(run.document)
     const executor = EXECUTORS[run.kind]
     if (plan === undefined || executor === undefined) throw new RunInterrupted('released')
+    const options = readOptions(run.kind, run.options)
     const definition = context.definitions?.get(run.document)
-    const report = await executor({ pool, schema, elasticsearch, plan, definition, signal }, run)
+    const work = { pool, schema, elasticsearch, plan, definition, signal }
+    const report = await executor(work, { ...run, options })
     const ended = await finishRun(pool, schema, run, { state: 'done', error: report })
     return ended === null ? 'lost' : 'done'
   } catch (error) {

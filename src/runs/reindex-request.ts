@@ -2,10 +2,10 @@ import { FailedError, UsageError } from '../errors.ts'
 import { type InstalledDocument, readDocuments } from '../queue/read-documents.ts'
 import { type RequestedRun, requestRun } from '../queue/request-run.ts'
 import type { RunWork } from './context.ts'
+import { readOptions } from './options.ts'
 import { readRuns } from './read-runs.ts'
 import { findPlaces } from './reindex-create.ts'
 import { keptIndices } from './reindex-rollback.ts'
-import { keepOf } from './reindex-swap.ts'
 import type { Run, RunOptions } from './types.ts'
 
 export interface ReindexRequest {
@@ -31,7 +31,7 @@ export async function requestReindex(
   const active = await activeRun({ pool, schema }, document)
   if (active !== null) return { id: active.id, existing: true }
   assertActive(document, installed)
-  keepOf(options)
+  readOptions('reindex', options)
   const asked = { pool, schema, plan, elasticsearch }
   if (options.rollback === true) await keptIndices(asked)
   else await findPlaces(asked, options.adopt === true)

@@ -67,6 +67,7 @@ const STEPS: Readonly<
   swap: swapAliases,
   compare: notOurs,
   list: notOurs,
+  merge: notOurs,
 }
 
 export function cursorOf({ id, cursor }: Run): RunCursor {

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
-import { requestRun } from '../queue/request-run.ts'
-import { checkBackfill, type Requested } from './request-backfill.ts'
+import { type RequestedRun, requestRun } from '../queue/request-run.ts'
+import { activeDocument } from './active-document.ts'
 import type { RunOptions } from './types.ts'
 import { readVerifyOptions } from './verify-options.ts'
 
@@ -18,15 +18,16 @@ export async function checkVerify(
   { document, options }: Pick<VerifyRequest, 'document' | 'options'>,
 ): Promise<void> {
   readVerifyOptions(options)
-  await checkBackfill(pool, schema, { document, options: {} })
+  await activeDocument(pool, schema, document)
 }
 
 /** Requests a verify after `checkVerify`, or finds the run of the document that is under way. */
-export async function requestVerify(pool: Pool, schema: string, request: VerifyRequest): Promise<Requested> {
+export async function requestVerify(
+  pool: Pool,
+  schema: string,
+  request: VerifyRequest,
+): Promise<RequestedRun> {
   const { document, options, requestedBy } = request
   await checkVerify(pool, schema, request)
-  return {
-    ...(await requestRun(pool, schema, { kind: 'verify', document, options, requestedBy })),
-    warnings: [],
-  }
+  return requestRun(pool, schema, { kind: 'verify', document, options, requestedBy })
 }

@@ -1,4 +1,6 @@
+import type { IndexSize } from '../elasticsearch/segments.ts'
 import type { Comparison } from './comparison.ts'
+import type { Optimization } from './optimization.ts'
 
 /** A long run: a row of `sync_run`. */
 
@@ -31,6 +33,8 @@ export interface RunOptions {
   readonly rollback?: boolean
   /** Reindex: take the place of an index that has the alias' name. It is dropped. */
   readonly adopt?: boolean
+  /** Optimize: the share of deleted documents, 0 to 1, from which an index is worth a merge. Default 0.2. */
+  readonly threshold?: number
 }
 
 /**
@@ -40,16 +44,18 @@ export interface RunOptions {
 export interface RunCursor {
   /**
    * compare: verify compares; list: verify looks for ids without a row; walk: marks are being written; drain: all are
-   * written, not all are done. The others are a reindex' (runs/reindex.ts).
+   * written, not all are done; merge: optimize goes from index to index. The others are a reindex' (runs/reindex.ts).
    */
-  readonly step: 'compare' | 'list' | 'walk' | 'drain' | ReindexStep
-  /** Id parts of the last row marked, in the order of the walk; null before the first. */
+  readonly step: 'compare' | 'list' | 'walk' | 'drain' | 'merge' | ReindexStep
+  /** Id parts of the last row marked, in the order of the walk; of an optimize the last index done. Null before the first. */
   readonly after: readonly string[] | null
   /** Whether `total` was counted or is the planner's estimate. */
   readonly counted: 'exact' | 'estimate'
   /** What the run will report at its end, though it succeeds: ids in the index that are no key of the document. */
   readonly warning: string | null
   readonly reindex?: ReindexState
+  /** Optimize: the merge under way, so that whoever takes over waits for it and does not begin another. */
+  readonly merge?: { readonly index: string; readonly task: string; readonly before: IndexSize }
 }
 
 /**
@@ -94,6 +100,7 @@ export interface ReindexResult {
 export interface RunResult {
   readonly comparison?: Comparison
   readonly reindex?: ReindexResult
+  readonly optimize?: Optimization
 }
 
 export interface Run {

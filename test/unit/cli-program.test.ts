@@ -16,6 +16,8 @@ describe('every command', () => {
       'doctor',
       'status',
       'backfill',
+      'verify',
+      'optimize',
       'runs',
       'failed',
       'enqueue',

@@ -12,10 +12,11 @@ import { dropRetired } from '../../sync/retired-indices.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { exitCodeOfRun } from '../follow.ts'
 import { reindexJson } from '../json/reindex.ts'
 import { ownSettings, toTheEnd, whoAsks, withoutDaemon } from '../own-runs.ts'
+import { outcomeText, runToJson, stillRunning } from '../run-text.ts'
 import { stepsText } from '../steps.ts'
-import { exitCodeOfRun, outcomeText, runToJson, stillRunning } from './runs.ts'
 
 export function registerReindex(program: Command): void {
   program

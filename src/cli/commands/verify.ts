@@ -13,7 +13,7 @@ import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { verifyJson } from '../json/verify.ts'
 import { ownSettings, toTheEnd, whoAsks, withoutDaemon } from '../own-runs.ts'
-import { outcomeText, runToJson, stillRunning } from './runs.ts'
+import { outcomeText, runToJson, stillRunning } from '../run-text.ts'
 
 export function registerVerify(program: Command): void {
   program
