@@ -24,6 +24,8 @@ export type {
   LogLevel,
   Relation,
   RowFields,
+  ScheduleDefinition,
+  ScheduledRun,
   SluiceConfig,
   SqlExpression,
   Through,

@@ -33,3 +33,11 @@ export function duration(ms: number): string {
 export function count(n: number): string {
   return n.toLocaleString('en-US')
 }
+
+/** `2026-03-29 03:00`: a moment by the clocks of a time zone. */
+export function localTime(utc: string, timeZone: string): string {
+  // Swedish writes it so.
+  return new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' }).format(
+    new Date(utc),
+  )
+}

@@ -3,6 +3,7 @@ import { connectElasticsearch, type Elasticsearch } from '../elasticsearch/clien
 import { createPool } from '../postgres/connect.ts'
 import { Daemon, type DaemonOptions } from '../sync/daemon.ts'
 import { RunLoop } from './run-loop.ts'
+import { Schedules } from './schedules.ts'
 
 type InstanceOptions = Omit<DaemonOptions, 'pool' | 'elasticsearch'>
 
@@ -16,6 +17,7 @@ const OTHER_CONNECTIONS = 4
 export class Instance {
   readonly daemon: Daemon
   readonly #runs: RunLoop
+  readonly #schedules: Schedules
   readonly #pool: pg.Pool
   readonly #elasticsearch: Elasticsearch
   #stopping: Promise<void> | undefined
@@ -30,11 +32,19 @@ export class Instance {
     const shared = { pool: this.#pool, elasticsearch: this.#elasticsearch, log }
     this.daemon = new Daemon({ settings, ...shared, ...options })
     this.#runs = new RunLoop({ ...shared, schema, instance, plans: this.daemon.plans })
+    this.#schedules = new Schedules({
+      ...shared,
+      schema,
+      instance,
+      schedules: options.schedules ?? new Map(),
+      ready: () => this.daemon.state.state === 'running',
+    })
   }
 
   start(): void {
     this.daemon.start()
     this.#runs.start()
+    void this.#schedules.start()
   }
 
   /** Resolves when it has stopped; rejects when it cannot go on (a schema newer than this program). */
@@ -54,7 +64,7 @@ export class Instance {
   }
 
   async #stop(): Promise<void> {
-    await Promise.all([this.#runs.stop(), this.daemon.stop()])
+    await Promise.all([this.#schedules.stop(), this.#runs.stop(), this.daemon.stop()])
     await Promise.all([this.#pool.end(), this.#elasticsearch.close()])
   }
 }
