@@ -128,7 +128,7 @@ describe('a firing', () => {
     await makeDue('hourly')
     const before = await row('hourly')
     const other = await db.pool.connect()
-    const mortal = createPool(db.url, { max: 1, applicationName: 'mortal' })
+    const mortal = createPool(db.url, { max: 2, applicationName: 'mortal' })
     try {
       // Not committed, so that the firing waits for it: its row of sync_schedule is changed, its first run is not there.
       await other.query(`BEGIN; INSERT INTO "${SCHEMA}".sync_run (kind, document) VALUES ('verify', 'city')`)
