@@ -122,10 +122,25 @@ SELECT r.id, r.kind, r.document, r.state,
        r.processed / nullif(extract(epoch FROM t.elapsed), 0)::double precision AS per_second,
        CASE WHEN r.state = 'running' AND r.processed > 0
             THEN t.elapsed * (greatest(r.total - r.processed, 0)::double precision / r.processed) END AS time_left,
-       r.worker, r.requested_by, r.reason, r.error, r.options, r.requested_at, r.started_at, r.finished_at
+       w.waits_for, r.worker, r.requested_by, r.reason, r.error, r.result, r.options,
+       r.requested_at, r.started_at, r.finished_at
   FROM sync_run r
+  JOIN sync_document d ON d.name = r.document
+ CROSS JOIN LATERAL (
+    SELECT CASE
+             WHEN r.state NOT IN ('requested', 'running') THEN NULL
+             WHEN d.state = 'paused' THEN format('its document to be resumed: sluice resume %s', d.name)
+             WHEN d.state = 'detached' THEN 'its document, which is detached: sluice install'
+             WHEN NOT EXISTS (SELECT FROM sync_workers x WHERE x.alive AND x.state <> 'draining' AND x.documents ->> d.name = d.hash)
+               THEN format('a daemon that works on %s: sluice run', d.name)
+             WHEN r.state = 'requested' THEN 'its turn'
+             WHEN r.heartbeat_at < clock_timestamp() - interval '15 seconds' THEN 'a daemon to take it over'
+             ELSE (SELECT format('an index that is blocked: %s keys are parked for it', sum(cardinality(m.keys)))
+                     FROM sync_queue m WHERE m.document = r.document AND m.lane = 2 AND m.run_id = r.id HAVING count(*) > 0)
+           END AS waits_for) w
  CROSS JOIN LATERAL (SELECT coalesce(r.finished_at, clock_timestamp()) - r.started_at AS elapsed) t;
 COMMENT ON VIEW sync_runs IS 'Long runs, with their pace.';
 COMMENT ON COLUMN sync_runs.progress   IS 'Share of the total that is acknowledged, 0 to 1; NULL while the total is not known.';
 COMMENT ON COLUMN sync_runs.per_second IS 'Keys acknowledged per second since it started.';
 COMMENT ON COLUMN sync_runs.time_left  IS 'At the present pace.';
+COMMENT ON COLUMN sync_runs.waits_for  IS 'What it takes for a run under way to go on; NULL when it does.';

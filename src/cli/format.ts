@@ -41,3 +41,11 @@ export function localTime(utc: string, timeZone: string): string {
     new Date(utc),
   )
 }
+
+/** `812 B`, `3.4 MiB`, `120 GiB`. */
+export function bytes(n: number): string {
+  const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  const power = n < 1024 ? 0 : Math.min(Math.floor(Math.log2(n) / 10), names.length - 1)
+  const value = n / 1024 ** power
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${names[power]}`
+}

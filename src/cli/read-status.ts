@@ -100,7 +100,7 @@ function runsSql(s: string): string {
   return `
     SELECT id::text AS id, kind, document, state, worker, progress, ${counted('total', 'total')},
            ${counted('processed', 'processed')}, ${counted('per_second', 'perSecond')},
-           ${milliseconds('time_left', 'remainingMs')}
+           ${milliseconds('time_left', 'remainingMs')}, waits_for AS "waitsFor"
       FROM ${s}.sync_runs
      WHERE state IN ('requested', 'running', 'cancelling')
      ORDER BY sync_runs.id`

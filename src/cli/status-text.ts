@@ -104,8 +104,9 @@ function pausesText(workers: Status['workers']): string[] {
 function runLines(runs: Status['runs']): string[] {
   if (runs.length === 0) return []
   const lines = runs.map(
-    ({ id, kind, document, state, processed, total, perSecond, remainingMs }) =>
-      `run ${id}: ${kind} of ${document} is ${state}: ${progressText({ done: processed, total, perSecond, remainingMs })}`,
+    ({ id, kind, document, state, processed, total, perSecond, remainingMs, waitsFor }) =>
+      `run ${id}: ${kind} of ${document} is ${state}: ${progressText({ done: processed, total, perSecond, remainingMs })}` +
+      (waitsFor === null ? '' : `; ${paint('yellow', `it waits for ${waitsFor}`)}`),
   )
   return [...lines, '']
 }

@@ -8,7 +8,7 @@ import { type ScheduledRun, scheduledRuns } from './types.ts'
 const OPTIONS: Readonly<Record<ScheduledRun, readonly string[]>> = {
   backfill: ['since', 'column', 'where', 'tenant'],
   verify: ['deep', 'sample', 'repair'],
-  optimize: [],
+  optimize: ['threshold'],
   reindex: ['keep'],
 }
 

@@ -147,6 +147,7 @@ export const scheduleSchema = object(
     deep: z.boolean({ error: 'true or false' }).exactOptional(),
     sample: value.whole({ unit: 'documents', min: 1, max: 1_000_000_000 }).exactOptional(),
     repair: z.literal([true, false, 'extra'], { error: 'true, false or "extra"' }).exactOptional(),
+    threshold: value.share.exactOptional(),
     keep: value.keep.exactOptional(),
   },
   'a schedule: { cron, run, … }',

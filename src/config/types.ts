@@ -139,6 +139,8 @@ export interface ScheduleDefinition {
   readonly sample?: number
   /** Verify: put right what differs; `extra`: only documents without a row. Default: report it. */
   readonly repair?: boolean | 'extra'
+  /** Optimize: the share of deleted documents, 0 to 1, from which an index is worth a merge. Default 0.2. */
+  readonly threshold?: number
   /** Reindex: how long the index before is kept for a rollback, such as `24h`. */
   readonly keep?: string
 }

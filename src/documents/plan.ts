@@ -62,6 +62,7 @@ export function planDocument(input: PlanInput): DocumentPlan {
     walkOrder,
     idParts: id.length,
     address,
+    ...(definition.tenant === undefined ? {} : { tenant: definition.tenant }),
     view,
     viewSql: viewSql({ schema, view, key, document: computeDocument(root, mappings) }),
     loadSql: loadSql(schema, view, id),

@@ -67,6 +67,7 @@ export function planQueryDocument({
     walkOrder,
     idParts: root.id.length,
     address,
+    ...(definition.tenant === undefined ? {} : { tenant: definition.tenant }),
     view,
     viewSql: keysViewSql(schema, view, root),
     query: made,

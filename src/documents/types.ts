@@ -28,6 +28,8 @@ export interface DocumentPlan {
    * routing. Null where it has none. Both may be the same part, and a part of the id.
    */
   readonly address: { readonly tenant: number | null; readonly routing: number | null }
+  /** Column of the root table that tells the tenant, whether or not an index is named by it. */
+  readonly tenant?: string
   /** Name of the view that computes the documents, unquoted: `document_city`. Columns: key_1…key_n, key, document, problem. */
   readonly view: string
   /** `CREATE VIEW` statement for our schema. */

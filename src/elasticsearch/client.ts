@@ -22,6 +22,7 @@ import {
 } from './outcome-request.ts'
 import { hasPipeline } from './pipelines.ts'
 import { openReplaceableHttp } from './replaceable-http.ts'
+import { flush, type IndexSize, indexSize, mergeState, startMerge } from './segments.ts'
 import { serverInfo } from './server-info.ts'
 import { deleteTemplate, putTemplate } from './templates.ts'
 import type {
@@ -74,6 +75,11 @@ export interface Elasticsearch {
   getMappings(index: string): Promise<JsonObject>
   putMappings(index: string, mappings: JsonObject): Promise<void>
   getSettings(index: string): Promise<JsonObject>
+  flush(index: string): Promise<void>
+  indexSize(index: string): Promise<IndexSize>
+  /** Begins to merge away deleted documents; returns the id of the task that does it. */
+  startMerge(index: string): Promise<string>
+  mergeState(index: string, task: string): Promise<'running' | 'done' | 'unknown'>
   /** Gives up all requests under way, and every later one: their outcome is unknown. */
   abort(): void
   /** Lets requests under way end, and closes. */
@@ -116,6 +122,10 @@ export function connectElasticsearch(
     getMappings: (index) => getMappings(http, index),
     putMappings: (index, mappings) => putMappings(http, index, mappings),
     getSettings: (index) => getSettings(http, index),
+    flush: (index) => flush(http, index),
+    indexSize: (index) => indexSize(http, index),
+    startMerge: (index) => startMerge(http, index),
+    mergeState: (index, task) => mergeState(http, index, task),
     abort: () => http.abort(),
     close: () => http.close(),
   }

@@ -20,6 +20,8 @@ export interface RunRequest {
   readonly reason?: string
   /** Default: the session's user. */
   readonly requestedBy?: string
+  /** Keys it will come to, as far as the request can tell. */
+  readonly total?: number | null
   /** Transaction that made it necessary, as text; default: this one. */
   readonly origin?: string
   /** A TRUNCATE made this verify necessary, and explains all the deletes it will ask for. */
@@ -49,14 +51,15 @@ export async function requestRun(db: Queryable, schema: string, request: RunRequ
     options,
     reason,
     requestedBy,
+    total,
     origin,
     truncated = false,
     onActive = 'report',
   } = request
   try {
     const { rows } = await db.query<RequestedRun>(
-      `INSERT INTO ${escapeIdentifier(schema)}.sync_run AS r (kind, document, options, reason, requested_by, origin, truncated)
-       VALUES ($1, $2, $3::jsonb, $4, coalesce($5, session_user), coalesce($6::xid8, pg_current_xact_id()), $8)
+      `INSERT INTO ${escapeIdentifier(schema)}.sync_run AS r (kind, document, options, reason, requested_by, origin, truncated, total)
+       VALUES ($1, $2, $3::jsonb, $4, coalesce($5, session_user), coalesce($6::xid8, pg_current_xact_id()), $8, $9)
        ${followActive('$7::boolean')}
        RETURNING r.id::text, r.xmax <> 0 AS existing`,
       [
@@ -68,6 +71,7 @@ export async function requestRun(db: Queryable, schema: string, request: RunRequ
         origin ?? null,
         onActive === 'verify-after',
         truncated,
+        total ?? null,
       ],
     )
     const [run] = rows

@@ -19,5 +19,7 @@ export async function advance(db: Queryable, schema: string, run: Run, change: A
     cursor: change.to,
     walked: (change.restart === true ? 0 : run.walked) + (change.walked ?? 0),
     total: change.total ?? run.total,
+    processed: run.processed + (change.processed ?? 0),
+    result: change.result === undefined ? run.result : { ...run.result, ...change.result },
   }
 }

@@ -1,9 +1,10 @@
+import type { DocumentPlan } from '../documents/types.ts'
 import { READ_SETTINGS } from '../postgres/read-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { advance } from './advance.ts'
 import type { RunWork } from './context.ts'
 import { estimateTotal } from './estimate.ts'
-import { hasFilter, readFilter } from './filter.ts'
+import { type Filter, readFilter } from './filter.ts'
 import { isDrained, waitFor } from './pacing.ts'
 import type { Run } from './types.ts'
 import { walkRows } from './walk.ts'
@@ -18,18 +19,25 @@ import { tableSource, viewSource, type WalkSource } from './walk-source.ts'
  * application that waits for its own write should not wait for a backfill that began before it.
  */
 export async function backfill(work: RunWork, run: Run): Promise<string | null> {
-  const source = await backfillSource(work, run)
+  const source = await sourceNow(work, run)
   const begun = run.cursor === null ? await begin(work, run, source) : run
   const walked = await walkRows(work, begun, { source, origin: null })
   await waitFor(work.pool, work.schema, walked, work.signal, isDrained)
   return walked.cursor?.warning ?? null
 }
 
-async function backfillSource({ pool, schema, plan }: RunWork, run: Run): Promise<WalkSource> {
-  if (!hasFilter(run.options)) return viewSource(plan, schema)
+async function sourceNow({ pool, schema, plan }: RunWork, run: Run): Promise<WalkSource> {
   // Read again though the request was checked: it may have come by SQL, and the catalog may have changed.
-  const { conditions } = await readFilter(pool, plan, run.options, run.requestedAt)
-  return tableSource(plan, conditions)
+  return backfillSource(plan, schema, await readFilter(pool, plan, run.options, run.requestedAt))
+}
+
+/** Where a backfill finds its keys: all documents, or the rows that a filter chooses. */
+export function backfillSource(
+  plan: DocumentPlan,
+  schema: string,
+  { conditions }: Pick<Filter, 'conditions'>,
+): WalkSource {
+  return conditions.length === 0 ? viewSource(plan, schema) : tableSource(plan, conditions)
 }
 
 function begin({ pool, schema }: RunWork, run: Run, source: WalkSource): Promise<Run> {

@@ -7,7 +7,10 @@ import type { Elasticsearch } from '../elasticsearch/client.ts'
 export interface RunContext {
   readonly pool: pg.Pool
   readonly schema: string
-  readonly elasticsearch: Pick<Elasticsearch, 'refresh' | 'listDocuments'>
+  readonly elasticsearch: Pick<
+    Elasticsearch,
+    'refresh' | 'listDocuments' | 'flush' | 'indexSize' | 'startMerge' | 'mergeState'
+  >
   /** Documents this process may work on now; it may change between two looks (`Daemon.plans`). */
   readonly plans: ReadonlyMap<string, DocumentPlan>
   /** Name of this process, for `sync_run.worker`. */

@@ -5,6 +5,8 @@ import { backfill } from './backfill.ts'
 import type { RunContext, RunWork } from './context.ts'
 import { type Interruption, RunInterrupted } from './interrupted.ts'
 import { type EXECUTED_KINDS, finishRun, releaseRun } from './lifecycle.ts'
+import { optimize } from './optimize.ts'
+import { readOptions } from './options.ts'
 import { rewrite } from './rewrite.ts'
 import type { Run, RunKind } from './types.ts'
 
@@ -14,6 +16,7 @@ type Executor = (work: RunWork, run: Run) => Promise<string | null>
 const EXECUTORS: Readonly<Partial<Record<RunKind, Executor>>> = {
   backfill,
   verify: rewrite,
+  optimize,
 } satisfies Record<(typeof EXECUTED_KINDS)[number], Executor>
 
 /** What became of a run in this worker's hands. */
@@ -31,7 +34,8 @@ export async function executeRun(context: RunContext, run: Run, signal: AbortSig
     const plan = plans.get(run.document)
     const executor = EXECUTORS[run.kind]
     if (plan === undefined || executor === undefined) throw new RunInterrupted('released')
-    const report = await executor({ pool, schema, elasticsearch, plan, signal }, run)
+    const options = readOptions(run.kind, run.options)
+    const report = await executor({ pool, schema, elasticsearch, plan, signal }, { ...run, options })
     const ended = await finishRun(pool, schema, run, { state: 'done', error: report })
     return ended === null ? 'lost' : 'done'
   } catch (error) {

@@ -148,7 +148,7 @@ async function requestRuns(
  */
 async function runOptions(
   pool: Pool,
-  { since, column, where, tenant, deep, sample, repair, keep }: ScheduleDefinition,
+  { since, column, where, tenant, deep, sample, repair, threshold, keep }: ScheduleDefinition,
   dueAt: string,
 ): Promise<RunOptions> {
   const keepMs = keep === undefined ? null : milliseconds(keep)
@@ -160,6 +160,7 @@ async function runOptions(
     ...(deep === undefined ? {} : { deep }),
     ...(sample === undefined ? {} : { sample }),
     ...(repair === undefined || repair === false ? {} : { repair: repair === true ? 'all' : repair }),
+    ...(threshold === undefined ? {} : { threshold }),
     ...(keepMs === null ? {} : { keepMs }),
   }
 }

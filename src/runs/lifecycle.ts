@@ -3,7 +3,7 @@ import type { Queryable } from '../postgres/types.ts'
 import { rewriting } from '../queue/request-run.ts'
 import { readRun } from './read-runs.ts'
 import { type RunRow, runColumns, runOf } from './run-row.ts'
-import type { Run, RunCursor, RunKind } from './types.ts'
+import type { Run, RunCursor, RunKind, RunResult } from './types.ts'
 
 /**
  * The states of a run, and who moves it:
@@ -32,7 +32,7 @@ import type { Run, RunCursor, RunKind } from './types.ts'
 const STALE_AFTER = "interval '15 seconds'"
 
 /** Kinds that this program can execute; a run of another kind waits for a daemon that knows it (rolling deploys). */
-export const EXECUTED_KINDS = ['backfill', 'verify'] as const satisfies readonly RunKind[]
+export const EXECUTED_KINDS = ['backfill', 'verify', 'optimize'] as const satisfies readonly RunKind[]
 
 /**
  * Takes the oldest run that is requested or abandoned, of one of these documents; null when there is none.
@@ -97,6 +97,10 @@ export interface Advance {
   readonly total?: number
   /** Starts the count of walked keys anew: a step that is not resumable begins again. */
   readonly restart?: boolean
+  /** What this step has settled itself. Of a run that marks, the batches count that. */
+  readonly processed?: number
+  /** What this step has found: replaces what the run has of the same key. */
+  readonly result?: RunResult
 }
 
 /**
@@ -113,7 +117,9 @@ export async function advanceRun(
     `UPDATE ${escapeIdentifier(schema)}.sync_run
         SET cursor = $4,
             walked = CASE WHEN $5 THEN 0 ELSE walked END + $6::bigint,
-            total = coalesce($7::bigint, total)
+            total = coalesce($7::bigint, total),
+            processed = processed + $8::bigint,
+            result = CASE WHEN $9::jsonb IS NULL THEN result ELSE coalesce(result, '{}') || $9 END
       WHERE id = $1 AND worker = $2 AND state = 'running' AND cursor IS NOT DISTINCT FROM $3::jsonb`,
     [
       run.id,
@@ -123,6 +129,8 @@ export async function advanceRun(
       advance.restart ?? false,
       advance.walked ?? 0,
       advance.total ?? null,
+      advance.processed ?? 0,
+      advance.result === undefined ? null : JSON.stringify(advance.result),
     ],
   )
   return rowCount === 1

@@ -69,7 +69,7 @@ export function isDrained(standing: Standing): boolean {
 }
 
 /** Waits, or throws the signal's reason (a RunInterrupted) as soon as it aborts. */
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   try {
     await delay(ms, undefined, { signal })
   } catch (error) {

@@ -33,3 +33,12 @@ export async function readRun(db: Queryable, schema: string, id: string): Promis
   const [run] = await readRuns(db, schema, { id, limit: 1 })
   return run ?? null
 }
+
+/** What runs under way wait for, by id: a daemon, their turn, a document to be resumed, a blocked index. Those that go on are not in it. */
+export async function readWaits(db: Queryable, schema: string): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await db.query<{ id: string; waits_for: string }>(
+    `SELECT id::text, waits_for FROM ${escapeIdentifier(schema)}.sync_runs
+      WHERE state IN ('requested', 'running') AND waits_for IS NOT NULL`,
+  )
+  return new Map(rows.map((row) => [row.id, row.waits_for]))
+}

@@ -1,15 +1,17 @@
 import { escapeIdentifier, type Pool } from 'pg'
-import { suggest } from '../catalog/suggest.ts'
-import { FailedError, UsageError } from '../errors.ts'
-import { type InstalledDocument, readDocuments } from '../queue/read-documents.ts'
-import { requestRun } from '../queue/request-run.ts'
-import { hasFilter, readFilter } from './filter.ts'
+import type { DocumentPlan } from '../documents/types.ts'
+import { type RequestedRun, requestRun } from '../queue/request-run.ts'
+import { activeDocument } from './active-document.ts'
+import { backfillSource } from './backfill.ts'
+import { briefly } from './briefly.ts'
+import { estimateTotal, type Total } from './estimate.ts'
+import { type Filter, readFilter } from './filter.ts'
+import { unknownTenant } from './tenant-rows.ts'
 import type { RunOptions } from './types.ts'
 
-export interface Requested {
-  readonly id: string
-  /** True when a run of this document is under way already: `id` is that one, and nothing was requested. */
-  readonly existing: boolean
+export interface RequestedBackfill extends RequestedRun {
+  /** Rows it would take as things stand, also in `sync_run.total`; null where that cannot be told within two seconds. */
+  readonly estimate: Total | null
   readonly warnings: readonly string[]
 }
 
@@ -28,50 +30,25 @@ export async function requestBackfill(
   pool: Pool,
   schema: string,
   request: BackfillRequest,
-): Promise<Requested> {
+): Promise<RequestedBackfill> {
   const { document, options, requestedBy } = request
-  const warnings = await checkBackfill(pool, schema, request)
-  const run = await requestRun(pool, schema, { kind: 'backfill', document, options, requestedBy })
-  return { ...run, warnings }
+  const { plan, filter } = await checkBackfill(pool, schema, request)
+  const source = backfillSource(plan, schema, filter)
+  const estimate = await briefly(pool, (client) => estimateTotal(client, source))
+  const warnings = [...filter.warnings, ...(await unknownTenant(pool, plan, filter, options))]
+  const total = estimate?.total ?? null
+  const run = await requestRun(pool, schema, { kind: 'backfill', document, options, requestedBy, total })
+  return { ...run, estimate, warnings }
 }
 
-/** The checks of `requestBackfill` alone, for whoever requests several and wants all or none. Returns its warnings. */
+/** The checks of `requestBackfill` alone, for whoever requests several and wants all or none. */
 export async function checkBackfill(
   pool: Pool,
   schema: string,
   { document, options }: Pick<BackfillRequest, 'document' | 'options'>,
-): Promise<readonly string[]> {
-  const { plan } = await installedDocument(pool, schema, document)
-  return hasFilter(options) ? (await readFilter(pool, plan, options, null)).warnings : []
-}
-
-async function installedDocument(pool: Pool, schema: string, name: string): Promise<InstalledDocument> {
-  const documents = await readDocuments(pool, schema)
-  const found = documents.find((document) => document.name === name)
-  if (found === undefined) {
-    const names = documents.map((document) => document.name)
-    throw new UsageError(`no document "${name}" is installed${suggest(name, names)}`, {
-      remedy: `Installed: ${names.join(', ') || 'none'}. sluice install adds what the configuration has.`,
-    })
-  }
-  const because = found.reason === null ? '' : ` (${found.reason})`
-  switch (found.state) {
-    case 'active':
-      return found
-    case 'paused':
-      throw new FailedError(`it is paused${because}: its marks would not be worked off`, {
-        where: name,
-        remedy: `Put the cause right, then: sluice resume ${name}`,
-      })
-    case 'detached':
-      throw new FailedError(
-        `it is detached${because}: its triggers are off, so a backfill would soon be out of date`,
-        {
-          where: name,
-          remedy: 'sluice install puts the triggers back and requests a backfill.',
-        },
-      )
-  }
+): Promise<{ readonly plan: DocumentPlan; readonly filter: Filter }> {
+  const { plan } = await activeDocument(pool, schema, document)
+  return { plan, filter: await readFilter(pool, plan, options, null) }
 }
 
 /**

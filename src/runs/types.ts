@@ -1,4 +1,6 @@
+import type { IndexSize } from '../elasticsearch/segments.ts'
 import type { Comparison } from './comparison.ts'
+import type { Optimization } from './optimization.ts'
 
 /** A long run: a row of `sync_run`. */
 
@@ -23,10 +25,14 @@ export interface RunOptions {
    * without comparing it (what sluice itself asks for). Default: nothing is repaired.
    */
   readonly repair?: 'all' | 'extra' | 'rewrite'
+  /** Verify with repair: what it deletes has been confirmed; the mass-delete brake lets it pass. */
+  readonly deletes?: boolean
   /** Reindex: milliseconds that the index before is kept for a rollback, and written to. */
   readonly keepMs?: number
   /** Reindex: swap the alias back to the index that was kept. */
   readonly rollback?: boolean
+  /** Optimize: the share of deleted documents, 0 to 1, from which an index is worth a merge. Default 0.2. */
+  readonly threshold?: number
 }
 
 /**
@@ -34,19 +40,25 @@ export interface RunOptions {
  * A new kind of run adds its steps here.
  */
 export interface RunCursor {
-  /** list: verify looks for ids without a row; walk: marks are being written; drain: all are written, not all are done. */
-  readonly step: 'list' | 'walk' | 'drain'
-  /** Id parts of the last row marked, in the order of the walk; null before the first. */
+  /**
+   * list: verify looks for ids without a row; walk: marks are being written; drain: all are written, not all are done;
+   * merge: optimize goes from index to index.
+   */
+  readonly step: 'list' | 'walk' | 'drain' | 'merge'
+  /** Id parts of the last row marked, in the order of the walk; of an optimize the last index done. Null before the first. */
   readonly after: readonly string[] | null
   /** Whether `total` was counted or is the planner's estimate. */
   readonly counted: 'exact' | 'estimate'
   /** What the run will report at its end, though it succeeds: ids in the index that are no key of the document. */
   readonly warning: string | null
+  /** Optimize: the merge under way, so that whoever takes over waits for it and does not begin another. */
+  readonly merge?: { readonly index: string; readonly task: string; readonly before: IndexSize }
 }
 
 /** `sync_run.result`: each kind has its own key. */
 export interface RunResult {
   readonly comparison?: Comparison
+  readonly optimize?: Optimization
 }
 
 export interface Run {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { describeError, UsageError } from '../../src/errors.ts'
 import { backfill, nestedBackfill } from './backfill.ts'
+import { backfillVsInteractive } from './backfill-vs-interactive.ts'
 import { blockedIndex } from './blocked-index.ts'
 import { bulkVsInteractive } from './bulk-vs-interactive.ts'
 import { ceiling } from './ceiling.ts'
@@ -32,6 +33,7 @@ const cells: readonly Cell[] = [
   latency,
   writeTax,
   bulkVsInteractive,
+  backfillVsInteractive,
   fanOut,
   blockedIndex,
   memoryCell,
@@ -50,7 +52,7 @@ ${cells.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join('\n')}
 Options:
   --rounds <n>    rounds; their median is the figure (default ${cells[0]?.defaults.rounds})
   --rows <n>      rows, keys or marks, as the cell has it
-  --rate <n>      single-row changes a second (latency, bulk-vs-interactive, blocked-index)
+  --rate <n>      single-row changes a second (latency, bulk-vs-interactive, backfill-vs-interactive, blocked-index)
   --seconds <n>   how long a round takes (latency, blocked-index, idle)
   --json          JSON lines on standard output; progress stays on standard error
   --help          this text

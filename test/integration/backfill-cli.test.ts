@@ -108,7 +108,14 @@ describe('without a daemon', () => {
     const { code, out, err } = await sluice('backfill', 'line', 'city', '--where', 'id <= 5', '--json')
     expect(JSON.parse(out)).toMatchObject({
       runs: [
-        { document: 'line', state: 'done', processed: 5, total: 5, existing: false },
+        {
+          document: 'line',
+          state: 'done',
+          processed: 5,
+          total: 5,
+          existing: false,
+          estimate: { total: 5, counted: 'exact' },
+        },
         { document: 'city', state: 'done', processed: 5, updated: 5, options: { where: 'id <= 5' } },
       ],
     })
@@ -142,7 +149,7 @@ describe('without a daemon', () => {
   test('--no-wait requests it, warns that nobody is there, and a second one is refused with its number', async () => {
     const first = await sluice('backfill', 'city', '--no-wait')
     expect(first).toMatchObject({ code: 0, err: expect.stringContaining('start one with sluice run') })
-    const id = /^run (\d+): backfill of city is requested$/m.exec(first.out)?.[1]
+    const id = /^run (\d+): backfill of city is requested: 0 of about 2,000 /m.exec(first.out)?.[1]
     const second = await sluice('backfill', 'city', '--no-wait')
     expect(second).toMatchObject({ code: 1, err: expect.stringContaining(`already under way: run ${id}`) })
     expect(await sluice('runs', 'cancel', `${id}`)).toMatchObject({
@@ -158,6 +165,49 @@ describe('without a daemon', () => {
     expect(JSON.parse(listed.out).runs[0]).toMatchObject({ id, document: 'city', state: 'cancelled' })
   })
 
+  test('a request for something else than what is under way is refused, and says what that is', async () => {
+    const { out } = await sluice('backfill', 'city', '--where', 'id <= 5', '--no-wait')
+    const id = /^run (\d+): backfill of city is requested: 0 of about 5 /m.exec(out)?.[1]
+    const other = await sluice('backfill', 'city')
+    expect(other.err).toMatch(
+      new RegExp(
+        `city: nothing was requested, for another run is under way: run ${id}, a backfill ` +
+          `{"where":"id <= 5"} requested by \\S+; ask again when it has ended .*sluice runs cancel ${id}`,
+      ),
+    )
+    expect(other.code).toBe(1)
+    expect((await sluice('runs')).out).toMatch(
+      new RegExp(`${id} +backfill +city +requested .* waits for a daemon that works on city: sluice run`),
+    )
+    expect(JSON.parse((await sluice('runs', 'show', `${id}`, '--json')).out).runs).toMatchObject([
+      { id, waitsFor: 'a daemon that works on city: sluice run', total: 5, totalIsExact: false },
+    ])
+    expect((await sluice('backfill', 'city', '--where', 'id <= 5')).code).toBe(0)
+    const shown = await sluice('runs', 'show', `${id}`)
+    expect(shown.out).toMatch(
+      /^run \d+: backfill of city is done: 5 keys[\s\S]*\nrequested .* by \S+@\S+\noptions: \{"where":"id <= 5"\}\nstarted /,
+    )
+  })
+
+  test('optimize does all documents, and says what it found', async () => {
+    const { code, out } = await sluice('optimize', '--threshold', '1', '--json')
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({
+      runs: ['city', 'line'].map((document) => ({
+        kind: 'optimize',
+        document,
+        state: 'done',
+        options: { threshold: 1 },
+        existing: false,
+        result: { optimize: { indices: 1, merged: 0, failed: 0 } },
+      })),
+    })
+    expect(await sluice('optimize', 'line', '--threshold', '0')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^run \d+: optimize of line is done in .*: .* of 1 ind(ex|ices) /),
+    })
+  })
+
   test('a definition that is not the installed one is refused: nobody would ever execute the run', async () => {
     const documents = { city: { table: 'city', index: `${search.prefix}city`, omit: ['name'] } }
     await writeFile(join(folder, 'other.json'), JSON.stringify({ documents }))
@@ -171,19 +221,42 @@ describe('without a daemon', () => {
   })
 })
 
-test('with a daemon, backfill watches it work', async () => {
-  const daemon = start('run')
-  await eventually(
-    async () =>
-      (await db.pool.query("SELECT FROM sluice.sync_workers WHERE alive AND documents ? 'city'")).rowCount ===
-      1,
-    { describe: daemon.said },
-  )
-  const done = await sluice('backfill', 'city')
-  expect(done).toMatchObject({ code: 0, out: expect.stringContaining('2,000 updated') })
-  expect(done.err).not.toContain('no daemon')
-  daemon.child.kill('SIGTERM')
-  expect((await daemon.ended).code).toBe(0)
+describe('with a daemon', () => {
+  async function daemon(): Promise<Started> {
+    const started = start('run')
+    await eventually(
+      async () =>
+        (await db.pool.query('SELECT FROM sluice.sync_workers WHERE alive AND pid = $1', [started.child.pid]))
+          .rowCount === 1,
+      { describe: started.said },
+    )
+    return started
+  }
+
+  test('that is killed, another goes on with its run once its heartbeat is old; backfill watches it', async () => {
+    const first = await daemon()
+    const watching = start('backfill', 'city')
+    const blocker = await db.pool.connect()
+    try {
+      // The walk waits for the table, so that the run stands at its beginning.
+      await blocker.query('BEGIN; LOCK TABLE city IN ACCESS EXCLUSIVE MODE')
+      await eventually(async () => (await runs()).at(-1)?.state === 'running', { describe: watching.said })
+      first.child.kill('SIGKILL')
+      await first.ended
+    } finally {
+      await blocker.query('ROLLBACK')
+      blocker.release()
+    }
+    const second = await daemon()
+    await db.pool.query(
+      "UPDATE sluice.sync_run SET heartbeat_at = heartbeat_at - interval '1 minute' WHERE state = 'running'",
+    )
+    const done = await watching.ended
+    expect(done).toMatchObject({ code: 0, out: expect.stringContaining('2,000 updated') })
+    expect(done.err).not.toContain('no daemon')
+    second.child.kill('SIGTERM')
+    expect((await second.ended).code).toBe(0)
+  })
 })
 
 test.each<[readonly string[], RegExp]>([
@@ -193,7 +266,11 @@ test.each<[readonly string[], RegExp]>([
   [['backfill', 'city', 'ctiy'], /no document "ctiy"/],
   [['backfill', 'city', '--since', '2 hours'], /--since: needs --column/],
   [['backfill', 'city', '--where', 'nmae = 1'], /--where/],
+  [['backfill', 'city', '--tenant', '1'], /--tenant: city has no "tenant" in its definition/],
+  [['optimize', 'ctiy'], /no document "ctiy"/],
+  [['optimize', '--threshold', '20%'], /A share from 0 to 1/],
   [['runs', 'watch', '99999'], /there is no run 99999/],
+  [['runs', 'show', '99999'], /there is no run 99999/],
   [['runs', 'cancel', 'x'], /It is a number/],
   [['runs', '--limit', '0'], /A number from 1/],
 ])('%j is wrong usage, and starts nothing', async (args, message) => {

@@ -5,10 +5,11 @@ import type { DocumentPlan } from '../../src/documents/types.ts'
 import { createPool, isConnectionError } from '../../src/postgres/connect.ts'
 import type { RunContext } from '../../src/runs/context.ts'
 import { executeRun, type RunOutcome } from '../../src/runs/execute.ts'
+import { readFilter } from '../../src/runs/filter.ts'
 import { RunInterrupted } from '../../src/runs/interrupted.ts'
 import { cancelRun, takeRun } from '../../src/runs/lifecycle.ts'
 import { MAX_PENDING_KEYS } from '../../src/runs/pacing.ts'
-import { readRun } from '../../src/runs/read-runs.ts'
+import { readRun, readRuns } from '../../src/runs/read-runs.ts'
 import { requestBackfill } from '../../src/runs/request-backfill.ts'
 import { RunLoop } from '../../src/runs/run-loop.ts'
 import type { Run, RunOptions } from '../../src/runs/types.ts'
@@ -18,12 +19,14 @@ import { addDocument, drainer, type RunsFixture, runsFixture, SCHEMA, stopDraine
 let db: RunsFixture
 const plans = new Map<string, DocumentPlan>()
 const log = pino({ level: 'silent' })
-const elasticsearch: RunContext['elasticsearch'] = {
-  refresh: () => Promise.reject(new Error('a backfill does not ask Elasticsearch')),
-  listDocuments: () => {
-    throw new Error('a backfill does not ask Elasticsearch')
+const elasticsearch = new Proxy<Record<string, never>>(
+  {},
+  {
+    get: () => {
+      throw new Error('a backfill does not ask Elasticsearch')
+    },
   },
-}
+) as unknown as RunContext['elasticsearch']
 const int8 = 'pg_catalog.int8'
 const text = 'pg_catalog.text'
 
@@ -31,7 +34,7 @@ beforeAll(async () => {
   db = await runsFixture()
   await db.pool.query(`
     CREATE TABLE city (id bigint PRIMARY KEY, name text, active boolean NOT NULL DEFAULT true,
-                       changed_at timestamptz, local_at timestamp, day date);
+                       changed_at timestamptz, local_at timestamp, day date, tenant int GENERATED ALWAYS AS (id % 3) STORED);
     INSERT INTO city (id, name, changed_at, local_at, day)
     SELECT n, 'city ' || n, clock_timestamp() - n * interval '1 minute', localtimestamp - n * interval '1 minute',
            current_date - n / 10
@@ -43,7 +46,7 @@ beforeAll(async () => {
     INSERT INTO many SELECT generate_series(1, 60000)`)
   const add = async (document: Parameters<typeof addDocument>[1]) =>
     plans.set(document.document, await addDocument(db.pool, document))
-  await add({ document: 'city', key: [{ name: 'id', type: int8 }], where: 'active' })
+  await add({ document: 'city', key: [{ name: 'id', type: int8 }], where: 'active', tenant: 'tenant' })
   await add({ document: 'nothing', key: [{ name: 'id', type: int8 }] })
   await add({ document: 'many', key: [{ name: 'id', type: int8 }] })
   await add({
@@ -101,6 +104,12 @@ const request = (document: string, options: RunOptions = {}) =>
 /** Eventually: a transaction that is just settling, or dying, holds the row. */
 const taken = (instance: string): Promise<Run> =>
   eventually(() => takeRun(db.pool, SCHEMA, instance, [...plans.keys()]), { describe: 'a run to take' })
+
+function planOf(document: string): DocumentPlan {
+  const plan = plans.get(document)
+  if (plan === undefined) throw new Error(`no plan of ${document}`)
+  return plan
+}
 
 async function runRow(id: string): Promise<Run> {
   const run = await readRun(db.pool, SCHEMA, id)
@@ -380,7 +389,7 @@ describe('--where and --since', () => {
 
   test('a column that leads no index is warned about', async () => {
     expect((await request('city', { since: '1 hour', column: 'changed_at' })).warnings).toEqual([
-      'no index begins with public.city.changed_at: the walk reads the whole table',
+      'no index begins with city.changed_at: the walk reads the whole table. CREATE INDEX CONCURRENTLY ON public.city (changed_at)',
     ])
     await db.pool.query('CREATE INDEX city_changed ON city (changed_at)')
     await db.pool.query(`DELETE FROM "${SCHEMA}".sync_run`)
@@ -393,15 +402,16 @@ describe('--where and --since', () => {
     [{ column: 'changed_at' }, /--column: needs --since/],
     [
       { since: '2 hours', column: 'chagned_at' },
-      /--column: public\.city has no column "chagned_at".*"changed_at"/,
+      /--column: city has no column "chagned_at".*"changed_at"/,
     ],
-    [{ since: '2 hours', column: 'name' }, /--column: public\.city\.name is text/],
+    [{ since: '2 hours', column: 'name' }, /--column: city\.name is text/],
     [{ since: 'tomorow', column: 'changed_at' }, /--since: "tomorow" is neither an interval/],
     [{ since: 'infinity', column: 'changed_at' }, /--since: "infinity" is neither/],
     [{ where: 'nmae = 1' }, /--where.*nmae/],
     [{ where: 'name' }, /--where: is text; a condition is needed/],
     [{ where: 'true) OR (true' }, /--where/],
     [{ where: 'id IN (SELECT 1)' }, /--where/],
+    [{ where: 'random() < 0.5' }, /--where: .*random\(\), which is volatile/],
   ])('%j is refused before anything is written', async (options, message) => {
     await expect(request('city', options)).rejects.toThrow(message)
     expect((await db.pool.query(`SELECT FROM "${SCHEMA}".sync_run`)).rowCount).toBe(0)
@@ -418,7 +428,99 @@ describe('--where and --since', () => {
   })
 })
 
+describe('--tenant', () => {
+  test('takes all rows of one tenant, and goes with the others', async () => {
+    await db.pool.query('UPDATE city SET active = false WHERE id = 4')
+    const { run, keys } = await complete('city', { tenant: '1' })
+    expect(keys).toEqual(await cityKeys('id % 3 = 1'))
+    expect(run).toMatchObject({ total: 4000, options: { tenant: '1' } })
+    const both = await complete('city', { tenant: '1', where: 'id < 6' })
+    expect(both.keys).toEqual(['1', '4'])
+    await db.pool.query('UPDATE city SET active = true')
+  })
+
+  test('rides an index of the column, and warns where there is none', async () => {
+    expect((await request('city', { tenant: '1' })).warnings).toEqual([
+      'no index begins with city.tenant: the walk reads the whole table. CREATE INDEX CONCURRENTLY ON public.city (tenant)',
+    ])
+    const { conditions } = await readFilter(db.pool, planOf('city'), { tenant: '1' }, null)
+    await db.pool.query('CREATE INDEX city_tenant ON city (tenant)')
+    const client = await db.pool.connect()
+    await client.query('BEGIN; SET LOCAL enable_seqscan = off')
+    const { rows } = await client.query(`EXPLAIN SELECT FROM city WHERE ${conditions.join(' AND ')}`)
+    await client.query('ROLLBACK')
+    client.release()
+    expect(JSON.stringify(rows)).toMatch(/Index Cond: \(tenant = 1\)/)
+  })
+
+  test.each(['01', '9', 'one', ''])('%j is no tenant of any row, and is warned about', async (tenant) => {
+    expect(await request('city', { tenant })).toMatchObject({
+      warnings: expect.arrayContaining([`no row of city is of tenant "${tenant}"`]),
+      estimate: { total: 0, counted: 'exact' },
+    })
+  })
+
+  test('needs a tenant in the definition', async () => {
+    await expect(request('many', { tenant: '1' })).rejects.toThrow(
+      /--tenant: many has no "tenant" in its definition/,
+    )
+  })
+})
+
+describe('a request by SQL', () => {
+  const bySql = async (options: unknown): Promise<Run> => {
+    await db.pool.query(
+      `INSERT INTO "${SCHEMA}".sync_run (kind, document, options) VALUES ('backfill', 'city', $1)`,
+      [JSON.stringify(options)],
+    )
+    const run = await taken('a')
+    const drained = drainer(db.pool)
+    await execute(run, contextOf('a'))
+    await drained.stop()
+    return runRow(run.id)
+  }
+
+  test('is as good as one by command, and says who asked', async () => {
+    expect(await bySql({ where: 'id <= 3' })).toMatchObject({
+      state: 'done',
+      processed: 3,
+      requestedBy: new URL(db.url).username,
+    })
+  })
+
+  test.each<[unknown, string]>([
+    [{ whre: 'id = 1' }, 'options: backfill has no option "whre" (did you mean "where"?)'],
+    [{ deep: true }, 'options: backfill has no option "deep"'],
+    [{ where: 5 }, 'options.where: got 5, a text: an SQL condition over one row is needed'],
+    [{ tenant: 7 }, 'options.tenant: got 7, a text is needed'],
+    [{ since: null }, 'options.since: got null, a text'],
+    [['id = 1'], 'options: got ["id = 1"], a JSON object is needed'],
+    [{ since: '2 hours' }, '--since: needs --column'],
+  ])('with the options %j fails with the reason, and marks nothing', async (options, reason) => {
+    const run = await bySql(options)
+    expect(run).toMatchObject({ state: 'failed', walked: 0, error: expect.stringContaining(reason) })
+  })
+})
+
 describe('a request', () => {
+  test('says how many rows it comes to, which the run shows before anyone has taken it', async () => {
+    expect(await request('city', { where: 'id <= 3' })).toMatchObject({
+      estimate: { total: 3, counted: 'exact' },
+    })
+    expect(await readRuns(db.pool, SCHEMA)).toMatchObject([{ state: 'requested', total: 3 }])
+  })
+
+  test('does not wait for a table that someone has locked', async () => {
+    const blocker = await db.pool.connect()
+    try {
+      await blocker.query('BEGIN; LOCK TABLE nothing IN ACCESS EXCLUSIVE MODE')
+      expect(await request('nothing')).toMatchObject({ estimate: null, existing: false })
+    } finally {
+      await blocker.query('ROLLBACK')
+      blocker.release()
+    }
+  })
+
   test('for a document with a run under way gets the id of that run', async () => {
     const first = await request('city')
     expect(await request('city')).toMatchObject({ id: first.id, existing: true })

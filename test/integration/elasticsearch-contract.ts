@@ -5,7 +5,7 @@ import { connectElasticsearch, type Elasticsearch } from '../../src/elasticsearc
 import { physicalName, templateName } from '../../src/elasticsearch/names.ts'
 import type { ItemVerdict, Operation } from '../../src/elasticsearch/types.ts'
 import { ConfigError, FailedError } from '../../src/errors.ts'
-import { type TestElasticsearch, testElasticsearch } from '../support/context.ts'
+import { eventually, type TestElasticsearch, testElasticsearch } from '../support/context.ts'
 
 const mappings = {
   dynamic: 'strict',
@@ -361,6 +361,49 @@ export function describeClient(
         expect(await bulk(5n, put(name, 'a'))).toMatchObject([{ outcome: 'blocked' }])
         expect(await exists(name)).toBe(false)
         await test.request('DELETE', path)
+      })
+    })
+
+    describe('a merge', () => {
+      const ended = (index: string, task: string) =>
+        eventually(async () => {
+          const state = await client.mergeState(index, task)
+          return state === 'running' ? null : state
+        })
+
+      // What a merge takes off the disk is seen in optimize.test.ts: copies of a shard retain deletes for 30 seconds.
+      it('is a task that can be asked about, and leaves what the versions of deleted documents refuse', async () => {
+        const index = await newIndex()
+        const ids = Array.from({ length: 20 }, (_, n) => String(n))
+        await bulk(5n, ...ids.map((id) => put(index, id)))
+        await bulk(6n, ...ids.slice(5).map((id) => remove(index, id)))
+        await client.refresh(index)
+        const size = await client.indexSize(index)
+        expect(size).toMatchObject({
+          documents: 5,
+          deleted: expect.any(Number),
+          segments: expect.any(Number),
+        })
+        expect(size.deleted).toBeGreaterThanOrEqual(15)
+        expect(size.bytes).toBeGreaterThan(0)
+        await client.flush(index)
+        expect(await ended(index, await client.startMerge(index))).toBe('done')
+        expect(await bulk(5n, put(index, '19'))).toEqual([{ outcome: 'superseded', stored: 6n }])
+      })
+
+      it('of which the server knows nothing is unknown, and one that it refuses is an error that says why', async () => {
+        const index = await newIndex({ 'index.blocks.read_only': true })
+        const task = await client.startMerge(index).then(
+          (started) => started,
+          (error: unknown) => error,
+        )
+        const failure =
+          typeof task === 'string' ? await ended(index, task).catch((error: unknown) => error) : task
+        expect(failure).toBeInstanceOf(FailedError)
+        expect(String(failure)).toMatch(/blocked/)
+        expect(await client.mergeState(index, 'oTUltX4IQMOUUVeiohTt8A:124')).toBe('unknown')
+        await expect(client.indexSize(`${alias}-missing`)).rejects.toThrow(/no such index|there is no index/)
+        await test.request('PUT', `/${index}/_settings`, { 'index.blocks.read_only': false })
       })
     })
 

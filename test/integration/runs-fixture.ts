@@ -24,11 +24,13 @@ export interface FixtureDocument {
   readonly walkOrder?: readonly number[]
   readonly where?: string
   readonly index?: string
+  /** Column that tells the tenant. */
+  readonly tenant?: string
 }
 
 /** Creates the view as install does and registers the document. The table `public.<document>` must be there. */
 export async function addDocument(pool: pg.Pool, definition: FixtureDocument): Promise<DocumentPlan> {
-  const { document, key, where = 'true', index = document, walkOrder } = definition
+  const { document, key, where = 'true', index = document, walkOrder, tenant } = definition
   const view = `document_${document}`
   const columns = key.map(({ name }, n) => `r."${name}" AS key_${n + 1}`).join(', ')
   const viewSql = `CREATE VIEW "${SCHEMA}"."${view}" AS
@@ -42,6 +44,7 @@ export async function addDocument(pool: pg.Pool, definition: FixtureDocument): P
     walkOrder: walkOrder ?? key.map((_, n) => n),
     idParts: key.length,
     address: { tenant: null, routing: null },
+    ...(tenant === undefined ? {} : { tenant }),
     view,
     viewSql,
     loadSql: '',

@@ -9,7 +9,8 @@ import {
   releaseRun,
   takeRun,
 } from '../../src/runs/lifecycle.ts'
-import { readRun, readRuns } from '../../src/runs/read-runs.ts'
+import { noneOptimized } from '../../src/runs/optimization.ts'
+import { readRun, readRuns, readWaits } from '../../src/runs/read-runs.ts'
 import type { Run } from '../../src/runs/types.ts'
 import { addDocument, type RunsFixture, runsFixture, SCHEMA } from './runs-fixture.ts'
 
@@ -90,7 +91,8 @@ describe('taking', () => {
   })
 
   test('a kind that this program does not know waits for one that does', async () => {
-    await request('city', { kind: 'optimize' })
+    await db.pool.query(`ALTER TABLE "${SCHEMA}".sync_run DROP CONSTRAINT sync_run_kind_check`)
+    await request('city', { kind: 'of a later version' })
     expect(await take('a')).toBeNull()
   })
 
@@ -255,7 +257,7 @@ test('a run that sluice asked for leaves an alarm when it fails, until one is do
   await end({ state: 'failed', error: 'no such column' })
   expect(await alarm()).toBe(
     `verify run ${id} (truncated) failed: no such column\n  → When the cause is gone: ` +
-      `INSERT INTO "${SCHEMA}".sync_run (kind, document) VALUES ('verify', 'city')`,
+      `INSERT INTO "${SCHEMA}".sync_run (kind, document, options) VALUES ('verify', 'city', '{}')`,
   )
   await request('city')
   await end({ state: 'done', error: null })
@@ -263,6 +265,50 @@ test('a run that sluice asked for leaves an alarm when it fails, until one is do
   await request('city', { kind: 'verify' })
   await end({ state: 'done', error: null })
   expect(await alarm()).toBeNull()
+})
+
+test('a run that does not go on says what it waits for', async () => {
+  const id = await request('city')
+  const waitsFor = async () => (await readWaits(db.pool, SCHEMA)).get(id) ?? null
+  const state = (name: string) =>
+    db.pool.query(`UPDATE "${SCHEMA}".sync_document SET state = $1 WHERE name = 'city'`, [name])
+  expect(await waitsFor()).toBe('a daemon that works on city: sluice run')
+  await db.pool.query(
+    `INSERT INTO "${SCHEMA}".sync_worker (instance, host, pid, version, state, documents)
+     VALUES ('a', 'h', 1, '0', 'running', '{"city": "h", "line": "of another configuration"}')`,
+  )
+  expect(await waitsFor()).toBe('its turn')
+  await request('line')
+  expect([...(await readWaits(db.pool, SCHEMA)).values()]).toContain(
+    'a daemon that works on line: sluice run',
+  )
+  await taken('a')
+  expect(await waitsFor()).toBeNull()
+  await db.pool.query(
+    `INSERT INTO "${SCHEMA}".sync_queue (document, lane, op, keys, run_id, target)
+     VALUES ('city', 2, 'backfill', '{1,2,3}', $1, 'i'), ('city', 1, 'backfill', '{4}', $1, NULL)`,
+    [id],
+  )
+  expect(await waitsFor()).toBe('an index that is blocked: 3 keys are parked for it')
+  await silentFor(id, '16 s')
+  expect(await waitsFor()).toBe('a daemon to take it over')
+  await state('paused')
+  expect(await waitsFor()).toBe('its document to be resumed: sluice resume city')
+  await state('active')
+  await cancelRun(db.pool, SCHEMA, id)
+  expect(await waitsFor()).toBeNull()
+})
+
+test('what a step has found is kept, each kind under its own name', async () => {
+  await request('city')
+  const run = await taken('a')
+  const to = { step: 'merge', after: null, counted: 'exact', warning: null } as const
+  const optimize = noneOptimized(0.2)
+  await advanceRun(db.pool, SCHEMA, run, { to, processed: 1, result: { optimize } })
+  await advanceRun(db.pool, SCHEMA, { ...run, cursor: to }, { to, processed: 1 })
+  const more = { ...optimize, indices: 1 }
+  await advanceRun(db.pool, SCHEMA, { ...run, cursor: to }, { to, result: { optimize: more } })
+  expect(await get(run.id)).toMatchObject({ processed: 2, result: { optimize: more } })
 })
 
 test('runs are listed newest first, by document and by activity', async () => {

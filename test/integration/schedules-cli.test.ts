@@ -35,7 +35,7 @@ const status = async () => statusJson.parse((await place.json(['status'])).value
 test('a schedule that asks for a column which is not there stops install before anything changes', async () => {
   await write({ recent: { ...recent, column: 'changed' } })
   const { code, stderr } = await place.sluice(['install'])
-  expect(stderr).toContain('schedules.recent.column: public.city has no column "changed"')
+  expect(stderr).toContain('schedules.recent.column: city has no column "changed"')
   expect(code).toBe(2)
   const { rows } = await database.pool.query("SELECT FROM pg_namespace WHERE nspname = 'sluice'")
   expect(rows).toEqual([])
@@ -44,7 +44,7 @@ test('a schedule that asks for a column which is not there stops install before 
 test('install writes schedules and warns of a slow one; status tells when each is due, and that nobody fires it', async () => {
   await write({ nightly, recent })
   const { code, stderr } = await place.sluice(['install', '--no-backfill'])
-  expect(stderr).toContain('schedules.recent, city: no index begins with public.city.changed_at')
+  expect(stderr).toContain('schedules.recent, city: no index begins with city.changed_at')
   expect(stderr).toContain('schedule nightly: backfill at 30 2 * * * (Europe/Berlin)')
   expect(code).toBe(0)
 

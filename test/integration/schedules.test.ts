@@ -243,7 +243,7 @@ describe('a firing', () => {
     [{ run: 'verify', repair: 'extra' }, { repair: 'extra' }],
     [{ run: 'verify', repair: false }, {}],
     [{ run: 'reindex', keep: '24h' }, { keepMs: 86_400_000 }],
-    [{ run: 'optimize' }, {}],
+    [{ run: 'optimize', threshold: 0.1 }, { threshold: 0.1 }],
   ])('of %j asks for %j', async (definition, options) => {
     const schedule = { ...hourly, ...definition, documents: ['line'] }
     await install({ schedule })
@@ -291,11 +291,11 @@ describe('a definition', () => {
   test.each<[Partial<ScheduleDefinition>, string]>([
     [
       { since: '2 hours', column: 'chanegd_at' },
-      'schedules.recent.column: public.city has no column "chanegd_at" (did you mean "changed_at"?), for city',
+      'schedules.recent.column: city has no column "chanegd_at" (did you mean "changed_at"?), for city',
     ],
     [
       { documents: ['city'], since: '2 hours', column: 'name' },
-      'schedules.recent.column: public.city.name is text; a date or a timestamp is needed, for city',
+      'schedules.recent.column: city.name is text; a date or a timestamp is needed, for city',
     ],
     [
       { since: 'lately', column: 'changed_at' },
@@ -310,7 +310,7 @@ describe('a definition', () => {
   test('with a column without an index is warned of', async () => {
     const recent: ScheduleDefinition = { ...hourly, since: '2 hours', column: 'changed_at' }
     expect((await planned({ recent })).notes).toEqual([
-      expect.stringContaining('schedules.recent, city: no index begins with public.city.changed_at'),
+      expect.stringContaining('schedules.recent, city: no index begins with city.changed_at'),
     ])
   })
 })

@@ -209,7 +209,7 @@ describe('verify', () => {
     const first = await takeRun(db.pool, SCHEMA, 'a', ['city'])
     if (first === null) throw new Error('nothing to take')
     const breaking = {
-      refresh: elasticsearch.refresh,
+      ...elasticsearch,
       listDocuments: async function* (index: string) {
         for await (const page of elasticsearch.listDocuments(index)) {
           yield page.slice(0, 50)
@@ -243,6 +243,7 @@ describe('verify', () => {
     const there = await readRun(db.pool, SCHEMA, run.id)
     if (there === null) throw new Error('the run is gone')
     const blind = {
+      ...elasticsearch,
       refresh: () => Promise.reject(new Error('no second listing')),
       listDocuments: () => {
         throw new Error('no second listing')

@@ -16,6 +16,7 @@ describe('every command', () => {
       'doctor',
       'status',
       'backfill',
+      'optimize',
       'runs',
       'failed',
       'enqueue',

@@ -87,7 +87,7 @@ describe('the configuration of schedules', () => {
       nightly: { cron: '0 3 * * *', timezone: 'Asia/Dubai', run: 'backfill' },
       hourly: { cron: '0 * * * *', run: 'backfill', documents: ['line'], since: '2 hours', column: 'at' },
       tenant_2: { cron: '5 4 * * 1', run: 'backfill', documents: ['city'], tenant: 'ch', where: 'active' },
-      weekly: { cron: '0 4 * * 0', run: 'optimize' },
+      weekly: { cron: '0 4 * * 0', run: 'optimize', threshold: 0.1 },
       orphans: { cron: '0 5 * * 0', run: 'verify', repair: 'extra', sample: 1000, deep: false },
       monthly: { cron: '0 5 1 * *', run: 'reindex', keep: '24h' },
     }
@@ -97,7 +97,7 @@ describe('the configuration of schedules', () => {
   const at = { cron: '0 3 * * *', run: 'backfill' }
   const five = 'five fields (minute, hour, day of the month, month, day of the week), such as "0 3 * * *"'
   const known =
-    'Known here: cron, timezone, run, documents, since, column, where, tenant, deep, sample, repair, keep.'
+    'Known here: cron, timezone, run, documents, since, column, where, tenant, deep, sample, repair, threshold, keep.'
   test.each<[schedules: unknown, problem: string]>([
     [[], 'schedules: got [], expected an object of schedule name → schedule'],
     [{ nightly: '0 3 * * *' }, 'schedules.nightly: got "0 3 * * *", expected a schedule: { cron, run, … }'],

@@ -1,25 +1,13 @@
-import { hostname, userInfo } from 'node:os'
 import type { Command } from 'commander'
-import { pino } from 'pino'
-import type { Settings } from '../../config/types.ts'
-import { definitionHash } from '../../documents/hash.ts'
-import { ConfigError, UsageError } from '../../errors.ts'
-import { readDocuments } from '../../queue/read-documents.ts'
-import { Instance } from '../../runs/instance.ts'
-import { readRun } from '../../runs/read-runs.ts'
-import {
-  attendedDocuments,
-  checkBackfill,
-  type Requested,
-  requestBackfill,
-} from '../../runs/request-backfill.ts'
-import { isFinished } from '../../runs/run-row.ts'
-import type { Run, RunOptions } from '../../runs/types.ts'
+import { checkBackfill, type RequestedBackfill, requestBackfill } from '../../runs/request-backfill.ts'
+import type { RunOptions } from '../../runs/types.ts'
 import { action, examples } from '../command.ts'
-import type { CommandContext, Database } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { type Asking, askAndFollow, chosenDocuments, concluded, whoAsks } from '../follow-runs.ts'
+import { count } from '../format.ts'
 import { backfillJson } from '../json/run.ts'
-import { exitCodeOfRun, follow, outcomeText, runToJson, stillRunning } from './runs.ts'
+import { outcomeText, runToJson } from '../run-text.ts'
 
 export function registerBackfill(program: Command): void {
   program
@@ -32,6 +20,7 @@ export function registerBackfill(program: Command): void {
       'only rows changed since: an interval ("2 hours") or a timestamp; with --column',
     )
     .option('--column <name>', 'date or timestamp that tells when a row changed')
+    .option('--tenant <value>', 'only rows of one tenant, whose column the definition names as "tenant"')
     .option('--where <condition>', 'only rows of the root table that match, with a document or without')
     .option('--no-wait', 'request it and return')
     .addHelpText(
@@ -40,6 +29,7 @@ export function registerBackfill(program: Command): void {
         ['sluice backfill city', 'all documents of city, with a progress bar; Ctrl-C leaves it running'],
         ['sluice backfill --all --no-wait', 'request it for every document and return'],
         ['sluice backfill city --since "2 hours" --column updated_at', 'rows changed in the last two hours'],
+        ['sluice backfill city --tenant 42', 'rows of tenant 42'],
         [
           'sluice backfill city --where "expires_at < now()"',
           'rows that lose their document as time passes, too',
@@ -59,165 +49,33 @@ async function backfill(
   named: readonly string[],
   { all = false, wait, ...options }: BackfillFlags,
 ): Promise<ExitCode> {
-  const database = await context.database()
   const { output } = context
-  const { documents, skipped } = await chosen(context, database, named, all)
-  const unattended = await withoutDaemon(database, documents)
-  const own = wait && unattended.length > 0 ? await ownSettings(context, database, unattended) : null
-  const requested = await requestAll(context, database, documents, options)
-
-  if (own !== null) output.note(`no daemon works on ${unattended.join(', ')}: it is done here`)
-  const runs = wait ? await toTheEnd(context, database, requested, own) : requested.map(({ run }) => run)
-  if (!wait && unattended.length > 0) {
-    output.warn(`no daemon works on ${unattended.join(', ')} at present: start one with sluice run`)
+  const database = await context.database()
+  const { pool, schema } = database
+  const { documents, skipped } = await chosenDocuments(context, database, named, all)
+  const asking: Asking<RequestedBackfill> = {
+    kind: 'backfill',
+    documents,
+    options,
+    wait,
+    check: (document) => checkBackfill(pool, schema, { document, options }),
+    request: async (document) => {
+      const requested = await requestBackfill(pool, schema, { document, options, requestedBy: whoAsks() })
+      for (const warning of requested.warnings) output.warn(`${document}: ${warning}`)
+      if (!requested.existing) output.note(`${document}: ${requestedText(requested)}`)
+      return requested
+    },
   }
-
-  const printed = runs.map((run, n) => ({ ...runToJson(run), existing: requested[n]?.existing ?? false }))
-  output.result(backfillJson, { runs: printed }, () => runs.map(outcomeText).join('\n'))
-  if (wait && runs.some((run) => !isFinished(run))) output.note(stillRunning(runs))
-  const refused = skipped || (!wait && requested.some(({ existing }) => existing))
-  return refused || runs.some((run) => exitCodeOfRun(run) !== exitCodes.done)
-    ? exitCodes.failed
-    : exitCodes.done
+  const asked = await askAndFollow(context, database, asking)
+  const runs = asked.map(({ run, existing, estimate }) => ({ ...runToJson(run), existing, estimate }))
+  output.result(backfillJson, { runs }, () => asked.map(({ run }) => outcomeText(run)).join('\n'))
+  const code = concluded(context, asking, asked)
+  return skipped ? exitCodes.failed : code
 }
 
-/** Documents by name, or all that can be backfilled: with --all, one that is paused holds up no other. */
-async function chosen(
-  { output }: CommandContext,
-  { pool, schema }: Database,
-  named: readonly string[],
-  all: boolean,
-): Promise<{ documents: readonly string[]; skipped: boolean }> {
-  if (all && named.length > 0) throw new UsageError('name documents or say --all, not both')
-  if (!all && named.length === 0) {
-    throw new UsageError('which document? Name one or several, or say --all', {
-      remedy: 'sluice status lists what is installed.',
-    })
-  }
-  if (!all) return { documents: [...new Set(named)], skipped: false }
-  const installed = await readDocuments(pool, schema)
-  if (installed.length === 0) {
-    throw new UsageError('no document is installed', { remedy: 'Run sluice install.' })
-  }
-  const inactive = installed.filter(({ state }) => state !== 'active')
-  for (const { name, state, reason } of inactive) {
-    output.warn(`${name} is left out: it is ${state}${reason === null ? '' : ` (${reason})`}`)
-  }
-  const documents = installed.filter(({ state }) => state === 'active').map(({ name }) => name)
-  return { documents, skipped: inactive.length > 0 }
-}
-
-interface RequestedRun extends Requested {
-  readonly run: Run
-}
-
-/** All are checked before the first is requested: a slip in one name starts nothing. */
-async function requestAll(
-  { output }: CommandContext,
-  { pool, schema }: Database,
-  documents: readonly string[],
-  options: RunOptions,
-): Promise<readonly RequestedRun[]> {
-  for (const document of documents) await checkBackfill(pool, schema, { document, options })
-  const requests: RequestedRun[] = []
-  for (const document of documents) {
-    const requested = await requestBackfill(pool, schema, { document, options, requestedBy: whoAsks() })
-    const run = await readRun(pool, schema, requested.id)
-    if (run === null) throw new UsageError(`${document} was uninstalled in this moment`)
-    for (const warning of requested.warnings) output.warn(`${document}: ${warning}`)
-    if (requested.existing) {
-      output.note(
-        `${document}: already under way: run ${run.id}, a ${run.kind} requested by ${run.requestedBy}`,
-      )
-    }
-    requests.push({ ...requested, run })
-  }
-  return requests
-}
-
-async function withoutDaemon(
-  { pool, schema }: Database,
-  documents: readonly string[],
-): Promise<readonly string[]> {
-  const attended = await attendedDocuments(pool, schema)
-  return documents.filter((document) => !attended.has(document))
-}
-
-/** Follows the runs, one bar after the other. With settings, this process is a daemon meanwhile. */
-async function toTheEnd(
-  context: CommandContext,
-  database: Database,
-  requested: readonly RequestedRun[],
-  own: Settings | null,
-): Promise<readonly Run[]> {
-  const followAll = async (signal: AbortSignal) => {
-    const runs: Run[] = []
-    for (const { run } of requested) runs.push(await follow(context, database, run, signal))
-    return runs
-  }
-  if (own === null) return followAll(context.interrupted)
-
-  const instance = new Instance({
-    settings: own,
-    log: pino({ level: 'silent' }),
-    readElasticsearch: context.readElasticsearch,
-  })
-  const gaveUp = new AbortController()
-  instance.start()
-  // It ends by itself only by an error; that error is the command's.
-  const failed = instance.finished.finally(() => gaveUp.abort())
-  try {
-    const followed = followAll(AbortSignal.any([context.interrupted, gaveUp.signal]))
-    await Promise.race([followed, failed])
-    await instance.stop()
-    // Once more: a run that is not at its end was released in this moment.
-    return await Promise.all(
-      (await followed).map(async (run) => (await readRun(database.pool, database.schema, run.id)) ?? run),
-    )
-  } finally {
-    await instance.stop()
-  }
-}
-
-/**
- * What a daemon in this process needs, when none is alive that works on the documents. Checked first, for such a
- * daemon would wait without an end for a server that is away, or for a definition that is not its own.
- */
-async function ownSettings(
-  context: CommandContext,
-  { pool, schema }: Database,
-  unattended: readonly string[],
-): Promise<Settings> {
-  const settings = await context.settings()
-  await context.elasticsearch()
-  const installed = new Map((await readDocuments(pool, schema)).map(({ name, hash }) => [name, hash]))
-  for (const document of unattended) {
-    // A name that is not installed is refused by the request, which says more.
-    if (!installed.has(document)) continue
-    const definition = settings.documents.get(document)
-    if (definition !== undefined && definitionHash(definition) === installed.get(document)) continue
-    throw new ConfigError(
-      definition === undefined
-        ? 'no daemon works on it, and this configuration does not have it'
-        : 'no daemon works on it, and its definition here is not the installed one',
-      {
-        where: `documents.${document}`,
-        remedy: 'Run sluice install, or start a daemon with the configuration it was installed from.',
-      },
-    )
-  }
-  return settings
-}
-
-function whoAsks(): string {
-  return `${userName()}@${hostname()}`
-}
-
-/** A container's user may have no name. */
-function userName(): string {
-  try {
-    return userInfo().username
-  } catch {
-    return String(process.getuid?.() ?? 'unknown')
-  }
+/** `run 12, about 171,075 rows` */
+function requestedText({ id, estimate }: RequestedBackfill): string {
+  if (estimate === null) return `run ${id}`
+  const { total, counted } = estimate
+  return `run ${id}, ${counted === 'exact' ? '' : 'about '}${count(total)} ${total === 1 ? 'row' : 'rows'}`
 }

@@ -1,30 +1,26 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { z } from 'zod'
 import { FailedError, UsageError } from '../../errors.ts'
 import { cancelRun } from '../../runs/lifecycle.ts'
-import { runProgress } from '../../runs/progress.ts'
-import { type RunFilter, readRun, readRuns } from '../../runs/read-runs.ts'
+import { type RunFilter, readRun, readRuns, readWaits } from '../../runs/read-runs.ts'
 import { isFinished } from '../../runs/run-row.ts'
 import type { Run } from '../../runs/types.ts'
-import { watchRun } from '../../runs/watch-run.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { count, duration } from '../format.ts'
-import { type runJson, runsJson } from '../json/run.ts'
-import type { Output } from '../output.ts'
-import { progressText } from '../progress.ts'
-import { table } from '../table.ts'
+import { exitCodeOfRun, follow } from '../follow-runs.ts'
+import { runsJson } from '../json/run.ts'
+import { outcomeText, runsTable, runText, runToJson, stillRunning } from '../run-text.ts'
 
 export function registerRuns(program: Command): void {
   const runs = program
     .command('runs')
-    .description('List, watch or cancel long runs')
+    .description('List, show, watch or cancel long runs')
     .addHelpText(
       'after',
       examples(
         ['sluice runs', 'the latest runs, newest first'],
         ['sluice runs list --active', 'those under way'],
+        ['sluice runs show 12', 'all about run 12: what was asked for, by whom, what came of it'],
         ['sluice runs watch 12', 'follow run 12 to its end; Ctrl-C only stops watching'],
         ['sluice runs cancel 12', 'stop run 12; what it has done stays'],
       ),
@@ -36,6 +32,11 @@ export function registerRuns(program: Command): void {
     .option('--active', 'only those under way')
     .option('--limit <count>', 'at most so many', positive, 20)
     .action(action(list))
+  runs
+    .command('show')
+    .description('All about one run')
+    .argument('<run>', 'number of a run', runId)
+    .action(action(show))
   runs
     .command('watch')
     .description('Follow a run to its end; exit code 1 unless it is done')
@@ -51,14 +52,25 @@ export function registerRuns(program: Command): void {
 async function list(context: CommandContext, filter: RunFilter): Promise<ExitCode> {
   const { pool, schema } = await context.database()
   const runs = await readRuns(pool, schema, filter)
-  context.output.result(runsJson, { runs: runs.map(runToJson) }, () => runsTable(runs))
+  const waits = await readWaits(pool, schema)
+  const json = runs.map((run) => runToJson(run, waits.get(run.id)))
+  context.output.result(runsJson, { runs: json }, () => runsTable(runs, waits))
+  return exitCodes.done
+}
+
+async function show(context: CommandContext, id: string): Promise<ExitCode> {
+  const database = await context.database()
+  const run = await existing(database, id)
+  const waitsFor = (await readWaits(database.pool, database.schema)).get(id)
+  context.output.result(runsJson, { runs: [runToJson(run, waitsFor)] }, () => runText(run, waitsFor))
   return exitCodes.done
 }
 
 async function watch(context: CommandContext, id: string): Promise<ExitCode> {
   const database = await context.database()
   const run = await follow(context, database, await existing(database, id))
-  context.output.result(runsJson, { runs: [runToJson(run)] }, () => outcomeText(run))
+  const waitsFor = (await readWaits(database.pool, database.schema)).get(id)
+  context.output.result(runsJson, { runs: [runToJson(run, waitsFor)] }, () => outcomeText(run))
   if (!isFinished(run)) context.output.note(stillRunning([run]))
   return exitCodeOfRun(run)
 }
@@ -83,115 +95,6 @@ async function existing({ pool, schema }: Database, id: string): Promise<Run> {
   const run = await readRun(pool, schema, id)
   if (run === null) throw new UsageError(`there is no run ${id}`, { remedy: 'sluice runs lists them.' })
   return run
-}
-
-/** Shows a run's progress until it has ended or the user interrupts; returns it as last seen. */
-export async function follow(
-  { output, interrupted }: CommandContext,
-  { pool, schema }: Database,
-  run: Run,
-  signal: AbortSignal = interrupted,
-): Promise<Run> {
-  const progress = await output.progress(`run ${run.id}: ${run.kind} of ${run.document}`)
-  let last = run
-  try {
-    for await (const view of watchRun(pool, schema, run.id, signal)) {
-      last = view.run
-      if (!isFinished(last)) progress.update(view.progress)
-    }
-  } finally {
-    progress.end()
-  }
-  warnOf(last, output)
-  return last
-}
-
-function warnOf({ id, state, error, failed, document }: Run, output: Output): void {
-  if (state === 'done' && error !== null) output.warn(`run ${id}: ${error}`)
-  if (failed > 0) {
-    output.warn(`${count(failed)} documents of ${document} were refused; sync_failed says which and why`)
-  }
-}
-
-/** What becomes of a run after Ctrl-C, and what can be done about it. */
-export function stillRunning(runs: readonly Run[]): string {
-  return runs
-    .filter((run) => !isFinished(run))
-    .map((run) => {
-      const { id, document } = run
-      const what =
-        standing(run) === 'waiting'
-          ? `waits for a daemon (sluice run) and goes on where it stood; sluice backfill ${document} goes on here`
-          : `goes on; sluice runs watch ${id} follows it`
-      return `run ${id} of ${document} ${what}; sluice runs cancel ${id} stops it`
-    })
-    .join('\n')
-}
-
-/** A run that goes on after Ctrl-C is no failure: only watching has ended. */
-export function exitCodeOfRun({ state }: Run): ExitCode {
-  return state === 'failed' || state === 'cancelled' ? exitCodes.failed : exitCodes.done
-}
-
-/** One line for a run that has ended: what it did, or why it did not. */
-export function outcomeText(run: Run): string {
-  const { id, kind, document, state, error, elapsedMs } = run
-  const what = `run ${id}: ${kind} of ${document}`
-  if (state === 'failed') return `${what} failed: ${error ?? 'no reason was given'}`
-  if (!isFinished(run)) {
-    const progress = runProgress(run)
-    return `${what} is ${standing(run)}${progress.total === null ? '' : `: ${progressText(progress)}`}`
-  }
-  const { done, perSecond } = runProgress(run)
-  const pace = perSecond === null ? '' : ` (${count(Math.round(perSecond))}/s)`
-  const time = elapsedMs === null ? '' : ` in ${duration(elapsedMs)}${pace}`
-  return `${what} is ${state}: ${count(done)} keys${time}${changes(run)}`
-}
-
-function changes({ created, updated, deleted, failed }: Run): string {
-  const counts = Object.entries({ created, updated, deleted, failed })
-    .filter(([, n]) => n > 0)
-    .map(([what, n]) => `${count(n)} ${what}`)
-  return counts.length === 0 ? '' : `; ${counts.join(', ')}`
-}
-
-/** A released run is running without anyone to run it. */
-function standing({ state, worker }: Run): string {
-  return state === 'running' && worker === null ? 'waiting' : state
-}
-
-function runsTable(runs: readonly Run[]): string {
-  if (runs.length === 0) return 'no runs'
-  return table(
-    [
-      { head: 'run', align: 'right' },
-      { head: 'kind' },
-      { head: 'document' },
-      { head: 'state' },
-      { head: 'progress' },
-      { head: 'time', align: 'right' },
-      { head: 'requested' },
-      { head: 'by' },
-      { head: 'note' },
-    ],
-    runs.map((run) => [
-      run.id,
-      run.kind,
-      run.document,
-      standing(run),
-      isFinished(run) ? count(run.processed) : progressText(runProgress(run)),
-      run.elapsedMs === null ? '' : duration(run.elapsedMs),
-      `${run.requestedAt.slice(0, 19).replace('T', ' ')} UTC`,
-      run.requestedBy,
-      (run.error ?? run.reason ?? '').split('\n')[0] ?? '',
-    ]),
-  )
-}
-
-/** A run as users see it: without what only its execution needs. */
-export function runToJson(run: Run): z.input<typeof runJson> {
-  const { cursor: _cursor, origin: _origin, truncated: _truncated, ...shown } = run
-  return { ...shown, options: { ...run.options }, totalIsExact: runProgress(run).exact }
 }
 
 /** bigint: more digits are no run of any database. */

@@ -86,6 +86,8 @@ export const statusJson = z.strictObject({
       perSecond: number.nullable(),
       remainingMs: number.nullable(),
       worker: z.string().nullable(),
+      /** What it takes for it to go on; null when it does. */
+      waitsFor: z.string().nullable(),
     }),
   ),
   schedules: z.array(
