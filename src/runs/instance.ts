@@ -44,7 +44,7 @@ export class Instance {
   start(): void {
     this.daemon.start()
     this.#runs.start()
-    void this.#schedules.start()
+    this.#schedules.start()
   }
 
   /** Resolves when it has stopped; rejects when it cannot go on (a schema newer than this program). */

@@ -42,6 +42,7 @@ export class Schedules {
   /** When to ask the database; milliseconds of the monotonic clock. */
   #lookAt = 0
   #failing = false
+  #started: Promise<void> = Promise.resolve()
 
   constructor(context: SchedulesContext) {
     this.#context = context
@@ -49,12 +50,15 @@ export class Schedules {
     this.#chores = new Chores([chore], () => undefined)
   }
 
-  async start(): Promise<void> {
-    if (this.#context.schedules.size > 0) await this.#chores.start()
+  /** Starts and returns at once. Postgres need not be there yet. */
+  start(): void {
+    if (this.#context.schedules.size > 0) this.#started = this.#chores.start()
   }
 
-  stop(): Promise<void> {
-    return this.#chores.stop()
+  /** Resolves when a firing under way has ended. */
+  async stop(): Promise<void> {
+    await this.#started
+    await this.#chores.stop()
   }
 
   async #tick(): Promise<void> {
