@@ -173,6 +173,26 @@ COMMENT ON COLUMN sync_run.result    IS 'What it found or did besides the counts
 COMMENT ON COLUMN sync_run.walked    IS 'Keys marked so far.';
 COMMENT ON COLUMN sync_run.processed IS 'Keys whose outcome is recorded; created, updated, deleted and failed count operations among them.';
 
+CREATE TABLE sync_schedule (
+  name      text        PRIMARY KEY,
+  hash      text        NOT NULL,
+  run       text        NOT NULL CHECK (run IN ('backfill', 'reindex', 'verify', 'optimize')),
+  cron      text        NOT NULL,
+  timezone  text        NOT NULL,
+  documents text[],
+  next_at   timestamptz NOT NULL,
+  last_at   timestamptz,
+  fired_at  timestamptz,
+  fired_by  text,
+  last_runs jsonb       NOT NULL DEFAULT '[]'
+);
+COMMENT ON TABLE  sync_schedule IS 'Installed schedules. Of all daemons that have it in their configuration, the one whose UPDATE finds next_at unchanged and past fires it; the runs are requested in the same transaction.';
+COMMENT ON COLUMN sync_schedule.hash      IS 'Hash of the definition, as written in the configuration: a daemon with another one does not fire it.';
+COMMENT ON COLUMN sync_schedule.documents IS 'NULL: every installed document.';
+COMMENT ON COLUMN sync_schedule.next_at   IS 'When it is due; in the past while no daemon has fired it.';
+COMMENT ON COLUMN sync_schedule.last_at   IS 'When it was due last; fired_at is when it was fired, fired_by the instance that did.';
+COMMENT ON COLUMN sync_schedule.last_runs IS 'What became of the last firing: [{"document", "run", "skipped"}]; skipped says why no run was requested, and is null otherwise.';
+
 CREATE TABLE sync_brake (
   document          text        PRIMARY KEY REFERENCES sync_document ON DELETE CASCADE,
   window_started_at timestamptz NOT NULL,
@@ -198,6 +218,7 @@ CREATE TABLE sync_worker (
   state      text        NOT NULL CHECK (state IN ('running', 'waiting', 'draining', 'stopped')),
   reason     text,
   documents  jsonb       NOT NULL DEFAULT '{}',
+  schedules  jsonb       NOT NULL DEFAULT '{}',
   since      timestamptz NOT NULL DEFAULT clock_timestamp(),
   pauses     jsonb       NOT NULL DEFAULT '[]',
   started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -206,6 +227,7 @@ CREATE TABLE sync_worker (
 COMMENT ON TABLE  sync_worker IS 'Daemons, alive when seen_at is younger than 15 seconds.';
 COMMENT ON COLUMN sync_worker.reason    IS 'What it waits for.';
 COMMENT ON COLUMN sync_worker.documents IS 'Its configuration: document name to hash.';
+COMMENT ON COLUMN sync_worker.schedules IS 'The same of its schedules.';
 COMMENT ON COLUMN sync_worker.since     IS 'Since when it is in this state.';
 COMMENT ON COLUMN sync_worker.pauses    IS 'What it does not send at present, why and since when: [{"document", "index", "type", "reason", "since"}]; index is null where the whole document waits.';
 

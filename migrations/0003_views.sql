@@ -108,7 +108,7 @@ COMMENT ON VIEW sync_failures IS 'What fails, and why: sync_failed by document, 
 CREATE VIEW sync_workers AS
 SELECT w.instance, w.host, w.pid, w.version,
        w.state <> 'stopped' AND w.seen_at > clock_timestamp() - interval '15 seconds' AS alive,
-       w.state, w.reason, w.since, w.documents, w.pauses, w.started_at, w.seen_at
+       w.state, w.reason, w.since, w.documents, w.schedules, w.pauses, w.started_at, w.seen_at
   FROM sync_worker w;
 COMMENT ON VIEW sync_workers IS 'Daemons.';
 COMMENT ON COLUMN sync_workers.alive IS 'Not stopped, and heard of within 15 seconds.';

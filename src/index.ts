@@ -26,6 +26,8 @@ export type {
   LogLevel,
   Relation,
   RowFields,
+  ScheduleDefinition,
+  ScheduledRun,
   SluiceConfig,
   SqlExpression,
   Through,

@@ -26,7 +26,9 @@ export async function install(options: InstallOptions): Promise<InstallResult> {
   if (dryRun) return { plan: await prepare(), runs: [] }
   return withInstallLock(pool, schema, onWait, async () => {
     const plan = await prepare()
-    return { plan, runs: await applyInstall(plan, options) }
+    const runs = await applyInstall(plan, options)
+    await options.also?.apply()
+    return { plan, runs }
   })
 }
 

@@ -14,6 +14,7 @@ import { checkTables } from './check-tables.ts'
 import { type DatabaseChanges, databaseChanges } from './database-changes.ts'
 import { type Maker, readDatabaseName } from './document-index.ts'
 import { type IndexChanges, indexChanges } from './index-changes.ts'
+import type { InstallPart } from './install-part.ts'
 import { type Inventory, readInventory } from './inventory.ts'
 import { takesAnother } from './living-indices.ts'
 import { lostPartitions } from './lost-partitions.ts'
@@ -84,19 +85,21 @@ export interface InstallInput {
   readonly reindex?: ReindexAsked
   /** This document alone; default: all. */
   readonly only?: string
+  /** The schedules; without them, those installed are left as they are. */
+  readonly also?: InstallPart
 }
 
 /** What planning needs: less than installing. */
 export interface PlanInput extends Omit<InstallInput, 'elasticsearch'> {
   /** Null: the database alone is looked at. */
   readonly elasticsearch: Elasticsearch | null
-  /** Told of each document that cannot be installed, which is then left out; default: the first is thrown. */
+  /** Told of each document (and schedule) that cannot be installed, which is then left out; default: the first is thrown. */
   readonly onRefused?: (document: string, error: ConfigError) => void
 }
 
 /** Compares the configuration with database and Elasticsearch. Reads only; throws where any document cannot be installed. */
 export async function planInstall(client: pg.ClientBase, input: PlanInput): Promise<InstallPlan> {
-  const { schema, definitions, elasticsearch, onRefused } = input
+  const { schema, definitions, elasticsearch, also } = input
   await elasticsearch?.info()
   const migrate = await needsMigration(client, schema)
   const catalog = await readCatalog(client)
@@ -124,17 +127,21 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
       reindexes.push({ document: name, why: index.reindex })
     else if (change.steps.length > 0) changes.push(change)
   }
+  const onRefused = (name: string, error: unknown) => {
+    if (input.onRefused === undefined || !(error instanceof ConfigError)) throw error
+    input.onRefused(name, error)
+  }
   for (const [name, definition] of definitions) {
     if (input.only !== undefined && name !== input.only) continue
     try {
       await planOne(name, definition)
     } catch (error) {
-      if (onRefused === undefined || !(error instanceof ConfigError)) throw error
       onRefused(name, error)
     }
   }
+  const part = await also?.plan(client, { migrate, plans, onRefused })
   const removed = [...inventory.documents.keys()].filter((name) => !definitions.has(name))
-  notes.push(...removed.map(removedNote))
+  notes.push(...removed.map(removedNote), ...(part?.notes ?? []))
   const schemaStep: Step = {
     action: inventory.schemaExists ? 'change' : 'create',
     document: null,
@@ -148,7 +155,11 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
     removed,
     plans,
     aliases,
-    steps: [...(migrate ? [schemaStep] : []), ...changes.flatMap((change) => change.steps)],
+    steps: [
+      ...(migrate ? [schemaStep] : []),
+      ...changes.flatMap((change) => change.steps),
+      ...(part?.steps ?? []),
+    ],
   }
 }
 

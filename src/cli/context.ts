@@ -36,9 +36,22 @@
  */
 import type { Command } from 'commander'
 import type pg from 'pg'
-import { loadBaseSettings, loadDefinitions, loadSettings, missingUrl, type Sources } from '../config/load.ts'
+import {
+  loadBaseSettings,
+  loadDefinitions,
+  loadSchedules,
+  loadSettings,
+  missingUrl,
+  type Sources,
+} from '../config/load.ts'
 import { configError, type Problem } from '../config/problems.ts'
-import type { BaseSettings, DocumentDefinition, ElasticsearchSettings, Settings } from '../config/types.ts'
+import type {
+  BaseSettings,
+  DocumentDefinition,
+  ElasticsearchSettings,
+  ScheduleDefinition,
+  Settings,
+} from '../config/types.ts'
 import type { Flag } from '../config/variables.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { connectionError, createPool } from '../postgres/connect.ts'
@@ -63,6 +76,8 @@ export interface CommandContext {
   base(): Promise<BaseSettings>
   /** The configuration's documents alone; no server needs to be named. */
   definitions(): Promise<ReadonlyMap<string, DocumentDefinition>>
+  /** The configuration's schedules. */
+  schedules(): Promise<ReadonlyMap<string, ScheduleDefinition>>
   /** A pool that has answered. Our schema may be missing. */
   pool(): Promise<pg.Pool>
   /** A pool, and our schema, which is there and of this program's version. */
@@ -120,6 +135,7 @@ export function openContext(command: Command): CommandContext {
     settings: once(() => loadSettings(sources)),
     base,
     definitions: once(() => loadDefinitions(sources)),
+    schedules: once(() => loadSchedules(sources)),
     pool,
     database: once(async () => {
       const { schema } = await base()

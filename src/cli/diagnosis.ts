@@ -25,6 +25,7 @@ export function diagnose(
     ...structure(plan),
     ...status.documents.flatMap(documentFindings),
     ...workers(status),
+    ...status.schedules.flatMap(scheduleFindings),
     ...plan.plans.flatMap(planFindings),
     ...snapshots.map(snapshotFinding),
   ]
@@ -107,6 +108,13 @@ function workers({ workers: all }: Status): DoctorFinding[] {
       ),
     ),
   ]
+}
+
+function scheduleFindings({ name, attended, nextAt }: Status['schedules'][number]): DoctorFinding[] {
+  if (attended) return []
+  const evidence = `no living daemon has it as it is installed; it is due at ${nextAt}`
+  const remedy = 'sluice run with the installed configuration, or sluice install with this one'
+  return [error(null, `schedule ${name} is fired by no daemon`, evidence, remedy)]
 }
 
 function planFindings({ document, missingIndexes, warnings }: DocumentPlan): DoctorFinding[] {

@@ -1,44 +1,64 @@
 import pg from 'pg'
 import type { z } from 'zod'
-import type { DocumentDefinition } from '../config/types.ts'
-import { definitionHash } from '../documents/hash.ts'
+import type { DocumentDefinition, ScheduleDefinition } from '../config/types.ts'
+import { definitionHash, scheduleHash } from '../documents/hash.ts'
 import type { Database } from './context.ts'
+import { localTime } from './format.ts'
 import type { statusJson } from './json/status.ts'
 
 export type Status = z.infer<typeof statusJson>
 type DocumentStatus = Status['documents'][number]
+type ScheduleStatus = Status['schedules'][number]
+
+/** The configuration in this folder. */
+export interface Configured {
+  readonly documents: ReadonlyMap<string, DocumentDefinition>
+  readonly schedules: ReadonlyMap<string, ScheduleDefinition>
+}
 
 /**
  * How everything is doing, by the database alone: it is asked for when Elasticsearch is away, too.
- * @param definitions of the configuration in this folder; null without one
+ * @param configured null without a configuration in this folder
  */
-export async function readStatus(
-  { pool, schema }: Database,
-  definitions: ReadonlyMap<string, DocumentDefinition> | null,
-): Promise<Status> {
+export async function readStatus({ pool, schema }: Database, configured: Configured | null): Promise<Status> {
   const s = pg.escapeIdentifier(schema)
-  const [documents, workers, runs, indices] = await Promise.all([
+  const [documents, workers, runs, schedules, indices] = await Promise.all([
     pool.query<Omit<DocumentStatus, 'definition'> & { hash: string }>(documentsSql(s)),
     pool.query<Status['workers'][number]>(workersSql(s)),
     pool.query<Status['runs'][number]>(runsSql(s)),
+    pool.query<Omit<ScheduleStatus, 'definition' | 'nextAtLocal'> & { hash: string }>(schedulesSql(s)),
     pool.query<Status['indices'][number]>(indicesSql(s)),
   ])
-  const installed = new Set(documents.rows.map(({ name }) => name))
+  const notInstalled = (names: Iterable<string>, rows: readonly { readonly name: string }[]) =>
+    [...names].filter((name) => !rows.some((row) => row.name === name))
   return {
     documents: documents.rows.map(({ hash, ...document }) => ({
       ...document,
-      definition: definitions === null ? null : standing(definitions.get(document.name), hash),
+      definition: standing(configured?.documents, document.name, hash, definitionHash),
     })),
-    notInstalled: [...(definitions?.keys() ?? [])].filter((name) => !installed.has(name)),
+    notInstalled: notInstalled(configured?.documents.keys() ?? [], documents.rows),
     workers: workers.rows,
     runs: runs.rows,
+    schedules: schedules.rows.map(({ hash, ...schedule }) => ({
+      ...schedule,
+      nextAtLocal: localTime(schedule.nextAt, schedule.timezone),
+      definition: standing(configured?.schedules, schedule.name, hash, scheduleHash),
+    })),
+    schedulesNotInstalled: notInstalled(configured?.schedules.keys() ?? [], schedules.rows),
     indices: indices.rows,
   }
 }
 
-function standing(definition: DocumentDefinition | undefined, hash: string): DocumentStatus['definition'] {
+function standing<Definition>(
+  configured: ReadonlyMap<string, Definition> | undefined,
+  name: string,
+  hash: string,
+  hashOf: (definition: Definition) => string,
+): DocumentStatus['definition'] {
+  if (configured === undefined) return null
+  const definition = configured.get(name)
   if (definition === undefined) return 'missing'
-  return definitionHash(definition) === hash ? 'installed' : 'changed'
+  return hashOf(definition) === hash ? 'installed' : 'changed'
 }
 
 /** Counts are bigint or numeric, which pg gives as text; none of ours comes near 2^53. */
@@ -84,6 +104,19 @@ function runsSql(s: string): string {
       FROM ${s}.sync_runs
      WHERE state IN ('requested', 'running', 'cancelling')
      ORDER BY sync_runs.id`
+}
+
+function schedulesSql(s: string): string {
+  return `
+    SELECT c.name, c.hash, c.run, c.cron, c.timezone, c.documents, ${utc('c.next_at', 'nextAt')},
+           EXISTS (SELECT FROM ${s}.sync_workers w WHERE w.alive AND w.schedules ->> c.name = c.hash) AS attended,
+           CASE WHEN c.last_at IS NOT NULL THEN json_build_object(
+             'dueAt', ${utcText('c.last_at')}, 'firedAt', ${utcText('c.fired_at')}, 'firedBy', c.fired_by,
+             'runs', (SELECT coalesce(json_agg(json_build_object('document', l.document, 'run', l.run, 'skipped', l.skipped,
+                               'state', r.state) ORDER BY l.document), '[]')
+                        FROM jsonb_to_recordset(c.last_runs) AS l (document text, run text, skipped text)
+                        LEFT JOIN ${s}.sync_run r ON r.id = l.run::bigint)) END AS last
+      FROM ${s}.sync_schedule c ORDER BY c.name`
 }
 
 function indicesSql(s: string): string {

@@ -1,6 +1,7 @@
 import { count, duration, paint } from './format.ts'
 import { progressText } from './progress.ts'
 import type { Status } from './read-status.ts'
+import { schedulesText } from './schedules-text.ts'
 import { table } from './table.ts'
 
 /** A status for people. */
@@ -16,6 +17,7 @@ export function statusText(status: Status): string {
     ...pausesText(status.workers),
     '',
     ...runLines(status.runs),
+    ...schedulesText(status),
     indicesText(status.indices),
   ].join('\n')
 }

@@ -1,4 +1,5 @@
 import { documentProblems, entries } from './check-document.ts'
+import { scheduleProblems } from './check-schedules.ts'
 import { indicesOverlap } from './index-name.ts'
 import { problemsOf, property } from './issues.ts'
 import { type Problem, show } from './problems.ts'
@@ -26,8 +27,8 @@ export function checkConfig(raw: unknown): Checked<SluiceConfig> {
     : { value: null, problems }
 }
 
-/** Checks all but the documents. */
-export function checkBase(raw: unknown): Checked<Omit<SluiceConfig, 'documents'>> {
+/** Checks all but documents and schedules. */
+export function checkBase(raw: unknown): Checked<Omit<SluiceConfig, 'documents' | 'schedules'>> {
   const config = withoutUndefined(raw)
   const result = baseSchema.safeParse(config)
   if (result.success) return { value: result.data, problems: [] }
@@ -48,7 +49,7 @@ function acrossKeys(config: unknown): Problem[] {
       .filter((earlier) => indicesOverlap(earlier.index, later.index))
       .map((earlier) => meetingProblem(earlier, later)),
   )
-  return [...within, ...meeting]
+  return [...within, ...meeting, ...scheduleProblems(config)]
 }
 
 interface NamedIndex {

@@ -43,10 +43,10 @@ const moduleTokens =
   /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`|\.\.\.|[\p{L}\p{N}_$]+|[^\s]/gu
 
 /**
- * Names that occur twice in `documents: { … }` of a module, where JavaScript drops the first without a word, too. By
+ * Names that occur twice in `documents: { … }` or `schedules: { … }` of a module (`documents.city`), where JavaScript drops the first without a word, too. By
  * its tokens alone: what is computed is not seen, and nothing is found that is not there.
  */
-export function duplicateDocuments(source: string): string[] {
+export function duplicateNames(source: string): string[] {
   const found: string[] = []
   const open: (Names | null)[] = []
   let before: readonly [string, string] = ['', '']
@@ -54,8 +54,8 @@ export function duplicateDocuments(source: string): string[] {
     if (token.startsWith('//') || token.startsWith('/*')) continue
     const names = open.at(-1)
     if ('{[('.includes(token)) {
-      const isDocuments = token === '{' && before[1] === ':' && unquoted(before[0]) === 'documents'
-      open.push(isDocuments ? { seen: new Set(), expected: true } : null)
+      const of = token === '{' && before[1] === ':' ? unquoted(before[0]) : null
+      open.push(of === 'documents' || of === 'schedules' ? { of, seen: new Set(), expected: true } : null)
     } else if ('}])'.includes(token)) {
       open.pop()
     } else if (names && token === ',') {
@@ -63,7 +63,7 @@ export function duplicateDocuments(source: string): string[] {
     } else if (names?.expected) {
       names.expected = false
       const name = unquoted(token)
-      if (name !== null && names.seen.has(name)) found.push(name)
+      if (name !== null && names.seen.has(name)) found.push(`${names.of}.${name}`)
       if (name !== null) names.seen.add(name)
     }
     // A computed name is none.
@@ -74,6 +74,7 @@ export function duplicateDocuments(source: string): string[] {
 }
 
 interface Names {
+  readonly of: string
   readonly seen: Set<string>
   expected: boolean
 }

@@ -3,7 +3,7 @@ import { stripTypeScriptTypes } from 'node:module'
 import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError } from '../errors.ts'
-import { duplicateDocuments, duplicateKeys } from './duplicate-keys.ts'
+import { duplicateKeys, duplicateNames } from './duplicate-keys.ts'
 
 /** What a configuration file says, unchecked: the value of a JSON file, the default export of a module. */
 export async function importConfig(file: string): Promise<unknown> {
@@ -41,10 +41,10 @@ async function importModule(file: string): Promise<unknown> {
   } catch (error) {
     throw await importError(file, error)
   }
-  const [duplicate] = duplicateDocuments(await readFile(file, 'utf8'))
+  const [duplicate] = duplicateNames(await readFile(file, 'utf8'))
   if (duplicate !== undefined) {
     throw new ConfigError('given twice; JavaScript would drop the first without a word', {
-      where: `documents.${duplicate} (${file})`,
+      where: `${duplicate} (${file})`,
       remedy: 'Rename one of them, or remove it.',
     })
   }

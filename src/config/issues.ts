@@ -9,6 +9,7 @@ import {
   documentSchema,
   limitsSchema,
   relationSchema,
+  scheduleSchema,
   throughSchema,
 } from './schema.ts'
 
@@ -56,6 +57,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     limits: limitsSchema,
   }
   if (path.length === 0) return Object.keys(configSchema.shape)
+  if (path[0] === 'schedules') return Object.keys(scheduleSchema.shape)
   if (path[0] === 'documents') return knownInDocument(path.slice(2), documentSchema.shape)
   return Object.keys(schemas[String(path[0])]?.shape ?? {})
 }

@@ -8,7 +8,7 @@ import { findConfigFile, noConfigFile } from './find.ts'
 import { importConfig } from './import.ts'
 import { type Layers, type Merged, mergeSettings } from './merge.ts'
 import { type Problem, refuse, show } from './problems.ts'
-import type { BaseSettings, DocumentDefinition, Settings, SluiceConfig } from './types.ts'
+import type { BaseSettings, DocumentDefinition, ScheduleDefinition, Settings, SluiceConfig } from './types.ts'
 
 /** Where a configuration is looked for, and what is laid over it. */
 export interface Sources {
@@ -57,10 +57,19 @@ export async function loadBaseSettings(sources: Sources): Promise<BaseSettings> 
 
 /** The documents alone; no server has to be named. */
 export async function loadDefinitions(sources: Sources): Promise<ReadonlyMap<string, DocumentDefinition>> {
+  return new Map(Object.entries((await loadConfig(sources))?.documents ?? {}))
+}
+
+/** The schedules alone. */
+export async function loadSchedules(sources: Sources): Promise<ReadonlyMap<string, ScheduleDefinition>> {
+  return new Map(Object.entries((await loadConfig(sources))?.schedules ?? {}))
+}
+
+async function loadConfig(sources: Sources): Promise<SluiceConfig | null> {
   const file = await existingConfigFile(sources)
-  const config = checkConfig(await importConfig(file))
-  refuse(config.problems, file)
-  return new Map(Object.entries(config.value?.documents ?? {}))
+  const { value, problems } = checkConfig(await importConfig(file))
+  refuse(problems, file)
+  return value
 }
 
 /** What to say where a server is needed and not named. */
@@ -86,7 +95,7 @@ async function existingConfigFile({ cwd, configFile }: Sources): Promise<string>
 async function mergeSources(
   { cwd, env, flags = {} }: Sources,
   file: string | null,
-  { value }: Checked<Omit<SluiceConfig, 'documents'>>,
+  { value }: Checked<Omit<SluiceConfig, 'documents' | 'schedules'>>,
 ): Promise<Merged> {
   const config = value === null || file === null ? {} : withAbsolutePaths(value, dirname(file))
   const layers = { ...(await readEnvironment(cwd, env)), flags, config }
@@ -100,9 +109,9 @@ async function mergeSources(
 
 /** Paths in a configuration start at its file, those in the environment at the working directory. */
 function withAbsolutePaths(
-  config: Omit<SluiceConfig, 'documents'>,
+  config: Omit<SluiceConfig, 'documents' | 'schedules'>,
   directory: string,
-): Omit<SluiceConfig, 'documents'> {
+): Omit<SluiceConfig, 'documents' | 'schedules'> {
   const caFile = config.connection?.elasticsearchCaFile
   if (caFile === undefined) return config
   return { ...config, connection: { ...config.connection, elasticsearchCaFile: resolve(directory, caFile) } }

@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import { limitRanges } from './limits.ts'
-import type { Connection, DocumentDefinition, Limits, Relation, SluiceConfig } from './types.ts'
+import type {
+  Connection,
+  DocumentDefinition,
+  Limits,
+  Relation,
+  ScheduleDefinition,
+  SluiceConfig,
+} from './types.ts'
 import * as value from './values.ts'
 
 /**
@@ -127,6 +134,25 @@ export const limitsSchema = object(
   'an object: { batchSize, … }',
 )
 
+export const scheduleSchema = object(
+  {
+    cron: value.cron,
+    timezone: value.timezone.exactOptional(),
+    run: value.scheduledRun,
+    documents: value.distinctTexts('a list of documents').exactOptional(),
+    since: value.text('an interval such as "2 hours", or a timestamp').exactOptional(),
+    column: value.column.exactOptional(),
+    where: value.text('an SQL condition over the root row, such as "active"').exactOptional(),
+    tenant: value.text('the value of a tenant').exactOptional(),
+    deep: z.boolean({ error: 'true or false' }).exactOptional(),
+    sample: value.whole({ unit: 'documents', min: 1, max: 1_000_000_000 }).exactOptional(),
+    repair: z.literal([true, false, 'extra'], { error: 'true, false or "extra"' }).exactOptional(),
+    threshold: value.share.exactOptional(),
+    keep: value.keep.exactOptional(),
+  },
+  'a schedule: { cron, run, … }',
+)
+
 export const configSchema = object(
   {
     connection: connectionSchema.exactOptional(),
@@ -137,12 +163,19 @@ export const configSchema = object(
     documents: z.record(value.documentName, documentSchema, {
       error: 'an object of document name → document',
     }),
+    schedules: z
+      .record(value.scheduleName, scheduleSchema, { error: 'an object of schedule name → schedule' })
+      .exactOptional(),
   },
   'an object: { documents: { … } }',
 )
 
-/** All but the documents, which may be wrong or missing: for commands that need none. */
-export const baseSchema = z.strictObject({ ...configSchema.shape, documents: z.unknown().optional() })
+/** All but documents and schedules, which may be wrong or missing: for commands that need none. */
+export const baseSchema = z.strictObject({
+  ...configSchema.shape,
+  documents: z.unknown().optional(),
+  schedules: z.unknown().optional(),
+})
 
 /** An object without unknown keys; `expected` is said where it is no object. */
 function object<Shape extends z.core.$ZodLooseShape>(shape: Shape, expected: string) {
@@ -164,6 +197,7 @@ type Agree<Schema, Interface> = [Readonly<Schema>] extends [Interface]
 
 true satisfies Agree<z.infer<typeof documentSchema>, DocumentDefinition>
 true satisfies Agree<z.infer<typeof relationSchema>, Relation>
+true satisfies Agree<z.infer<typeof scheduleSchema>, ScheduleDefinition>
 true satisfies Agree<z.infer<typeof connectionSchema>, Connection>
 true satisfies Agree<z.infer<typeof limitsSchema>, Partial<Limits>>
 true satisfies Agree<z.infer<typeof configSchema>, SluiceConfig>

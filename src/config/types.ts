@@ -113,6 +113,38 @@ export interface DocumentDefinition extends RowFields {
   readonly brake?: { readonly deletes: number }
 }
 
+export const scheduledRuns = ['backfill', 'verify', 'optimize', 'reindex'] as const
+export type ScheduledRun = (typeof scheduledRuns)[number]
+
+/** A run that is requested by itself, again and again: once over all instances. */
+export interface ScheduleDefinition {
+  /** Minute, hour, day of the month, month, day of the week: `0 3 * * *`. */
+  readonly cron: string
+  /** In which `cron` is read: `Europe/Berlin`. Default `UTC`, whatever the host's is. */
+  readonly timezone?: string
+  readonly run: ScheduledRun
+  /** Default: every installed document. */
+  readonly documents?: readonly string[]
+  /** Backfill: only rows whose `column` is at or after this: an interval before the schedule's time, or a timestamp. */
+  readonly since?: string
+  /** Backfill: date or timestamp that tells when a row changed. */
+  readonly column?: string
+  /** Backfill: SQL condition over the root row. */
+  readonly where?: string
+  /** Backfill: only rows of this tenant. */
+  readonly tenant?: string
+  /** Verify: compare contents, not ids alone. */
+  readonly deep?: boolean
+  /** Verify: so many documents chosen at random, instead of all. */
+  readonly sample?: number
+  /** Verify: put right what differs; `extra`: only documents without a row. Default: report it. */
+  readonly repair?: boolean | 'extra'
+  /** Optimize: the share of deleted documents, 0 to 1, from which an index is worth a merge. Default 0.2. */
+  readonly threshold?: number
+  /** Reindex: how long the index before is kept for a rollback, such as `24h`. */
+  readonly keep?: string
+}
+
 /** The `connection` of the configuration; each is also an environment variable. */
 export interface Connection {
   /** `postgres://user:password@host:5432/database` (DATABASE_URL). */
@@ -161,6 +193,8 @@ export interface SluiceConfig {
   readonly logLevel?: LogLevel
   /** Document name → what it is made of. */
   readonly documents: Readonly<Record<string, DocumentDefinition>>
+  /** Schedule name → which run, and when. */
+  readonly schedules?: Readonly<Record<string, ScheduleDefinition>>
 }
 
 export interface ElasticsearchSettings {

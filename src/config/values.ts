@@ -1,7 +1,10 @@
 import { z } from 'zod'
+import { suggest } from '../catalog/suggest.ts'
 import { parseTableName } from '../catalog/table-name.ts'
+import { cronProblem } from './cron.ts'
+import { milliseconds } from './duration.ts'
 import { indexProblem, maxIndexNameBytes } from './index-name.ts'
-import { logLevels, type Transform } from './types.ts'
+import { logLevels, scheduledRuns, type Transform } from './types.ts'
 
 /**
  * The kinds of value in a configuration. The message of each is what was expected, and only that: the caller adds
@@ -40,6 +43,11 @@ export const documentName = text(
   (name) => /^[a-z][a-z0-9_]{0,39}$/.test(name),
 )
 
+export const scheduleName = text(
+  'a schedule name: a lower-case letter, then lower-case letters, digits or "_", at most 40 in all',
+  (name) => /^[a-z][a-z0-9_]{0,39}$/.test(name),
+)
+
 export const rootTable = tableName('the root table')
 export const relatedTable = tableName('a table')
 
@@ -62,6 +70,32 @@ export const indexName = z
 export const column = text('the name of a column')
 
 export const orderColumn = text('a column, perhaps followed by " desc"')
+
+const cronExpected =
+  'five fields (minute, hour, day of the month, month, day of the week), such as "0 3 * * *"'
+
+export const cron = z.string({ error: cronExpected }).check((context) => {
+  const problem = cronProblem(context.value)
+  if (problem === null) return
+  context.issues.push({ code: 'custom', input: context.value, message: `${cronExpected}; ${problem}` })
+})
+
+/** As the ICU of Node.js knows it: that is what computes with it. */
+export const timezone = z.string({ error: 'a time zone such as "Europe/Berlin"' }).check((context) => {
+  if (isTimezone(context.value)) return
+  context.issues.push({
+    code: 'custom',
+    input: context.value,
+    message: `a time zone such as "Europe/Berlin"${suggest(context.value, Intl.supportedValuesOf('timeZone'))}`,
+  })
+})
+
+export const scheduledRun = z.enum(scheduledRuns, { error: `one of ${scheduledRuns.join(', ')}` })
+
+export const keep = text(
+  'a time such as "30m", "24h" or "7d", or "0"',
+  (value) => milliseconds(value) !== null,
+)
 
 /** No dot: a relation's path joins the names by it. No colon: it sets off the table in between. */
 export const relationName = text(
@@ -124,6 +158,14 @@ function isUrl(value: string, protocols: readonly string[]): boolean {
   const url = URL.parse(value)
   // A "#" or "?" that belongs to a password ends the address early, and what is left looks like a URL.
   return url !== null && protocols.includes(url.protocol) && url.hash === '' && !url.search.includes('@')
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
 }
 
 function isPrintable(value: string): boolean {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { DocumentDefinition, RowFields } from '../config/types.ts'
+import type { DocumentDefinition, RowFields, ScheduleDefinition } from '../config/types.ts'
 import { isFieldList } from './snippets.ts'
 
 /**
@@ -16,7 +16,16 @@ export function definitionHash(definition: DocumentDefinition): string {
     ...withSets(meaning),
     ...(transform === undefined ? {} : { transform: String(transform) }),
   }
-  return createHash('sha256').update(canonicalJson(canonical)).digest('hex')
+  return sha256(canonical)
+}
+
+/** The same of a schedule. `documents` is a set, too. */
+export function scheduleHash({ documents, ...schedule }: ScheduleDefinition): string {
+  return sha256({ ...schedule, ...(documents === undefined ? {} : { documents: documents.toSorted() }) })
+}
+
+function sha256(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex')
 }
 
 /** Lists that are sets, sorted: of the row and of the rows related to it. */

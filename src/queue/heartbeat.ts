@@ -14,6 +14,8 @@ export interface Heartbeat {
   readonly forMs: number
   /** Its configuration: document → hash of the definition. */
   readonly documents: Readonly<Record<string, string>>
+  /** The same of the schedules that it fires. */
+  readonly schedules: Readonly<Record<string, string>>
   /** What it does not send at present, and for how long. */
   readonly pauses: readonly {
     readonly document: string
@@ -29,8 +31,8 @@ export interface Heartbeat {
 export async function heartbeat(db: Queryable, schema: string, beat: Heartbeat): Promise<void> {
   await db.query(
     `INSERT INTO ${escapeIdentifier(schema)}.sync_worker AS w
-       (instance, host, pid, version, state, reason, documents, pauses, since)
-     VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb,
+       (instance, host, pid, version, state, reason, documents, schedules, pauses, since)
+     VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $10::jsonb,
        (SELECT coalesce(jsonb_agg(p - 'forMs' || jsonb_build_object('since', to_char(
                  (clock_timestamp() - (p ->> 'forMs')::double precision * interval '1 millisecond') AT TIME ZONE 'UTC',
                  'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))), '[]')
@@ -38,7 +40,8 @@ export async function heartbeat(db: Queryable, schema: string, beat: Heartbeat):
        clock_timestamp() - $9 * interval '1 millisecond')
      ON CONFLICT (instance) DO UPDATE
        SET host = excluded.host, pid = excluded.pid, version = excluded.version, state = excluded.state,
-           reason = excluded.reason, since = excluded.since, documents = excluded.documents, pauses = excluded.pauses,
+           reason = excluded.reason, since = excluded.since, documents = excluded.documents,
+           schedules = excluded.schedules, pauses = excluded.pauses,
            started_at = CASE WHEN (w.host, w.pid) = (excluded.host, excluded.pid) AND w.state <> 'stopped'
                              THEN w.started_at ELSE excluded.started_at END,
            seen_at = excluded.seen_at`,
@@ -52,6 +55,7 @@ export async function heartbeat(db: Queryable, schema: string, beat: Heartbeat):
       JSON.stringify(beat.documents),
       JSON.stringify(beat.pauses),
       beat.forMs,
+      JSON.stringify(beat.schedules),
     ],
   )
 }

@@ -4,6 +4,7 @@ import { createPool } from '../postgres/connect.ts'
 import { Daemon, type DaemonOptions } from '../sync/daemon.ts'
 import { batchesInFlight } from '../sync/in-flight.ts'
 import { RunLoop } from './run-loop.ts'
+import { Schedules } from './schedules.ts'
 
 type InstanceOptions = Omit<DaemonOptions, 'pool' | 'elasticsearch'>
 
@@ -17,6 +18,7 @@ const OTHER_CONNECTIONS = 4
 export class Instance {
   readonly daemon: Daemon
   readonly #runs: RunLoop
+  readonly #schedules: Schedules
   readonly #pool: pg.Pool
   readonly #elasticsearch: Elasticsearch
   #stopping: Promise<void> | undefined
@@ -37,11 +39,19 @@ export class Instance {
       plans: this.daemon.plans,
       definitions: settings.documents,
     })
+    this.#schedules = new Schedules({
+      ...shared,
+      schema,
+      instance,
+      schedules: options.schedules ?? new Map(),
+      ready: () => this.daemon.state.state === 'running',
+    })
   }
 
   start(): void {
     this.daemon.start()
     this.#runs.start()
+    this.#schedules.start()
   }
 
   /** Resolves when it has stopped; rejects when it cannot go on (a schema newer than this program). */
@@ -61,7 +71,7 @@ export class Instance {
   }
 
   async #stop(): Promise<void> {
-    await Promise.all([this.#runs.stop(), this.daemon.stop()])
+    await Promise.all([this.#schedules.stop(), this.#runs.stop(), this.daemon.stop()])
     await Promise.all([this.#pool.end(), this.#elasticsearch.close()])
   }
 }

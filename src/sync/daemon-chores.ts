@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { Settings } from '../config/types.ts'
-import { definitionHash } from '../documents/hash.ts'
+import type { ScheduleDefinition, Settings } from '../config/types.ts'
+import { definitionHash, scheduleHash } from '../documents/hash.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { cleanupRecords } from '../queue/cleanup-records.ts'
@@ -25,6 +25,7 @@ import type { Unwritten } from './worker.ts'
 
 export interface ChoresContext {
   readonly settings: Settings
+  readonly schedules?: ReadonlyMap<string, ScheduleDefinition>
   readonly pool: pg.Pool
   readonly elasticsearch: Elasticsearch
   readonly log: Logger
@@ -117,7 +118,7 @@ export function heart(context: ChoresContext): () => Promise<void> {
 }
 
 async function beat(context: ChoresContext): Promise<void> {
-  const { settings, pool, dispatcher, blocked, waiting, state } = context
+  const { settings, schedules = [], pool, dispatcher, blocked, waiting, state } = context
   const { state: name, reason, forMs } = state()
   const now = performance.now()
   await heartbeat(pool, settings.schema, {
@@ -131,6 +132,7 @@ async function beat(context: ChoresContext): Promise<void> {
     documents: Object.fromEntries(
       [...settings.documents].map(([document, d]) => [document, definitionHash(d)]),
     ),
+    schedules: Object.fromEntries([...schedules].map(([schedule, s]) => [schedule, scheduleHash(s)])),
     pauses: [
       ...dispatcher.pauses.map((pause) => ({ ...pauseOf(pause, now), index: null })),
       ...blocked.all.map((pause) => ({ ...pauseOf(pause, now), index: pause.index })),

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { ElasticsearchSettings, Settings } from '../config/types.ts'
+import type { ElasticsearchSettings, ScheduleDefinition, Settings } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { pendingLanes } from '../queue/pending-lanes.ts'
@@ -24,6 +24,8 @@ import { workerContext } from './worker-context.ts'
 
 export interface DaemonOptions {
   readonly settings: Settings
+  /** Schedules that this instance fires; default: none. A command that is a daemon for a while fires none. */
+  readonly schedules?: ReadonlyMap<string, ScheduleDefinition>
   readonly pool: pg.Pool
   readonly elasticsearch: Elasticsearch
   readonly log: Logger

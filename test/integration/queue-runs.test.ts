@@ -196,6 +196,7 @@ test('a heartbeat keeps the life of a process, and begins a new one for the next
     reason: null,
     forMs: 1_000,
     documents: { city: 'hash' },
+    schedules: {},
     pauses: [{ document: 'city', index: null, type: 'unreachable', reason: 'why', forMs: 60_000 }],
   } as const
   const since = async () =>

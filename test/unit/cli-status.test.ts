@@ -25,6 +25,8 @@ test('a status says once what waits, however many daemons say it: a document, or
     notInstalled: [],
     workers: [worker('a'), worker('b')],
     runs: [],
+    schedules: [],
+    schedulesNotInstalled: [],
     indices: [],
   })
   expect(text.split('\n').filter((line) => /closed|no answer/.test(line))).toEqual([

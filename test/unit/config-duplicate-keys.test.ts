@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest'
-import { duplicateDocuments } from '../../src/config/duplicate-keys.ts'
+import { duplicateNames } from '../../src/config/duplicate-keys.ts'
 
 describe('documents of one name in a module', () => {
+  it('are found, and so are schedules', () => {
+    const source = `export default { documents: { a }, schedules: { a: { documents: ['a', 'a'] }, b, a: c } }`
+    expect(duplicateNames(source)).toEqual(['schedules.a'])
+  })
+
   it.each([
     [`export default { documents: { city: { table: 'a' }, city: { table: 'b' } } }`],
     [`export default defineConfig({ documents: { "city": { fields: ['a'] }, 'city': b } })`],
     [`const documents = 1; export default { 'documents': { city, town: { city: 1 }, city: () => ({}) } }`],
     [`// it's\nexport default { documents: { city: a, /* } */ ...others, city: sql(\`a } \${b}\`) } }`],
   ])('are found in %s', (source) => {
-    expect(duplicateDocuments(source)).toEqual(['city'])
+    expect(duplicateNames(source)).toEqual(['documents.city'])
   })
 
   it.each([
@@ -20,6 +25,6 @@ describe('documents of one name in a module', () => {
     [`export default { documents: { city: a ? city : city, town: [city, city], port: f(city, city) } }`],
     [`const city = { city: 1 }; const more = { city: 2 }; export default { documents: { city } }`],
   ])('are not seen in %s', (source) => {
-    expect(duplicateDocuments(source)).toEqual([])
+    expect(duplicateNames(source)).toEqual([])
   })
 })

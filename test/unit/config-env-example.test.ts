@@ -44,7 +44,7 @@ describe('.env.example', () => {
         ...Object.keys(connectionSchema.shape).map((key) => `connection.${key}`),
         ...Object.keys(limitsSchema.shape).map((key) => `limits.${key}`),
         ...Object.keys(configSchema.shape).filter(
-          (key) => !['connection', 'limits', 'documents'].includes(key),
+          (key) => !['connection', 'limits', 'documents', 'schedules'].includes(key),
         ),
       ].toSorted(),
     )

@@ -8,6 +8,7 @@ import { planInstall } from '../../capture/plan-install.ts'
 import type { Step } from '../../capture/steps.ts'
 import { type Problem, refuse } from '../../config/problems.ts'
 import { UsageError } from '../../errors.ts'
+import { schedulesPart } from '../../runs/install-schedules.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -72,6 +73,7 @@ async function check(context: CommandContext, options: { migration?: readonly st
 async function checkConfiguration(context: CommandContext): Promise<Report> {
   const { schema, elasticsearch, file } = await context.base()
   const definitions = await context.definitions()
+  const schedules = await context.schedules()
   const pool = await context.pool()
   const problems: Problem[] = []
   const client = await pool.connect()
@@ -81,6 +83,7 @@ async function checkConfiguration(context: CommandContext): Promise<Report> {
       definitions,
       elasticsearch: elasticsearch === null ? null : await context.elasticsearch(),
       backfill: true,
+      also: schedulesPart(pool, schema, schedules),
       onRefused: (document, { message, where, remedy }) =>
         problems.push({
           where: where ?? `documents.${document}`,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type pg from 'pg'
 import { planInstall } from '../../capture/plan-install.ts'
+import { schedulesPart } from '../../runs/install-schedules.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type DoctorFinding, diagnose, type OldSnapshot } from '../diagnosis.ts'
@@ -21,19 +22,21 @@ export function registerDoctor(program: Command): void {
       )}
 
 It changes nothing. It looks at triggers, partitions and views against the configuration, missing indexes, tables that a
-document reads and nothing watches, paused documents, failures, blocked indices, daemons, and old transactions.`,
+document reads and nothing watches, paused documents, failures, blocked indices, daemons, schedules, and old transactions.`,
     )
     .action(action(doctor))
 }
 
 async function doctor(context: CommandContext): Promise<ExitCode> {
   const { schema, documents: definitions } = await context.settings()
+  const schedules = await context.schedules()
   const { pool } = await context.database()
   const elasticsearch = await context.elasticsearch()
   const client = await pool.connect()
   try {
-    const plan = await planInstall(client, { schema, definitions, elasticsearch, backfill: true })
-    const status = await readStatus({ pool, schema }, definitions)
+    const also = schedulesPart(pool, schema, schedules)
+    const plan = await planInstall(client, { schema, definitions, elasticsearch, backfill: true, also })
+    const status = await readStatus({ pool, schema }, { documents: definitions, schedules })
     const findings = diagnose(plan, status, await readOldSnapshots(client))
     context.output.result(doctorJson, { findings: [...findings] }, () => findingsText(findings))
     return findings.length === 0 ? exitCodes.done : exitCodes.differences

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type InstallResult, install } from '../../capture/install.ts'
 import type { InstallPlan } from '../../capture/plan-install.ts'
+import { schedulesPart } from '../../runs/install-schedules.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -34,8 +35,10 @@ async function runInstall(context: CommandContext, options: Options): Promise<Ex
   const { output } = context
   const { postgres: url, schema, documents: definitions, file } = await context.settings()
   const dryRun = options.dryRun ?? false
+  const pool = await context.pool()
   const result = await install({
-    pool: await context.pool(),
+    pool,
+    also: schedulesPart(pool, schema, await context.schedules()),
     url,
     schema,
     definitions,
@@ -74,7 +77,12 @@ function summary({ plan, runs }: InstallResult, dryRun: boolean, file: string): 
   }
   if (dryRun) return [stepsText(plan.steps, process.stdout)]
   const documents = plan.changes.map(({ plan: { document } }) => document)
-  const done = documents.length === 0 ? 'Migrated.' : `Installed: ${documents.join(', ')}.`
+  const done =
+    documents.length > 0
+      ? `Installed: ${documents.join(', ')}.`
+      : plan.migrate
+        ? 'Migrated.'
+        : 'Installed: the schedules.'
   const requested = runs.map(({ document, kind, id, follows }) =>
     follows
       ? `Requested: ${kind} of ${document}, after run ${id}.`

@@ -41,7 +41,9 @@ async function run(context: CommandContext): Promise<ExitCode> {
       censor: '***',
     },
   })
-  const instance = new Instance({ settings, log, readElasticsearch: context.readElasticsearch })
+  const { readElasticsearch } = context
+  const schedules = await context.schedules()
+  const instance = new Instance({ settings, schedules, log, readElasticsearch })
   log.info({ version, pid: process.pid, documents: [...settings.documents.keys()] }, 'starting')
 
   let signals = 0

@@ -1,19 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { DocumentDefinition } from '../../config/types.ts'
 import { ConfigError, describeError, UnreachableError, UsageError } from '../../errors.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { paint } from '../format.ts'
 import { statusJson } from '../json/status.ts'
-import { readStatus } from '../read-status.ts'
+import { type Configured, readStatus } from '../read-status.ts'
 import { statusText } from '../status-text.ts'
 
 export function registerStatus(program: Command): void {
   program
     .command('status')
-    .description('How documents, daemons, runs and indices are doing')
+    .description('How documents, daemons, runs, schedules and indices are doing')
     .option('--watch', 'again every second, until Ctrl-C')
     .addHelpText(
       'after',
@@ -32,25 +31,26 @@ async function status(context: CommandContext, { watch = false }: { watch?: bool
     throw new UsageError('--watch prints many, --json prints one document: ask for one of them')
   }
   const database = await context.database()
-  const definitions = await readDefinitions(context)
+  const configured = await readConfigured(context)
   if (watch) {
-    await watchStatus(context, database, definitions)
+    await watchStatus(context, database, configured)
     return exitCodes.done
   }
-  const value = await readStatus(database, definitions)
+  const value = await readStatus(database, configured)
   output.result(statusJson, value, () => statusText(value))
   return exitCodes.done
 }
 
 /** A configuration that is broken must not hide how the daemons are doing. */
-async function readDefinitions({
+async function readConfigured({
   base,
   definitions,
+  schedules,
   output,
-}: CommandContext): Promise<ReadonlyMap<string, DocumentDefinition> | null> {
+}: CommandContext): Promise<Configured | null> {
   if ((await base()).file === null) return null
   try {
-    return await definitions()
+    return { documents: await definitions(), schedules: await schedules() }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     output.warn(describeError(error))
@@ -64,11 +64,11 @@ const everyMs = 1000
 async function watchStatus(
   context: CommandContext,
   database: Database,
-  definitions: ReadonlyMap<string, DocumentDefinition> | null,
+  configured: Configured | null,
 ): Promise<void> {
   const signal = context.interrupted
   while (!signal.aborted) {
-    const text = await readStatus(database, definitions).then(statusText, async (error: unknown) => {
+    const text = await readStatus(database, configured).then(statusText, async (error: unknown) => {
       const explained = await context.explain(error)
       if (!(explained instanceof UnreachableError)) throw explained
       return paint('red', describeError(explained))

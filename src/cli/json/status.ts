@@ -90,6 +90,46 @@ export const statusJson = z.strictObject({
       waitsFor: z.string().nullable(),
     }),
   ),
+  schedules: z.array(
+    z.strictObject({
+      name: z.string(),
+      run: z.enum(['backfill', 'reindex', 'verify', 'optimize']),
+      cron: z.string(),
+      timezone: z.string(),
+      /** Null: every installed document. */
+      documents: z.array(z.string()).nullable(),
+      /** Against the configuration in this folder, as of a document. */
+      definition: z.enum(['installed', 'changed', 'missing']).nullable(),
+      /** True when a living daemon fires it. */
+      attended: z.boolean(),
+      nextAt: z.string(),
+      /** The same by the clocks of its time zone: `2026-03-29 03:00`. */
+      nextAtLocal: z.string(),
+      /** Null before the first firing. */
+      last: z
+        .strictObject({
+          /** The time it was fired for. */
+          dueAt: z.string(),
+          firedAt: z.string(),
+          /** Instance. */
+          firedBy: z.string(),
+          runs: z.array(
+            z.strictObject({
+              document: z.string(),
+              /** The run that was requested; where one was under way, that one. */
+              run: z.string().nullable(),
+              /** Why no run was requested; null where one was. */
+              skipped: z.string().nullable(),
+              /** Of the run; null where there is none (any more). */
+              state: z.string().nullable(),
+            }),
+          ),
+        })
+        .nullable(),
+    }),
+  ),
+  /** Schedules of the configuration that are not installed. */
+  schedulesNotInstalled: z.array(z.string()),
   indices: z.array(
     z.strictObject({
       name: z.string(),
