@@ -1,8 +1,8 @@
 // The layers of src/, top to bottom. A folder imports only from folders below it:
-//   cli, admin → runs → sync → queue, documents, elasticsearch, capture → catalog, postgres, config
+//   cli, admin, library → runs → sync → queue, documents, elasticsearch, capture → catalog, postgres, config
 // and what is pure (documents/, elasticsearch/bulk, elasticsearch/outcome) touches no network.
 const layers = [
-  ['cli', 'admin'],
+  ['cli', 'admin', 'library'],
   ['runs'],
   ['sync'],
   ['queue', 'documents', 'elasticsearch', 'capture'],

@@ -64,6 +64,17 @@ export class FailedError extends SluiceError {
   readonly code = 'failed'
 }
 
+/** What was waited for did not come in time; it may come yet. Exit code 1. */
+export class TimeoutError extends FailedError {
+  /** Documents that were waited for. */
+  readonly pending: readonly string[]
+
+  constructor(what: string, { pending, ...details }: ErrorDetails & { readonly pending: readonly string[] }) {
+    super(what, details)
+    this.pending = pending
+  }
+}
+
 /** A message for people: what went wrong, and what to do. */
 export function describeError(error: unknown): string {
   if (error instanceof SluiceError)

@@ -35,3 +35,24 @@ export type {
   TransformContext,
   TransformResult,
 } from './config/types.ts'
+export {
+  ConfigError,
+  DocumentQueryError,
+  FailedError,
+  SchemaError,
+  SluiceError,
+  TimeoutError,
+  UnreachableError,
+  UsageError,
+} from './errors.ts'
+export type { BatchEvent, LogEvent, SluiceEvents } from './library/events.ts'
+export type { RunReport } from './library/run-to-the-end.ts'
+export {
+  type CreateOptions,
+  createSluice,
+  type InstallReport,
+  type Sluice,
+  type Synced,
+  type SyncedOptions,
+} from './library/sluice.ts'
+export type { DeadDocument } from './queue/sync-token.ts'

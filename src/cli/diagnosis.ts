@@ -4,6 +4,7 @@ import type { DocumentPlan } from '../documents/types.ts'
 import { count, duration } from './format.ts'
 import type { doctorJson } from './json/doctor.ts'
 import type { Status } from './read-status.ts'
+import type { ShortTombstones } from './tombstones.ts'
 
 export type DoctorFinding = z.infer<typeof doctorJson>['findings'][number]
 
@@ -20,12 +21,14 @@ export function diagnose(
   plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed' | 'reindexes'>,
   status: Status,
   snapshots: readonly OldSnapshot[],
+  tombstones: readonly ShortTombstones[],
 ): readonly DoctorFinding[] {
   const findings = [
     ...structure(plan),
     ...status.documents.flatMap(documentFindings),
     ...workers(status),
     ...status.schedules.flatMap(scheduleFindings),
+    ...tombstones.map(tombstoneFinding),
     ...plan.plans.flatMap(planFindings),
     ...snapshots.map(snapshotFinding),
   ]
@@ -132,6 +135,16 @@ function planFindings({ document, missingIndexes, warnings }: DocumentPlan): Doc
       .filter((text) => !told.some((sql) => text.includes(sql)))
       .map((text) => warning(document, text, null, null)),
   ]
+}
+
+function tombstoneFinding({ document, index, stated, configured }: ShortTombstones): DoctorFinding {
+  const put = `PUT /${index}/_settings {"index.gc_deletes": "1h"}`
+  return error(
+    document,
+    `forgets deletes in ${index} too soon`,
+    `index.gc_deletes is ${stated}: a request that is held up for longer brings a deleted document back`,
+    configured ? `${put}, and take gc_deletes out of documents.${document}.settings` : put,
+  )
 }
 
 function snapshotFinding({ pid, application, state, ageMs }: OldSnapshot): DoctorFinding {

@@ -12,6 +12,8 @@ import type { BaseSettings, DocumentDefinition, ScheduleDefinition, Settings, Sl
 
 /** Where a configuration is looked for, and what is laid over it. */
 export interface Sources {
+  /** A configuration itself, instead of a file. */
+  readonly config?: object | undefined
   /** Path given by --config, relative to `cwd`. */
   readonly configFile?: string | undefined
   readonly flags?: Layers['flags']
@@ -25,9 +27,10 @@ export interface Sources {
  * is wrong.
  */
 export async function loadSettings(sources: Sources): Promise<Settings> {
-  const file = await existingConfigFile(sources)
-  const config = checkConfig(await importConfig(file))
-  const base = await mergeSources(sources, file, config)
+  const stated = await existingConfig(sources)
+  const { file } = stated
+  const config = checkConfig(stated.raw)
+  const base = await mergeSources(sources, stated, config)
   const { postgres, elasticsearch } = base.settings
   const problems = [...config.problems, ...base.problems]
   if (config.value !== null) {
@@ -48,9 +51,10 @@ export async function loadSettings(sources: Sources): Promise<Settings> {
 
 /** All but the documents. A configuration file is read if there is one, for its connection, limits and schema. */
 export async function loadBaseSettings(sources: Sources): Promise<BaseSettings> {
-  const file = await findConfigFile(sources.cwd, sources.configFile)
-  const config = checkBase(file === null ? {} : await importConfig(file))
-  const base = await mergeSources(sources, file, config)
+  const stated = await findConfig(sources)
+  const file = stated?.file ?? null
+  const config = checkBase(stated?.raw ?? {})
+  const base = await mergeSources(sources, stated, config)
   refuse([...config.problems, ...base.problems], file)
   return { ...base.settings, file }
 }
@@ -66,8 +70,8 @@ export async function loadSchedules(sources: Sources): Promise<ReadonlyMap<strin
 }
 
 async function loadConfig(sources: Sources): Promise<SluiceConfig | null> {
-  const file = await existingConfigFile(sources)
-  const { value, problems } = checkConfig(await importConfig(file))
+  const { file, raw } = await existingConfig(sources)
+  const { value, problems } = checkConfig(raw)
   refuse(problems, file)
   return value
 }
@@ -85,19 +89,34 @@ export function missingUrl(server: 'postgres' | 'elasticsearch'): Problem {
   }
 }
 
-async function existingConfigFile({ cwd, configFile }: Sources): Promise<string> {
+/** A configuration as it is stated, unchecked. */
+interface Stated {
+  readonly raw: unknown
+  /** Where it is from, for messages. */
+  readonly file: string
+  /** Where its relative paths start. */
+  readonly directory: string
+}
+
+async function findConfig({ config, cwd, configFile }: Sources): Promise<Stated | null> {
+  if (config !== undefined) return { raw: config, file: 'createSluice()', directory: cwd }
   const file = await findConfigFile(cwd, configFile)
-  if (file === null) throw noConfigFile(cwd)
-  return file
+  return file === null ? null : { raw: await importConfig(file), file, directory: dirname(file) }
+}
+
+async function existingConfig(sources: Sources): Promise<Stated> {
+  const stated = await findConfig(sources)
+  if (stated === null) throw noConfigFile(sources.cwd)
+  return stated
 }
 
 /** Merges the layers. Of a configuration that is refused, the environment is checked all the same. */
 async function mergeSources(
   { cwd, env, flags = {} }: Sources,
-  file: string | null,
+  stated: Pick<Stated, 'directory'> | null,
   { value }: Checked<Omit<SluiceConfig, 'documents' | 'schedules'>>,
 ): Promise<Merged> {
-  const config = value === null || file === null ? {} : withAbsolutePaths(value, dirname(file))
+  const config = value === null || stated === null ? {} : withAbsolutePaths(value, stated.directory)
   const layers = { ...(await readEnvironment(cwd, env)), flags, config }
   const { settings, problems } = mergeSettings(layers, `${hostname()}-${process.pid}`)
   const caFile = settings.elasticsearch?.caFile

@@ -17,6 +17,7 @@ import {
   deleteIndex,
   getMappings,
   getSettings,
+  indexSetting,
   indexUuid,
   indexUuids,
   type NewIndex,
@@ -75,6 +76,8 @@ export interface Elasticsearch {
   indexUuid(name: string): Promise<string | null>
   /** UUIDs of the open indices that a name or a pattern (`cities-*-2*-*`) stands for, by name. */
   indexUuids(names: string): Promise<ReadonlyMap<string, string>>
+  /** One setting of the same (`index.gc_deletes`); indices that do not state it are left out. */
+  indexSetting(names: string, setting: string): Promise<ReadonlyMap<string, string>>
   aliasTargets(alias: string): Promise<AliasTargets>
   /** All aliases of an index, whoever made them. */
   aliasesOf(index: string): Promise<Aliases>
@@ -146,6 +149,7 @@ export function connectElasticsearch(
     deleteIndex: (name) => deleteIndex(http, name),
     indexUuid: (name) => indexUuid(http, name),
     indexUuids: (names) => indexUuids(http, names),
+    indexSetting: (names, setting) => indexSetting(http, names, setting),
     aliasTargets: (alias) => aliasTargets(http, alias),
     aliasesOf: (index) => aliasesOf(http, index),
     changeAliases: (actions) => changeAliases(http, actions),

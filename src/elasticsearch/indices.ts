@@ -84,9 +84,22 @@ export async function indexUuid(http: Http, name: string): Promise<string | null
 }
 
 /** UUIDs of the open indices that a name or a pattern stands for, by name: one request for thousands of tenants. */
-export async function indexUuids(http: Http, names: string): Promise<ReadonlyMap<string, string>> {
-  const settings = (await settingsByIndex(http, names, 'index.uuid')) ?? {}
-  return new Map(Object.entries(settings).map(([name, entry]) => [name, String(entry['index.uuid'])]))
+export function indexUuids(http: Http, names: string): Promise<ReadonlyMap<string, string>> {
+  return indexSetting(http, names, 'index.uuid')
+}
+
+/** One setting of the same, by name; indices that do not state it are left out. */
+export async function indexSetting(
+  http: Http,
+  names: string,
+  setting: string,
+): Promise<ReadonlyMap<string, string>> {
+  const settings = (await settingsByIndex(http, names, setting)) ?? {}
+  return new Map(
+    Object.entries(settings).flatMap(([name, entry]) =>
+      entry[setting] === undefined ? [] : [[name, String(entry[setting])]],
+    ),
+  )
 }
 
 /** Settings of an index, flat: `index.gc_deletes` → `1h`. Throws FailedError when there is none. */

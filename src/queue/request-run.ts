@@ -86,11 +86,15 @@ export async function requestRun(db: Queryable, schema: string, request: RunRequ
   }
 }
 
-/** The conflict clause of a request for `r`: `follow` says whether a rewriting verify has to come after the active run. */
+/**
+ * The conflict clause of a request for `r`: `follow` says whether a rewriting verify has to come after the active run. Where
+ * that run will do, it stands for the older of the two changes from now on, so that nobody who waits for one is told too early.
+ */
 export function followActive(follow: string): string {
-  const sees = `(r.kind = 'verify' AND r.state = 'requested' AND r.options ->> 'repair' = '${REWRITE.repair}')`
+  const sees = `(r.kind = 'verify' AND r.state = 'requested' AND coalesce(r.options ->> 'repair', '') = '${REWRITE.repair}')`
   return `ON CONFLICT (document) WHERE state IN ('requested', 'running', 'cancelling') DO UPDATE
-            SET verify_after = CASE WHEN ${follow} AND NOT ${sees}
+            SET origin = CASE WHEN ${follow} AND ${sees} THEN least(r.origin, excluded.origin) ELSE r.origin END,
+                verify_after = CASE WHEN ${follow} AND NOT ${sees}
                                     THEN least(r.verify_after, excluded.origin) ELSE r.verify_after END,
                 verify_after_truncated = r.verify_after_truncated OR (excluded.truncated AND NOT ${sees}),
                 truncated = r.truncated OR (excluded.truncated AND ${sees})`

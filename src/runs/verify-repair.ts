@@ -158,9 +158,10 @@ export class Repair {
     for (const [version, operations] of byVersion) {
       for (let start = 0; start < operations.length; start += DELETES_AT_ONCE) {
         const some = operations.slice(start, start + DELETES_AT_ONCE)
-        const sent = await sendOperations(elasticsearch, some, BigInt(version), async () =>
-          signal.throwIfAborted(),
-        )
+        const sent = await sendOperations(elasticsearch, some, BigInt(version), async () => {
+          signal.throwIfAborted()
+          return true
+        })
         if (sent.outcome === 'obstacle') throw new Obstructed(sent.obstacle)
         deleted += sent.verdicts.filter(
           (verdict) => verdict.outcome === 'done' && verdict.result === 'deleted',

@@ -164,9 +164,10 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
         }
         // 6. send, 7. classify
         const connection = claims
-        const sent = await sendOperations(context.elasticsearch, operations, version.version, () =>
-          assertClaimLives(connection),
-        )
+        const sent = await sendOperations(context.elasticsearch, operations, version.version, async () => {
+          await assertClaimLives(connection)
+          return !over()
+        })
         if (sent.outcome === 'obstacle') {
           if (isSuspicious(sent.obstacle)) confidence.unanswered(keys.length)
           if (alone === null || !isSuspicious(sent.obstacle)) throw new Obstructed(sent.obstacle)

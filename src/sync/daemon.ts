@@ -33,6 +33,8 @@ export interface DaemonOptions {
   readonly readElasticsearch?: () => Promise<ElasticsearchSettings>
   /** Told of every batch that was more than an empty claim. */
   readonly onBatch?: (assignment: Assignment, result: BatchResult) => void
+  /** Told when its state, or what it waits for, has changed; perhaps more often. */
+  readonly onState?: (state: DaemonState) => void
 }
 
 /**
@@ -161,6 +163,7 @@ export class Daemon {
     this.#stopping.abort()
     this.#since = performance.now()
     this.#dispatcher.stop()
+    this.#options.onState?.(this.state)
     this.#leave?.()
     const timeout = this.#options.settings.limits.shutdownTimeout
     const timer = setTimeout(() => this.abort(), timeout)
@@ -208,6 +211,7 @@ export class Daemon {
       await this.#chores.stop()
       this.#stopped = true
       this.#since = performance.now()
+      this.#options.onState?.(this.state)
       await this.#farewell()
       log.info('stopped')
     }
@@ -302,6 +306,7 @@ export class Daemon {
 
   /** Now, not with the next heartbeat, which makes up for it where that fails. */
   #tellState(): void {
+    this.#options.onState?.(this.state)
     this.#beat().catch(() => undefined)
   }
 

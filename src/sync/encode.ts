@@ -5,6 +5,7 @@ import type { Operation } from '../elasticsearch/types.ts'
 import { isFor } from '../queue/is-for.ts'
 import type { BatchTarget } from '../queue/types.ts'
 import { type AddressedKey, type AddressPlan, addressKey, byId } from './addressed.ts'
+import { olderOrigin } from './fold-marks.ts'
 import type { KeyFailure, LoadedDocument } from './types.ts'
 
 /** What a slice's keys become: operations to send, and keys that can never be one. */
@@ -108,9 +109,10 @@ function homeOf(
   const marked = group.find(({ key }) => key === present)
   if (marked !== undefined && group.length === 1) return { key: marked, isNew: false }
   const [first] = group
+  if (first === undefined) return null
   // It is no key of the run that marked an old one, and does not count there.
-  const own =
-    marked ?? (first === undefined ? null : addressKey(plan, { ...first, runId: null, key: present }))
+  const origin = group.map((key) => key.origin).reduce(olderOrigin)
+  const own = marked ?? addressKey(plan, { ...first, origin, runId: null, key: present })
   if (own === null) return null
   const neighbours = group.filter(({ alias }) => alias === own.alias)
   if (neighbours.length === 0) return null

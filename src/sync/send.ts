@@ -11,19 +11,30 @@ export interface BulkSender {
   bulk(body: Buffer, operations: readonly Operation[]): Promise<BulkAnswer>
 }
 
+/** Of what the claim's time was over for: marked again, uncharged. */
+const UNSENT: ItemVerdict = {
+  outcome: 'retry',
+  charged: false,
+  type: 'claim_over',
+  reason: "the claim's time was over before it was sent",
+}
+
 /**
  * Sends operations in one `_bulk` request. A request that is refused as a whole (400: one malformed
  * operation; 413: too large) is halved until the culprit stands alone and is dead: one bad document among n
  * costs at most 1 + 2·log2(n) requests (21 for 1,000) and stops no other (invariant 11). Elasticsearch may have
  * applied some of a refused request: the same version with the same content again changes nothing (invariant 7).
+ *
+ * `beforeEach` says whether there is still time for a request: halving takes up to REQUEST_TIMEOUT for each, and no body
+ * is sent that is older than its claim may become, or a delete might be forgotten by then (`index.gc_deletes`).
  */
 export async function sendOperations(
   sender: BulkSender,
   operations: readonly Operation[],
   version: bigint,
-  beforeEach: () => Promise<void>,
+  beforeEach: () => Promise<boolean>,
 ): Promise<Sent> {
-  await beforeEach()
+  if (!(await beforeEach())) return { outcome: 'answered', verdicts: operations.map(() => UNSENT), tookMs: 0 }
   const answer = await sender.bulk(encodeBulk(operations, version), operations)
   switch (answer.outcome) {
     case 'answered':

@@ -56,13 +56,11 @@ export const mutants = {
   'acknowledged-before-answer': [
     {
       file: 'sync/batch.ts',
-      find: `        const sent = await sendOperations(context.elasticsearch, operations, version.version, () =>
-          assertClaimLives(connection),
-        )`,
+      find: `        const sent = await sendOperations(context.elasticsearch, operations, version.version, async () => {
+          await assertClaimLives(connection)`,
       replace: `        await connection.query('COMMIT; BEGIN')
         const sent = await sendOperations(context.elasticsearch, operations, version.version, async () => {
-          if (false) await assertClaimLives(connection)
-        })`,
+          if (false) await assertClaimLives(connection)`,
     },
   ],
   /** Invariant 8: a request without an answer counts as done. */

@@ -96,4 +96,29 @@ describe('the doctor', () => {
     await place.sluice(['resume', 'city'])
     await eventually(async () => expect(await findings()).toEqual([]))
   })
+
+  test('notices an index that forgets deletes too soon', async () => {
+    const { rows } = await database.pool.query<{ name: string }>('SELECT name FROM sluice.sync_index')
+    const index = rows[0]?.name ?? ''
+    const put = (value: string | null) =>
+      elasticsearch.request('PUT', `/${index}/_settings`, { 'index.gc_deletes': value })
+    // Null: the server's own default, a minute.
+    for (const [value, said] of [
+      ['3599s', '3599s'],
+      [null, '60s'],
+    ] as const) {
+      await put(value)
+      expect(await findings()).toEqual([
+        {
+          severity: 'error',
+          document: 'city',
+          what: `forgets deletes in ${index} too soon`,
+          evidence: `index.gc_deletes is ${said}: a request that is held up for longer brings a deleted document back`,
+          remedy: `PUT /${index}/_settings {"index.gc_deletes": "1h"}`,
+        },
+      ])
+    }
+    await put('1d')
+    expect(await findings()).toEqual([])
+  })
 })

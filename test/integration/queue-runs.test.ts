@@ -5,7 +5,7 @@ import { inTransaction } from '../../src/postgres/transaction.ts'
 import type { Queryable } from '../../src/postgres/types.ts'
 import { giveBack } from '../../src/queue/give-back.ts'
 import { heartbeat } from '../../src/queue/heartbeat.ts'
-import { requestRun } from '../../src/queue/request-run.ts'
+import { REWRITE, requestRun } from '../../src/queue/request-run.ts'
 import { requestVerifyOfAll } from '../../src/queue/request-verify-of-all.ts'
 import { waitForOlderClaims } from '../../src/queue/wait-for-older-claims.ts'
 import { claimOn, type QueueDatabase, queueDatabase } from './queue-fixture.ts'
@@ -59,6 +59,7 @@ describe('a run', () => {
     const verify = (truncated: boolean) =>
       requestRun(db.pool, db.schema, {
         kind: 'verify',
+        options: REWRITE,
         document: 'city',
         truncated,
         onActive: 'verify-after',
@@ -87,12 +88,24 @@ describe('a run', () => {
   })
 
   test('that is a verify not begun yet needs no other after it; one that is running does', async () => {
-    const verify = { kind: 'verify', document: 'city', onActive: 'verify-after' } as const
+    const verify = { kind: 'verify', options: REWRITE, document: 'city', onActive: 'verify-after' } as const
     await requestRun(db.pool, db.schema, verify)
-    await requestRun(db.pool, db.schema, verify)
-    expect(await runs()).toMatchObject([{ verify_after: null }])
+    await requestRun(db.pool, db.schema, { ...verify, origin: '50' })
+    await requestRun(db.pool, db.schema, { ...verify, origin: '60' })
+    expect(await runs()).toMatchObject([{ verify_after: null, origin: '50' }])
     await db.pool.query(`UPDATE ${db.s}.sync_run SET state = 'running'`)
     await requestRun(db.pool, db.schema, verify)
+    expect(await runs()).toMatchObject([{ verify_after: expect.any(String) }])
+  })
+
+  test('that is a verify a user asked for is followed by one that puts everything right', async () => {
+    await requestRun(db.pool, db.schema, { kind: 'verify', document: 'city' })
+    await requestRun(db.pool, db.schema, {
+      kind: 'verify',
+      options: REWRITE,
+      document: 'city',
+      onActive: 'verify-after',
+    })
     expect(await runs()).toMatchObject([{ verify_after: expect.any(String) }])
   })
 

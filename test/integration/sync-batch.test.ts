@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
 import { type BatchContext, runBatch } from '../../src/sync/batch.ts'
 import { Confidence } from '../../src/sync/confidence.ts'
@@ -179,5 +179,62 @@ describe('a document whose requests never get an answer', () => {
     expect(await failures()).toEqual([{ key: '37', targeted: true, state: 'retrying', type: 'timeout' }])
     const indexed = await Promise.all(Array.from({ length: 100 }, (_, n) => world.indexed(n + 1)))
     expect(indexed.flatMap((name, n) => (name === `v${n + 1}` ? [] : [n + 1]))).toEqual([37])
+  })
+})
+
+describe('no body is sent that is older than its claim may become', () => {
+  afterEach(() => vi.restoreAllMocks())
+
+  /** The clock that claims live by, two minutes on: the process was stopped, or something took that long. */
+  const twoMinutesLater = () => {
+    const now = performance.now.bind(performance)
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + 120_000)
+  }
+
+  test('one that was loaded and then held', async () => {
+    await world.change(1, 'one')
+    const { bulk } = world.elasticsearch
+    let requests = 0
+    const elasticsearch: BatchContext['elasticsearch'] = {
+      ...world.elasticsearch,
+      bulk: (...sent) => {
+        requests += 1
+        return bulk(...sent)
+      },
+    }
+    const held = {
+      plan: { ...world.plan, transform: true },
+      transform: (document: Record<string, unknown>) => {
+        twoMinutesLater()
+        return document
+      },
+    }
+    const result = await runBatch({ ...world.context, elasticsearch }, { ...world.request, ...held })
+    expect(result).toMatchObject({ outcome: 'settled', givenBack: 1 })
+    expect(requests).toBe(0)
+    vi.restoreAllMocks()
+    expect(await world.pendingKeys()).toBe(1)
+    await runBatch(world.context, world.request)
+    expect(await world.indexed(1)).toBe('one')
+  })
+
+  test('the halves of a request that was refused too late', async () => {
+    await world.change(1, 'one')
+    await world.change(2, 'two')
+    let requests = 0
+    const elasticsearch: BatchContext['elasticsearch'] = {
+      ...world.elasticsearch,
+      bulk: async () => {
+        requests += 1
+        twoMinutesLater()
+        return { outcome: 'too-large', reason: 'a proxy that takes its time' }
+      },
+    }
+    const result = await runBatch({ ...world.context, elasticsearch }, world.request)
+    expect(result).toMatchObject({ outcome: 'settled', givenBack: 2 })
+    expect(requests).toBe(1)
+    vi.restoreAllMocks()
+    expect(await world.pendingKeys()).toBe(2)
+    expect(await failures()).toEqual([])
   })
 })

@@ -38,7 +38,7 @@ describe('a request that is refused as a whole', () => {
     '%s: one poison document among 1,000 costs at most 21 requests',
     async (kind) => {
       const server = refusing(new Set(['637']), kind)
-      const sent = await sendOperations(server, operations(1000), 1n, async () => {})
+      const sent = await sendOperations(server, operations(1000), 1n, async () => true)
       expect(server.requests.length).toBeLessThanOrEqual(21)
       if (sent.outcome !== 'answered') throw new Error('expected an answer')
       expect(sent.verdicts.flatMap((verdict, n) => (verdict.outcome === 'dead' ? [n] : []))).toEqual([637])
@@ -49,7 +49,7 @@ describe('a request that is refused as a whole', () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 40 }), fc.uniqueArray(fc.nat(39)), async (count, poison) => {
         const server = refusing(new Set(poison.map(String)), 'refused')
-        const sent = await sendOperations(server, operations(count), 1n, async () => {})
+        const sent = await sendOperations(server, operations(count), 1n, async () => true)
         if (sent.outcome !== 'answered') throw new Error('expected an answer')
         const dead = sent.verdicts.flatMap((verdict, n) => (verdict.outcome === 'dead' ? [n] : []))
         expect(sent.verdicts).toHaveLength(count)
@@ -64,8 +64,21 @@ test('the claim is looked after before every request', async () => {
   const server = refusing(new Set(['3']), 'refused')
   await sendOperations(server, operations(8), 1n, async () => {
     checks += 1
+    return true
   })
   expect(checks).toBe(server.requests.length)
+})
+
+test('what is left when the time of the claim is over is not sent, but marked again; what was answered counts', async () => {
+  const server = refusing(new Set(['6']), 'refused')
+  const sent = await sendOperations(server, operations(8), 1n, async () => server.requests.length < 3)
+  expect(server.requests).toEqual([8, 4, 4])
+  if (sent.outcome !== 'answered') throw new Error('expected an answer')
+  expect(sent.verdicts.map(({ outcome }) => outcome)).toEqual([
+    ...Array.from({ length: 4 }, () => 'done'),
+    ...Array.from({ length: 4 }, () => 'retry'),
+  ])
+  expect(sent.verdicts[7]).toMatchObject({ charged: false, type: 'claim_over' })
 })
 
 test('an unknown outcome is an obstacle, whatever was answered before', async () => {
@@ -83,7 +96,7 @@ test('an unknown outcome is an obstacle, whatever was answered before', async ()
       return { outcome: 'unknown', type: 'timeout', reason: 'no answer' }
     },
   }
-  expect(await sendOperations(server, operations(4), 1n, async () => {})).toEqual({
+  expect(await sendOperations(server, operations(4), 1n, async () => true)).toEqual({
     outcome: 'obstacle',
     obstacle: { scope: 'elasticsearch', type: 'timeout', reason: 'no answer' },
   })

@@ -9,6 +9,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { paint } from '../format.ts'
 import { doctorJson } from '../json/doctor.ts'
 import { readStatus } from '../read-status.ts'
+import { readShortTombstones } from '../tombstones.ts'
 
 export function registerDoctor(program: Command): void {
   program
@@ -22,7 +23,8 @@ export function registerDoctor(program: Command): void {
       )}
 
 It changes nothing. It looks at triggers, partitions and views against the configuration, missing indexes, tables that a
-document reads and nothing watches, paused documents, failures, blocked indices, daemons, schedules, and old transactions.`,
+document reads and nothing watches, paused documents, failures, blocked indices, daemons, schedules, indices that forget
+deletes too soon, and old transactions.`,
     )
     .action(action(doctor))
 }
@@ -37,7 +39,8 @@ async function doctor(context: CommandContext): Promise<ExitCode> {
     const also = schedulesPart(pool, schema, schedules)
     const plan = await planInstall(client, { schema, definitions, elasticsearch, backfill: true, also })
     const status = await readStatus({ pool, schema }, { documents: definitions, schedules })
-    const findings = diagnose(plan, status, await readOldSnapshots(client))
+    const tombstones = await readShortTombstones(elasticsearch, plan.plans, status.indices)
+    const findings = diagnose(plan, status, await readOldSnapshots(client), tombstones)
     context.output.result(doctorJson, { findings: [...findings] }, () => findingsText(findings))
     return findings.length === 0 ? exitCodes.done : exitCodes.differences
   } finally {
