@@ -40,6 +40,13 @@ export class UsageError extends SluiceError {
 /** Postgres or Elasticsearch does not answer, or refuses us (credentials, wrong product). Exit code 4. */
 export class UnreachableError extends SluiceError {
   readonly code = 'unreachable'
+  /** True when the server knows us, and does not let us do this: others may be let. */
+  readonly forbidden: boolean
+
+  constructor(what: string, details: ErrorDetails & { readonly forbidden?: boolean } = {}) {
+    super(what, details)
+    this.forbidden = details.forbidden ?? false
+  }
 }
 
 /** Our schema is missing, older or newer than this program. Exit code 2. */

@@ -32,6 +32,14 @@ import type {
   ServerInfo,
   StoredDocument,
 } from './types.ts'
+import {
+  type HighestVersions,
+  highestVersions,
+  type IndexState,
+  indexAliases,
+  indexStates,
+  type VersionRange,
+} from './watch.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
@@ -63,6 +71,12 @@ export interface Elasticsearch {
   indexUuid(name: string): Promise<string | null>
   /** UUIDs of the open indices that a name or a pattern (`cities-*-2*-*`) stands for, by name. */
   indexUuids(names: string): Promise<ReadonlyMap<string, string>>
+  /** UUID and checkpoints of the open indices that a name or a pattern stands for, by name. */
+  indexStates(names: string): Promise<ReadonlyMap<string, IndexState>>
+  /** Aliases of those indices, by name. */
+  indexAliases(names: string): Promise<ReadonlyMap<string, readonly string[]>>
+  /** The highest version in these indices (a list or a pattern), and the highest of those in some ranges. */
+  highestVersions(indices: string, ranges: readonly VersionRange[]): Promise<HighestVersions>
   aliasTargets(alias: string): Promise<AliasTargets>
   refresh(index: string): Promise<void>
   count(index: string): Promise<number>
@@ -106,6 +120,9 @@ export function connectElasticsearch(
     deleteIndex: (name) => deleteIndex(http, name),
     indexUuid: (name) => indexUuid(http, name),
     indexUuids: (names) => indexUuids(http, names),
+    indexStates: (names) => indexStates(http, names),
+    indexAliases: (names) => indexAliases(http, names),
+    highestVersions: async (indices, ranges) => highestVersions(http, await product(), indices, ranges),
     aliasTargets: (alias) => aliasTargets(http, alias),
     refresh: (index) => refresh(http, index),
     count: (index) => count(http, index),

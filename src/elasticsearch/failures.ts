@@ -27,7 +27,7 @@ export function failureError(answer: HttpAnswer | TransportFailure, doing: strin
   const what = `${type} while ${doing}: ${plainReason(error)}`
   const remedy = refusalRemedy(status)
   if (remedy !== undefined && type !== 'cluster_block_exception')
-    return new UnreachableError(what, { where, remedy })
+    return new UnreachableError(what, { where, remedy, forbidden: status === 403 })
   if (away.has(status) && type !== 'cluster_block_exception') {
     return new UnreachableError(what, { where, remedy: 'try again when the cluster has recovered' })
   }

@@ -18,6 +18,7 @@ import { joinDatabase } from './join-database.ts'
 import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
 import type { BatchResult, DaemonState, Obstacle } from './types.ts'
+import { watchIndices } from './watch-indices.ts'
 import { runWorker, type Unwritten } from './worker.ts'
 import { workerContext } from './worker-context.ts'
 
@@ -50,12 +51,14 @@ export class Daemon {
   /** Documents it may work on now; replaced entry by entry, for the workers hold the map. */
   readonly #plans = new Map<string, DocumentPlan>()
   readonly #unwritten = new Map<string, Unwritten>()
-  readonly #beat: () => Promise<void>
+  readonly #beat: () => Promise<string>
+  /** Looks whether the indices are what they were. */
+  readonly #watch: () => Promise<void>
   /** Servers that are away; the gate is open while there is none. */
   readonly #away: Absences
   readonly #stopping = new AbortController()
   readonly #clients = new Set<pg.PoolClient>()
-  #timeline: string | null = null
+  #server: string | null = null
   #leave: (() => void) | undefined
   /** Pause before Postgres is joined again. */
   #rejoinAfterMs = 0
@@ -102,9 +105,14 @@ export class Daemon {
       waiting: new Map(),
       unwritten: this.#unwritten,
       state: () => this.state,
+      server: () => this.#server,
     }
     this.#beat = heart(this.#choresContext)
-    const chores = daemonChores(this.#choresContext, this.#beat)
+    const watch = watchIndices(this.#choresContext)
+    this.#watch = async () => {
+      for (const { run } of watch) await run()
+    }
+    const chores = daemonChores(this.#choresContext, this.#beat, watch)
     this.#chores = new Chores(chores, (error, chore) => this.#failed(error, chore))
     this.#away.gone('postgres', 'starting')
     pool.on('connect', (client) => this.#clients.add(client))
@@ -131,7 +139,7 @@ export class Daemon {
       blocked: this.#blocked,
       plans: this.#plans,
       unwritten: this.#unwritten,
-      timeline: () => this.#timeline,
+      server: () => this.#server,
       onBatch: (assignment, result) => this.#batchEnded(assignment, result),
     })
     this.#workers = Promise.all(Array.from({ length: context.limits.concurrency }, () => runWorker(context)))
@@ -182,7 +190,7 @@ export class Daemon {
         const waitingFor = (reason: string) => this.#away.gone('postgres', reason)
         const identity = await joinDatabase(this.#options, this.#stopping.signal, waitingFor)
         if (identity === null) break
-        this.#timeline = identity.timeline
+        this.#server = identity.server
         const left = new Promise<void>((resolve) => {
           this.#leave = resolve
         })
@@ -286,6 +294,8 @@ export class Daemon {
     const { signal } = this.#stopping
     if (!(await awaitElasticsearch({ ...this.#options, reason, waitingFor, signal }))) return
     this.#away.back('elasticsearch')
+    // It may have come back with older data: that is seen before batches hide it.
+    await this.#watch().catch((error: unknown) => this.#failed(error, 'index identity'))
     this.#openGate()
   }
 
