@@ -97,14 +97,14 @@ CREATE TABLE sync_index (
   hash       text        NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   retired_at timestamptz,
-  checkpoints bigint[]   NOT NULL DEFAULT '{}',
+  shards     jsonb       NOT NULL DEFAULT '{}',
   drop_at    timestamptz,
   released_at timestamptz
 );
 CREATE UNIQUE INDEX sync_index_one_live ON sync_index (alias) WHERE role = 'live';
 COMMENT ON TABLE  sync_index IS 'Physical indices. Every batch writes to all that are not retired.';
 COMMENT ON COLUMN sync_index.uuid IS 'Index UUID when it was created: a changed one means it was restored or recreated by hand (invariant 13).';
-COMMENT ON COLUMN sync_index.checkpoints IS 'Number of the last operation in each of its shards, when we last looked: a lower one means that it was restored from an older state, or lost a shard (invariant 13).';
+COMMENT ON COLUMN sync_index.shards IS 'Its primary shards when we last looked, by number: {"0": {"history", "checkpoint"}}. Another history, or a lower number of the last operation, means that it was restored from an older state, or lost a shard (invariant 13).';
 COMMENT ON COLUMN sync_index.role IS 'live: the alias points here; kept: it pointed here before a reindex, and is still written to for a rollback; building: a reindex fills it; retired: written to no more, to be dropped.';
 COMMENT ON COLUMN sync_index.drop_at IS 'When a kept index is retired; NULL: no time is set.';
 COMMENT ON COLUMN sync_index.hash IS 'Hash of the mappings and settings it was created with.';

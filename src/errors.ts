@@ -40,12 +40,12 @@ export class UsageError extends SluiceError {
 /** Postgres or Elasticsearch does not answer, or refuses us (credentials, wrong product). Exit code 4. */
 export class UnreachableError extends SluiceError {
   readonly code = 'unreachable'
-  /** True when the server knows us, and does not let us do this: others may be let. */
-  readonly forbidden: boolean
+  /** HTTP status of the answer: somebody is there, and did not do this. Null: there was none. */
+  readonly status: number | null
 
-  constructor(what: string, details: ErrorDetails & { readonly forbidden?: boolean } = {}) {
+  constructor(what: string, details: ErrorDetails & { readonly status?: number } = {}) {
     super(what, details)
-    this.forbidden = details.forbidden ?? false
+    this.status = details.status ?? null
   }
 }
 

@@ -71,7 +71,7 @@ export interface Elasticsearch {
   indexUuid(name: string): Promise<string | null>
   /** UUIDs of the open indices that a name or a pattern (`cities-*-2*-*`) stands for, by name. */
   indexUuids(names: string): Promise<ReadonlyMap<string, string>>
-  /** UUID and checkpoints of the open indices that a name or a pattern stands for, by name. */
+  /** UUID and shards of the open indices that a name or a pattern stands for, by name. */
   indexStates(names: string): Promise<ReadonlyMap<string, IndexState>>
   /** Aliases of those indices, by name. */
   indexAliases(names: string): Promise<ReadonlyMap<string, readonly string[]>>

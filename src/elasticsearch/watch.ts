@@ -6,11 +6,17 @@ import type { ServerInfo } from './types.ts'
 /** What an index shows of its past. */
 export interface IndexState {
   readonly uuid: string
-  /**
-   * Number of the last operation that each primary shard has on its disk, by shard number; null where a shard is away or
-   * just recovering. It never goes back, unless the shard was restored from an older state or made anew.
-   */
-  readonly checkpoints: readonly (number | null)[]
+  readonly shards: ShardStates
+}
+
+/** Primary shards by their numbers, without those that are away or just recovering. */
+export type ShardStates = Readonly<Record<string, ShardState>>
+
+export interface ShardState {
+  /** UUID of its history: a shard that is restored from a snapshot, or made anew, begins another one. */
+  readonly history: string
+  /** Number of the last operation that it has on its disk; it goes back only where older data was put in its place. */
+  readonly checkpoint: number
 }
 
 /** Versions from the first to the last, both included. */
@@ -27,7 +33,7 @@ export async function indexStates(http: Http, names: string): Promise<ReadonlyMa
     query: {
       level: 'shards',
       filter_path:
-        'error,status,_shards,indices.*.uuid,indices.*.shards.*.routing,indices.*.shards.*.seq_no.local_checkpoint',
+        'error,status,_shards,indices.*.uuid,indices.*.shards.*.routing,indices.*.shards.*.seq_no.local_checkpoint,indices.*.shards.*.commit.user_data.history_uuid',
     },
   })
   if (isAbsent(answer)) return new Map()
@@ -36,7 +42,7 @@ export async function indexStates(http: Http, names: string): Promise<ReadonlyMa
   }
   return new Map(
     Object.entries(indices).flatMap(([name, { uuid, shards = {} }]) =>
-      uuid === undefined ? [] : [[name, { uuid, checkpoints: checkpointsOf(shards) }] as const],
+      uuid === undefined ? [] : [[name, { uuid, shards: shardsOf(shards) }] as const],
     ),
   )
 }
@@ -49,15 +55,18 @@ interface RawState {
 interface RawShard {
   readonly routing?: { readonly state?: string; readonly primary?: boolean }
   readonly seq_no?: { readonly local_checkpoint?: number }
+  readonly commit?: { readonly user_data?: { readonly history_uuid?: string } }
 }
 
-function checkpointsOf(shards: Readonly<Record<string, readonly RawShard[]>>): (number | null)[] {
-  const checkpoints: (number | null)[] = []
-  for (const [number, copies] of Object.entries(shards)) {
-    const primary = copies.find(({ routing }) => routing?.primary === true && routing.state === 'STARTED')
-    checkpoints[Number(number)] = primary?.seq_no?.local_checkpoint ?? null
-  }
-  return Array.from(checkpoints, (checkpoint) => checkpoint ?? null)
+function shardsOf(shards: Readonly<Record<string, readonly RawShard[]>>): ShardStates {
+  return Object.fromEntries(
+    Object.entries(shards).flatMap(([number, copies]) => {
+      const primary = copies.find(({ routing }) => routing?.primary === true && routing.state === 'STARTED')
+      const history = primary?.commit?.user_data?.history_uuid
+      const checkpoint = primary?.seq_no?.local_checkpoint
+      return history === undefined || checkpoint === undefined ? [] : [[number, { history, checkpoint }]]
+    }),
+  )
 }
 
 /** Aliases of the open indices that a name or a pattern stands for, by index. */

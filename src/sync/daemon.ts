@@ -18,7 +18,7 @@ import { joinDatabase } from './join-database.ts'
 import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
 import type { BatchResult, DaemonState, Obstacle } from './types.ts'
-import { watchIndices } from './watch-indices.ts'
+import { type IndexWatch, watchIndices } from './watch-indices.ts'
 import { runWorker, type Unwritten } from './worker.ts'
 import { workerContext } from './worker-context.ts'
 
@@ -52,8 +52,7 @@ export class Daemon {
   readonly #plans = new Map<string, DocumentPlan>()
   readonly #unwritten = new Map<string, Unwritten>()
   readonly #beat: () => Promise<string>
-  /** Looks whether the indices are what they were. */
-  readonly #watch: () => Promise<void>
+  readonly #watch: IndexWatch
   /** Servers that are away; the gate is open while there is none. */
   readonly #away: Absences
   readonly #stopping = new AbortController()
@@ -108,11 +107,8 @@ export class Daemon {
       server: () => this.#server,
     }
     this.#beat = heart(this.#choresContext)
-    const watch = watchIndices(this.#choresContext)
-    this.#watch = async () => {
-      for (const { run } of watch) await run()
-    }
-    const chores = daemonChores(this.#choresContext, this.#beat, watch)
+    this.#watch = watchIndices(this.#choresContext)
+    const chores = daemonChores(this.#choresContext, this.#beat, this.#watch.chores)
     this.#chores = new Chores(chores, (error, chore) => this.#failed(error, chore))
     this.#away.gone('postgres', 'starting')
     pool.on('connect', (client) => this.#clients.add(client))
@@ -294,8 +290,7 @@ export class Daemon {
     const { signal } = this.#stopping
     if (!(await awaitElasticsearch({ ...this.#options, reason, waitingFor, signal }))) return
     this.#away.back('elasticsearch')
-    // It may have come back with older data: that is seen before batches hide it.
-    await this.#watch().catch((error: unknown) => this.#failed(error, 'index identity'))
+    await this.#watch.cameBack().catch((error: unknown) => this.#failed(error, 'index identity'))
     this.#openGate()
   }
 

@@ -12,10 +12,11 @@ const highest = new WeakMap<pg.Pool, bigint>()
  * is joined anew.
  */
 export async function draw(client: pg.PoolClient, schema: string, pool: pg.Pool): Promise<Version> {
-  const drawn = await drawVersion(client, schema)
+  // Of those that were there before: two that draw at the same time may get their answers in any order.
   const before = highest.get(pool) ?? 0n
+  const drawn = await drawVersion(client, schema)
   if (drawn.version > before) {
-    highest.set(pool, drawn.version)
+    if (drawn.version > (highest.get(pool) ?? 0n)) highest.set(pool, drawn.version)
     return drawn
   }
   await raiseVersionFloor(client, schema, before + 1n)

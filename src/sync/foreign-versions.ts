@@ -1,7 +1,6 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { isTenantPattern } from '../config/tenant-index.ts'
-import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { templatePattern } from '../elasticsearch/names.ts'
 import { inTransaction } from '../postgres/transaction.ts'
@@ -15,8 +14,11 @@ interface VersionCheck {
   readonly schema: string
   readonly elasticsearch: Pick<Elasticsearch, 'highestVersions'>
   readonly log: Logger
-  readonly plans: ReadonlyMap<string, Pick<DocumentPlan, 'index'>>
 }
+
+/** As it was found, where it was found, and what to think of it. */
+export const foreignVersionReason = (version: bigint): string =>
+  `Elasticsearch holds version ${version}, which this database has never drawn: it was set back to an older state, or another database writes to the index`
 
 /**
  * Looks for documents with a version that this database has never drawn: above its sequence, or among the numbers that
@@ -34,15 +36,7 @@ interface VersionCheck {
  * Not seen: a database that was set back by a crash's recovery of a copy may count the next 32 numbers as drawn (Postgres
  * logs a sequence ahead), and a delete leaves no document to look at.
  */
-export async function checkVersions(check: VersionCheck): Promise<void> {
-  for (const [document, { index }] of check.plans) await checkDocument(check, document, index)
-}
-
-/** As it was found, where it was found, and what to think of it. */
-export const foreignVersionReason = (version: bigint): string =>
-  `Elasticsearch holds version ${version}, which this database has never drawn: it was set back to an older state, or another database writes to the index`
-
-async function checkDocument(
+export async function checkVersions(
   { pool, schema, elasticsearch, log }: VersionCheck,
   document: string,
   index: string,

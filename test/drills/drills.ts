@@ -133,26 +133,27 @@ async function runOne(name: string, drill: Drill, elasticsearch: Server, logs: s
   const begun = performance.now()
   const since = () => Math.round((performance.now() - begun) / 100) / 10
   const say = (what: string) => process.stderr.write(`${name} ${since().toFixed(1)} s  ${what}\n`)
-  const scene = await Scene.open({
-    name,
-    elasticsearch,
-    logs,
-    say,
-    ...(drill.postgres == null ? {} : { postgresVersion: drill.postgres }),
-  })
   const nothing = { documents: 0, missing: 0, stale: 0, extra: 0 }
   let figures: Figures = nothing
   let verifies: Result['verifies'] = []
+  const problems: string[] = []
+  let log: readonly string[] = []
+  let seen: readonly string[] = []
   try {
-    await drill.run(scene)
-    figures = await scene.compare()
-    verifies = (await scene.verifies()).map(({ state, reason }) => ({ state, reason }))
+    const version = drill.postgres == null ? {} : { postgresVersion: drill.postgres }
+    await using scene = await Scene.open({ name, elasticsearch, logs, say, ...version })
+    seen = scene.seen
+    try {
+      await drill.run(scene)
+      figures = await scene.compare()
+      verifies = (await scene.verifies()).map(({ state, reason }) => ({ state, reason }))
+    } finally {
+      log = await scene.logged()
+      problems.push(...scene.problems)
+    }
   } catch (error) {
-    scene.problems.push(describeError(error))
+    problems.push(describeError(error))
   }
-  const log = await scene.logged()
-  await scene.close()
-  const { problems, seen } = scene
   return { name, ok: problems.length === 0, seconds: since(), ...figures, problems, seen, log, verifies }
 }
 

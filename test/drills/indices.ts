@@ -79,7 +79,8 @@ export async function dataRestored(scene: Scene): Promise<void> {
   await runTool('cp', ['-a', data, kept])
   await elasticsearch.start()
   scene.say('Elasticsearch’s data directory was copied; the application writes on')
-  await scene.moment()
+  // What is lost was seen by a daemon, which looks every ten seconds.
+  await scene.moment(12_000)
   scene.say('Elasticsearch is lost, and starts with the copy of its data')
   await stopped(scene)
   await rm(data, { recursive: true })

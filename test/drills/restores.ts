@@ -85,6 +85,11 @@ export async function reinstalled(
   await scene.moment()
   scene.say('install, and the daemon is started again')
   await scene.look(['install'])
+  if (keepIndices) {
+    scene.say('install names the index that was kept: it is deleted, as it says')
+    await scene.request('DELETE', `/${scene.index}-2*`)
+    await scene.look(['install'])
+  }
   scene.daemon.start(0)
   await scene.moment()
   await scene.look()

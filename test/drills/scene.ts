@@ -70,13 +70,22 @@ export class Scene {
     const address = await openAddress(postgres.port)
     closing.defer(() => address.close())
     const scene = new Scene(options, closing, postgres, address)
-    await mkdir(options.logs, { recursive: true })
-    await scene.#pool.query(articles)
-    await scene.configure('sluice', address.urlOf(postgres.url))
-    await scene.sluice(['install'])
-    await scene.startDaemon('sluice')
-    await scene.atRest()
-    return scene
+    try {
+      await scene.#begin()
+      return scene
+    } catch (error) {
+      await scene[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async #begin(): Promise<void> {
+    await mkdir(this.logs, { recursive: true })
+    await this.#pool.query(articles)
+    await this.configure('sluice', this.address.urlOf(this.postgres.url))
+    await this.sluice(['install'])
+    await this.startDaemon('sluice')
+    await this.atRest()
   }
 
   get logs(): string {
@@ -228,6 +237,7 @@ export class Scene {
 
   /** Stops the application and compares every row with its document. */
   async compare(): Promise<Figures> {
+    for (const daemons of this.#daemons) this.problems.push(...daemons.failures)
     await this.#writes?.stop()
     await this.atRest()
     const { documents, missing, stale, extra, examples } = await compare({
@@ -262,8 +272,7 @@ export class Scene {
     return row.name
   }
 
-  async close(): Promise<void> {
-    for (const daemons of this.#daemons) this.problems.push(...daemons.failures)
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.#writes?.stop()
     await this.#pool.end().catch(() => undefined)
     await this.#closing.disposeAsync()
