@@ -57,6 +57,7 @@ CREATE TABLE sync_document (
   hash         text        NOT NULL,
   definition   jsonb       NOT NULL,
   plan         jsonb       NOT NULL,
+  foreign_version bigint   NOT NULL DEFAULT 0,
   installed_at timestamptz NOT NULL DEFAULT now(),
   changed_at   timestamptz NOT NULL DEFAULT now()
 );
@@ -66,6 +67,7 @@ COMMENT ON COLUMN sync_document.reason     IS 'Why it is paused or detached.';
 COMMENT ON COLUMN sync_document.alarm      IS 'Something an operator has to look at; cleared by install.';
 COMMENT ON COLUMN sync_document.hash       IS 'Hash of the definition, as written in the configuration.';
 COMMENT ON COLUMN sync_document.definition IS 'The definition as written in the configuration.';
+COMMENT ON COLUMN sync_document.foreign_version IS 'Highest version found in its indices that this database has never drawn; each is reported once.';
 COMMENT ON COLUMN sync_document.plan       IS 'What install compiled from it; the daemon runs this, so that a renamed column does not stop it.';
 
 CREATE TABLE sync_source (
@@ -95,12 +97,14 @@ CREATE TABLE sync_index (
   hash       text        NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   retired_at timestamptz,
+  shards     jsonb       NOT NULL DEFAULT '{}',
   drop_at    timestamptz,
   released_at timestamptz
 );
 CREATE UNIQUE INDEX sync_index_one_live ON sync_index (alias) WHERE role = 'live';
 COMMENT ON TABLE  sync_index IS 'Physical indices. Every batch writes to all that are not retired.';
 COMMENT ON COLUMN sync_index.uuid IS 'Index UUID when it was created: a changed one means it was restored or recreated by hand (invariant 13).';
+COMMENT ON COLUMN sync_index.shards IS 'Its primary shards when we last looked, by number: {"0": {"history", "checkpoint"}}. Another history, or a lower number of the last operation, means that it was restored from an older state, or lost a shard (invariant 13).';
 COMMENT ON COLUMN sync_index.role IS 'live: the alias points here; kept: it pointed here before a reindex, and is still written to for a rollback; building: a reindex fills it; retired: written to no more, to be dropped.';
 COMMENT ON COLUMN sync_index.drop_at IS 'When a kept index is retired; NULL: no time is set.';
 COMMENT ON COLUMN sync_index.hash IS 'Hash of the mappings and settings it has; another one than the document''s: a reindex is due.';
@@ -235,9 +239,11 @@ CREATE TABLE sync_identity (
   only_row          boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
   system_identifier text        NOT NULL,
   timeline          text        NOT NULL,
-  changed_at        timestamptz NOT NULL DEFAULT clock_timestamp()
+  changed_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+  skipped           int8multirange NOT NULL DEFAULT '{}'
 );
-COMMENT ON TABLE sync_identity IS 'The server we last worked on; a change queues a verify of every document (invariant 5).';
+COMMENT ON TABLE  sync_identity IS 'The server we last worked on; a change queues a verify of every document (invariant 5).';
+COMMENT ON COLUMN sync_identity.skipped IS 'Numbers that sync_version skipped when it was moved up to the clock, the newest twenty gaps: a document with such a version was written by another database, or by this one before it was set back.';
 
 CREATE TABLE sync_log (
   at        timestamptz NOT NULL,

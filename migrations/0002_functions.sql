@@ -20,15 +20,27 @@ LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 DECLARE
   wanted bigint;
+  last   bigint;
 BEGIN
   -- Reading the sequence and setting it are two steps: two at once could set it back below a number just drawn.
   PERFORM pg_advisory_xact_lock(hashtext('sluice version floor'), hashtext(current_schema()));
   wanted := greatest((extract(epoch FROM clock_timestamp()) * 1000000)::bigint, at_least);
   PERFORM set_config('synchronous_commit', 'on', true);
-  PERFORM setval('sync_version', wanted) FROM sync_version WHERE last_value < wanted;
+  SELECT s.last_value INTO last FROM sync_version s;
+  IF last < wanted THEN
+    PERFORM setval('sync_version', wanted);
+    -- What is skipped here nobody has drawn: a document with such a version tells of another database. Sixteen numbers
+    -- are left out, for others may have drawn between the two statements.
+    IF wanted - last > 16 THEN
+      UPDATE sync_identity i
+         SET skipped = (SELECT range_agg(n.r)
+                          FROM (SELECT r FROM unnest(i.skipped + int8multirange(int8range(last + 17, wanted, '[]'))) AS r
+                                 ORDER BY r DESC LIMIT 20) n);
+    END IF;
+  END IF;
   RETURN (SELECT last_value FROM sync_version);
 END $$;
-COMMENT ON FUNCTION raise_version_floor IS 'Moves sync_version up to the clock in microseconds, or to at_least where that is more; never down. Returns its value (invariant 5).';
+COMMENT ON FUNCTION raise_version_floor IS 'Moves sync_version up to the clock in microseconds, or to at_least where that is more; never down, and notes what it skipped. Returns its value (invariant 5).';
 
 -- The queue -----------------------------------------------------------------------------------------------------
 

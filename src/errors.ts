@@ -40,6 +40,13 @@ export class UsageError extends SluiceError {
 /** Postgres or Elasticsearch does not answer, or refuses us (credentials, wrong product). Exit code 4. */
 export class UnreachableError extends SluiceError {
   readonly code = 'unreachable'
+  /** HTTP status of the answer: somebody is there, and did not do this. Null: there was none. */
+  readonly status: number | null
+
+  constructor(what: string, details: ErrorDetails & { readonly status?: number } = {}) {
+    super(what, details)
+    this.status = details.status ?? null
+  }
 }
 
 /** Our schema is missing, older or newer than this program. Exit code 2. */

@@ -45,6 +45,14 @@ import type {
   StoredDocument,
   StoredText,
 } from './types.ts'
+import {
+  type HighestVersions,
+  highestVersions,
+  type IndexState,
+  indexAliases,
+  indexStates,
+  type VersionRange,
+} from './watch.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
@@ -78,6 +86,12 @@ export interface Elasticsearch {
   indexUuids(names: string): Promise<ReadonlyMap<string, string>>
   /** One setting of the same (`index.gc_deletes`); indices that do not state it are left out. */
   indexSetting(names: string, setting: string): Promise<ReadonlyMap<string, string>>
+  /** UUID and shards of the open indices that a name or a pattern stands for, by name. */
+  indexStates(names: string): Promise<ReadonlyMap<string, IndexState>>
+  /** Aliases of those indices, by name. */
+  indexAliases(names: string): Promise<ReadonlyMap<string, readonly string[]>>
+  /** The highest version in these indices (a list or a pattern), and the highest of those in some ranges. */
+  highestVersions(indices: string, ranges: readonly VersionRange[]): Promise<HighestVersions>
   aliasTargets(alias: string): Promise<AliasTargets>
   /** All aliases of an index, whoever made them. */
   aliasesOf(index: string): Promise<Aliases>
@@ -150,6 +164,9 @@ export function connectElasticsearch(
     indexUuid: (name) => indexUuid(http, name),
     indexUuids: (names) => indexUuids(http, names),
     indexSetting: (names, setting) => indexSetting(http, names, setting),
+    indexStates: (names) => indexStates(http, names),
+    indexAliases: (names) => indexAliases(http, names),
+    highestVersions: async (indices, ranges) => highestVersions(http, await product(), indices, ranges),
     aliasTargets: (alias) => aliasTargets(http, alias),
     aliasesOf: (index) => aliasesOf(http, index),
     changeAliases: (actions) => changeAliases(http, actions),

@@ -27,9 +27,9 @@ export function failureError(answer: HttpAnswer | TransportFailure, doing: strin
   const what = `${type} while ${doing}: ${plainReason(error)}`
   const remedy = refusalRemedy(status)
   if (remedy !== undefined && type !== 'cluster_block_exception')
-    return new UnreachableError(what, { where, remedy })
+    return new UnreachableError(what, { where, remedy, status })
   if (away.has(status) && type !== 'cluster_block_exception') {
-    return new UnreachableError(what, { where, remedy: 'try again when the cluster has recovered' })
+    return new UnreachableError(what, { where, remedy: 'try again when the cluster has recovered', status })
   }
   // Of a 400, what was asked for is at fault: mappings and settings come from the configuration.
   return status === 400 ? new ConfigError(what, { where }) : new FailedError(what, { where })

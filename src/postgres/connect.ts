@@ -32,6 +32,12 @@ export function createPool(url: string, { max, applicationName, statementTimeout
   return pool
 }
 
+/** Closes the connections that nobody uses at present: they may lead to a server that this address names no more. */
+export async function closeIdle(pool: pg.Pool): Promise<void> {
+  const idle = await Promise.allSettled(Array.from({ length: pool.idleCount }, () => pool.connect()))
+  for (const client of idle) if (client.status === 'fulfilled') client.value.release(true)
+}
+
 function ignore(): void {}
 
 /** SQLSTATE of a Postgres error: five characters. */
@@ -96,7 +102,8 @@ export function connectionError(error: unknown, url: string): UnreachableError {
   )
 }
 
-function addressOf(url: string): string {
+/** host:port/database of a connection URL. */
+export function addressOf(url: string): string {
   try {
     // Parses as pg will when it connects, PGHOST and its like included; opens nothing.
     const { host, port, database } = new pg.Client(url)

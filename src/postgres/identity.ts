@@ -1,15 +1,37 @@
 import { escapeIdentifier } from 'pg'
+import { UnreachableError } from '../errors.ts'
+import { addressOf } from './connect.ts'
 import type { Identity, Queryable } from './types.ts'
-import { timelineSql } from './version.ts'
+import { serverSql, timelineSql } from './version.ts'
 
 /** Which server this is. Needs no privilege; raises on a replica. */
 export async function readIdentity(db: Queryable): Promise<Identity> {
-  const { rows } = await db.query<{ system_identifier: string; timeline: string }>(
-    `SELECT system_identifier::text, ${timelineSql} AS timeline FROM pg_control_system()`,
+  const { rows } = await db.query<{ system_identifier: string; timeline: string; server: string }>(
+    `SELECT system_identifier::text, ${timelineSql} AS timeline, ${serverSql} AS server FROM pg_control_system()`,
   )
   const [row] = rows
   if (row === undefined) throw new Error('pg_control_system() returned no row')
-  return { systemIdentifier: row.system_identifier, timeline: row.timeline }
+  return { systemIdentifier: row.system_identifier, timeline: row.timeline, server: row.server }
+}
+
+/** Throws an UnreachableError for a server that takes no writes: a standby, or one that is read-only for every session. */
+export async function assertPrimary(db: Queryable, url: string): Promise<void> {
+  const { rows } = await db.query<{ standby: boolean; read_only: boolean }>(
+    "SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only')::boolean AS read_only",
+  )
+  const where = addressOf(url)
+  if (rows[0]?.standby === true) {
+    throw new UnreachableError('Postgres is a standby there, which takes no writes', {
+      where,
+      remedy: 'Promote it, or have DATABASE_URL lead to the primary.',
+    })
+  }
+  if (rows[0]?.read_only === true) {
+    throw new UnreachableError('Postgres takes no writes there: sessions are read-only', {
+      where,
+      remedy: 'Look at default_transaction_read_only of the server, the database and the role.',
+    })
+  }
 }
 
 /**

@@ -2,12 +2,12 @@ import type { PoolClient } from 'pg'
 import { sqlState } from './connect.ts'
 import { readConditions } from './read-settings.ts'
 import { lastResult, rollback } from './transaction.ts'
-import { timelineSql } from './version.ts'
+import { serverSql } from './version.ts'
 
-/** What a short read of the application's tables returned, and the timeline of the server that it met (invariant 6). */
+/** What a short read of the application's tables returned, and the server that it met (invariant 6). */
 export interface Read<T> {
   readonly result: T
-  readonly timeline: string
+  readonly server: string
 }
 
 export interface ReadOptions {
@@ -32,13 +32,13 @@ export async function readOnly<T>(
   read: () => Promise<T>,
 ): Promise<Read<T>> {
   try {
-    const begun = await client.query<{ timeline: string }>(
+    const begun = await client.query<{ server: string }>(
       `BEGIN READ ONLY; ${readConditions}; ${patience(timeoutMs)};${ridesIndexes ? RIDE_INDEXES : ''}
-       SELECT ${timelineSql} AS timeline`,
+       SELECT ${serverSql} AS server`,
     )
     const result = await read()
     await client.query('COMMIT')
-    return { result, timeline: lastResult(begun)?.rows[0]?.timeline ?? 'unknown' }
+    return { result, server: lastResult(begun)?.rows[0]?.server ?? 'unknown' }
   } catch (error) {
     await rollback(client)
     throw error

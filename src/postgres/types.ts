@@ -5,10 +5,11 @@ export interface Queryable {
   query<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<QueryResult<Row>>
 }
 
-/** A version that is durable (invariant 4), and the timeline of the server that gave it (invariant 6). */
+/** A version that is durable (invariant 4), and the server that gave it (invariant 6). */
 export interface Version {
   readonly version: bigint
-  readonly timeline: string
+  /** As `serverSql` says. */
+  readonly server: string
 }
 
 /** Which server this is. */
@@ -16,4 +17,6 @@ export interface Identity {
   readonly systemIdentifier: string
   /** Eight hexadecimal digits, the head of a WAL file's name. */
   readonly timeline: string
+  /** This very server process, as `serverSql` says: it changes with every start, too. */
+  readonly server: string
 }

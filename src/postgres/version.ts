@@ -5,6 +5,13 @@ import type { Queryable, Version } from './types.ts'
 export const timelineSql = 'left(pg_walfile_name(pg_current_wal_lsn()), 8)'
 
 /**
+ * Which server answers: its timeline, and when its process was started. The timeline alone does not tell a database from
+ * its cold copy, nor from a restored dump (both begin at 1); the start does, to the microsecond, and stays the same
+ * through a promotion. Unprivileged, no file is read; the same text whatever the session's time zone.
+ */
+export const serverSql = `(${timelineSql} || '@' || extract(epoch FROM pg_postmaster_start_time()))`
+
+/**
  * Draws a version, durable before this returns (invariant 4): in a transaction of its own, one statement, one round
  * trip, and 0.3 ms where a disk flush is fast.
  *
@@ -17,18 +24,18 @@ export const timelineSql = 'left(pg_walfile_name(pg_current_wal_lsn()), 8)'
  * statement, and the draw is refused.
  */
 export async function drawVersion(client: Queryable, schema: string): Promise<Version> {
-  const { rows } = await client.query<{ version: string; timeline: string; alone: boolean }>(
+  const { rows } = await client.query<{ version: string; server: string; alone: boolean }>(
     `SELECT set_config('synchronous_commit', 'on', true),
             nextval(${sequenceLiteral(schema)})::text AS version,
             pg_logical_emit_message(true, 'sluice', ''),
-            ${timelineSql} AS timeline,
+            ${serverSql} AS server,
             now() = statement_timestamp() AS alone`,
   )
   const [drawn] = rows
   if (drawn === undefined || !drawn.alone) {
     throw new Error('drawVersion was called inside a transaction: its version would not be durable')
   }
-  return { version: BigInt(drawn.version), timeline: drawn.timeline }
+  return { version: BigInt(drawn.version), server: drawn.server }
 }
 
 /**

@@ -23,7 +23,7 @@ export async function acceptIndexUuid(
   const s = escapeIdentifier(schema)
   const { rowCount } = await db.query(
     `WITH noted AS (
-       UPDATE ${s}.sync_index SET uuid = $3 WHERE name = $2 AND uuid <> $3 RETURNING document
+       UPDATE ${s}.sync_index SET uuid = $3, shards = '{}' WHERE name = $2 AND uuid <> $3 RETURNING document
      ), paused AS (
        UPDATE ${s}.sync_document SET state = 'paused', reason = $4, changed_at = clock_timestamp()
         WHERE name = $1 AND state = 'active' AND EXISTS (SELECT FROM noted)

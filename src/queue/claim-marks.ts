@@ -1,6 +1,6 @@
 import { escapeIdentifier, escapeLiteral, type PoolClient, type QueryResultRow } from 'pg'
 import { lastResult, rollback, setLocal } from '../postgres/transaction.ts'
-import { timelineSql } from '../postgres/version.ts'
+import { serverSql } from '../postgres/version.ts'
 import { takeClaimLock } from './claim-lock.ts'
 import type { Claim, Lane, Mark, MarkOp } from './types.ts'
 
@@ -16,7 +16,7 @@ export interface ClaimRequest {
 }
 
 interface MarkRow extends QueryResultRow {
-  readonly timeline: string
+  readonly server: string
   readonly id: string
   readonly source: string
   readonly keys: string[] | null
@@ -65,7 +65,7 @@ export async function claimMarks(
          ${setLocal(['idle_in_transaction_session_timeout', String(Math.ceil(idleTimeoutMs))])};
          ${setLocal(['synchronous_commit', 'off'])};
          SELECT ${takeClaimLock(schema)};
-         SELECT ${timelineSql} AS timeline, id::text, source, keys, op, origin::text, target, run_id::text,
+         SELECT ${serverSql} AS server, id::text, source, keys, op, origin::text, target, run_id::text,
                 (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
            FROM ${escapeIdentifier(schema)}.${taking} AS mark
           ORDER BY mark.id`,
@@ -76,7 +76,7 @@ export async function claimMarks(
       await client.query('ROLLBACK')
       return null
     }
-    return { document, lane, marks: rows.map(markOf), timeline: first.timeline }
+    return { document, lane, marks: rows.map(markOf), server: first.server }
   } catch (error) {
     await rollback(client)
     throw error

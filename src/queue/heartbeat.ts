@@ -1,5 +1,6 @@
 import { escapeIdentifier } from 'pg'
 import type { Queryable } from '../postgres/types.ts'
+import { serverSql } from '../postgres/version.ts'
 
 export interface Heartbeat {
   readonly instance: string
@@ -27,9 +28,12 @@ export interface Heartbeat {
   }[]
 }
 
-/** Says that this daemon lives. A new process under the same name begins a new life. Rides the primary key. */
-export async function heartbeat(db: Queryable, schema: string, beat: Heartbeat): Promise<void> {
-  await db.query(
+/**
+ * Says that this daemon lives, and returns to which server (`serverSql`). A new process under the same name begins a new
+ * life. Rides the primary key.
+ */
+export async function heartbeat(db: Queryable, schema: string, beat: Heartbeat): Promise<string> {
+  const { rows } = await db.query<{ server: string }>(
     `INSERT INTO ${escapeIdentifier(schema)}.sync_worker AS w
        (instance, host, pid, version, state, reason, documents, schedules, pauses, since)
      VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $10::jsonb,
@@ -44,7 +48,8 @@ export async function heartbeat(db: Queryable, schema: string, beat: Heartbeat):
            schedules = excluded.schedules, pauses = excluded.pauses,
            started_at = CASE WHEN (w.host, w.pid) = (excluded.host, excluded.pid) AND w.state <> 'stopped'
                              THEN w.started_at ELSE excluded.started_at END,
-           seen_at = excluded.seen_at`,
+           seen_at = excluded.seen_at
+     RETURNING ${serverSql} AS server`,
     [
       beat.instance,
       beat.host,
@@ -58,4 +63,5 @@ export async function heartbeat(db: Queryable, schema: string, beat: Heartbeat):
       JSON.stringify(beat.schedules),
     ],
   )
+  return rows[0]?.server ?? 'unknown'
 }

@@ -35,7 +35,8 @@ export interface Claim {
   readonly document: string
   readonly lane: Lane
   readonly marks: readonly Mark[]
-  readonly timeline: string
+  /** As `serverSql` says. */
+  readonly server: string
 }
 
 /** A physical index that a batch writes to. */

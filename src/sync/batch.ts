@@ -20,6 +20,7 @@ import { loadSlice } from './load-slice.ts'
 import { Obstructed, obstacleOf } from './obstacle.ts'
 import { Outcomes } from './outcomes.ts'
 import { Parking } from './parking.ts'
+import { assertSameServer } from './same-server.ts'
 import { type BulkSender, sendOperations } from './send.ts'
 import { settle } from './settle.ts'
 import type { SliceSizer } from './slice-sizer.ts'
@@ -35,8 +36,8 @@ export interface BatchContext extends BrakeContext {
   readonly limits: Limits
   readonly pool: pg.Pool
   readonly elasticsearch: BulkSender & BrakeContext['elasticsearch'] & TenantIndicesContext['elasticsearch']
-  /** Timeline of the server that the daemon has joined, or null while it is between two. */
-  readonly timeline: () => string | null
+  /** The server that the daemon has joined (`serverSql`), or null while it is between two. */
+  readonly server: () => string | null
   /** Indices that take no writes, as far as this daemon knows. */
   readonly blocked: BlockedIndices
 }
@@ -100,9 +101,9 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
 
     // 2. version: durable before it is used, drawn after the claim; the targets are read after the claim, too
     work = await pool.connect()
-    const version = await draw(work, schema)
-    assertSameServer(claim.timeline, version.timeline)
-    assertSameServer(claim.timeline, context.timeline())
+    const version = await draw(work, schema, pool)
+    assertSameServer(claim.server, version.server)
+    assertSameServer(claim.server, context.server())
     const tenants = isTenantPattern(plan.index)
     const workable = await readWorkableTargets(work, schema, { document: plan.document, hash, tenants })
     assertTargets(workable, plan)
@@ -110,7 +111,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     // 3. expand
     const reading = { schema, timeoutMs: limits.requestTimeout }
     const expansion = await expandMarks(work, plan, claim.marks, { ...reading, batchSize: limits.batchSize })
-    for (const timeline of expansion.timelines) assertSameServer(claim.timeline, timeline)
+    for (const server of expansion.servers) assertSameServer(claim.server, server)
     if (expansion.large.length > 0) {
       const expanded = await turnLarge(claims, { ...reading, plan, claim, expansion })
       healthy = true
@@ -145,7 +146,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
         outcomes,
         open,
       })
-      assertSameServer(claim.timeline, loaded.timeline)
+      assertSameServer(claim.server, loaded.server)
 
       // 5. encode
       const encoded = encodeOperations(plan, loaded.keys, loaded.documents, loaded.open)
@@ -207,16 +208,6 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     claims?.release(!healthy)
     work?.release(!healthy)
   }
-}
-
-/** Invariant 6: claim, draw and load must have met the same server, the one that the daemon has joined. */
-function assertSameServer(claimed: string, other: string | null): void {
-  if (claimed === other) return
-  throw new Obstructed({
-    scope: 'postgres',
-    type: 'timeline_changed',
-    reason: `timeline ${claimed} at the claim, ${other ?? 'none'} elsewhere: the database fails over`,
-  })
 }
 
 /**

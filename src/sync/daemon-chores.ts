@@ -16,9 +16,9 @@ import type { BlockedIndices } from './blocked-indices.ts'
 import type { Chore } from './chores.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { assessDocuments } from './documents.ts'
-import { checkIndexIdentity } from './index-identity.ts'
 import { tendParkedKeys } from './parked-keys.ts'
 import { dropRetired } from './retired-indices.ts'
+import { assertSameServer } from './same-server.ts'
 import { Tally } from './tally.ts'
 import type { DaemonState } from './types.ts'
 import type { Unwritten } from './worker.ts'
@@ -35,6 +35,8 @@ export interface ChoresContext {
   readonly waiting: Map<string, Waiting>
   readonly unwritten: Map<string, Unwritten>
   readonly state: () => DaemonState
+  /** The server that the daemon has joined (`serverSql`), or null while it is between two. */
+  readonly server: () => string | null
 }
 
 /** Why a document is not worked on, and since when (milliseconds of the monotonic clock). */
@@ -44,7 +46,11 @@ interface Waiting {
 }
 
 /** What a daemon does beside its batches, in the order of the first round. */
-export function daemonChores(context: ChoresContext, beat: () => Promise<void>): readonly Chore[] {
+export function daemonChores(
+  context: ChoresContext,
+  beat: () => Promise<string>,
+  watch: readonly Chore[],
+): readonly Chore[] {
   const { settings, pool, log, plans } = context
   const { schema } = settings
   return [
@@ -56,12 +62,17 @@ export function daemonChores(context: ChoresContext, beat: () => Promise<void>):
       },
     },
     { name: 'documents', everyMs: 2_000, run: () => refreshDocuments(context) },
-    { name: 'heartbeat', everyMs: 5_000, run: beat },
     {
-      name: 'index identity',
-      everyMs: 30_000,
-      run: () => checkIndexIdentity({ ...context, schema }),
+      name: 'heartbeat',
+      everyMs: 5_000,
+      // Batches notice another server by themselves; without work nobody else would.
+      run: async () => {
+        const met = await beat()
+        const joined = context.server()
+        if (joined !== null) assertSameServer(joined, met)
+      },
     },
+    ...watch,
     {
       name: 'due failures',
       // A first retry comes after one to three seconds. Each short statement a second is a seventh of what a daemon at rest costs.
@@ -107,21 +118,21 @@ async function refreshDocuments({ settings, pool, log, plans, waiting }: ChoresC
 
 /**
  * Tells `sync_worker` that this daemon lives, and what it waits for. One at a time, each with the state of its moment:
- * an older one never overwrites a newer one.
+ * an older one never overwrites a newer one. Returns which server it met.
  */
-export function heart(context: ChoresContext): () => Promise<void> {
-  let last = Promise.resolve()
+export function heart(context: ChoresContext): () => Promise<string> {
+  let last = Promise.resolve('')
   return () => {
     last = last.catch(() => undefined).then(() => beat(context))
     return last
   }
 }
 
-async function beat(context: ChoresContext): Promise<void> {
+async function beat(context: ChoresContext): Promise<string> {
   const { settings, schedules = [], pool, dispatcher, blocked, waiting, state } = context
   const { state: name, reason, forMs } = state()
   const now = performance.now()
-  await heartbeat(pool, settings.schema, {
+  return heartbeat(pool, settings.schema, {
     instance: settings.instance,
     host: hostname(),
     pid: process.pid,

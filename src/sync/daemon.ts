@@ -19,6 +19,7 @@ import { joinDatabase } from './join-database.ts'
 import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
 import type { BatchResult, DaemonState, Obstacle } from './types.ts'
+import { type IndexWatch, watchIndices } from './watch-indices.ts'
 import { runWorker, type Unwritten } from './worker.ts'
 import { workerContext } from './worker-context.ts'
 
@@ -55,12 +56,13 @@ export class Daemon {
   /** Documents it may work on now; replaced entry by entry, for the workers hold the map. */
   readonly #plans = new Map<string, DocumentPlan>()
   readonly #unwritten = new Map<string, Unwritten>()
-  readonly #beat: () => Promise<void>
+  readonly #beat: () => Promise<string>
+  readonly #watch: IndexWatch
   /** Servers that are away; the gate is open while there is none. */
   readonly #away: Absences
   readonly #stopping = new AbortController()
   readonly #clients = new Set<pg.PoolClient>()
-  #timeline: string | null = null
+  #server: string | null = null
   #leave: (() => void) | undefined
   /** Pause before Postgres is joined again. */
   #rejoinAfterMs = 0
@@ -107,9 +109,11 @@ export class Daemon {
       waiting: new Map(),
       unwritten: this.#unwritten,
       state: () => this.state,
+      server: () => this.#server,
     }
     this.#beat = heart(this.#choresContext)
-    const chores = daemonChores(this.#choresContext, this.#beat)
+    this.#watch = watchIndices(this.#choresContext)
+    const chores = daemonChores(this.#choresContext, this.#beat, this.#watch.chores)
     this.#chores = new Chores(chores, (error, chore) => this.#failed(error, chore))
     this.#away.gone('postgres', 'starting')
     pool.on('connect', (client) => this.#clients.add(client))
@@ -136,7 +140,7 @@ export class Daemon {
       blocked: this.#blocked,
       plans: this.#plans,
       unwritten: this.#unwritten,
-      timeline: () => this.#timeline,
+      server: () => this.#server,
       onBatch: (assignment, result) => this.#batchEnded(assignment, result),
     })
     const workers = batchesInFlight(context.limits)
@@ -189,7 +193,7 @@ export class Daemon {
         const waitingFor = (reason: string) => this.#away.gone('postgres', reason)
         const identity = await joinDatabase(this.#options, this.#stopping.signal, waitingFor)
         if (identity === null) break
-        this.#timeline = identity.timeline
+        this.#server = identity.server
         const left = new Promise<void>((resolve) => {
           this.#leave = resolve
         })
@@ -294,6 +298,7 @@ export class Daemon {
     const { signal } = this.#stopping
     if (!(await awaitElasticsearch({ ...this.#options, reason, waitingFor, signal }))) return
     this.#away.back('elasticsearch')
+    await this.#watch.cameBack().catch((error: unknown) => this.#failed(error, 'index identity'))
     this.#openGate()
   }
 

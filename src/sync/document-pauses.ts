@@ -47,7 +47,7 @@ export class DocumentPauses {
     if (alarm !== null) this.#tell(clearAlarm(pool, schema, document, alarm))
   }
 
-  #tell(told: Promise<void>): void {
+  #tell(told: Promise<unknown>): void {
     told.catch(this.#options.onError)
   }
 }

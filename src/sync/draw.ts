@@ -1,18 +1,28 @@
 import type pg from 'pg'
 import type { Version } from '../postgres/types.ts'
 import { drawVersion, raiseVersionFloor } from '../postgres/version.ts'
+import { Obstructed } from './obstacle.ts'
 
-/** Connections whose server's sequence was seen to be at the clock. */
-const raised = new WeakSet<pg.PoolClient>()
+/** The highest version that came from each pool. */
+const highest = new WeakMap<pg.Pool, bigint>()
 
 /**
- * Draws a batch's version. A new connection may lead to another server than the last one (a failover, a restored
- * dump, a cold copy behind the same name), whose sequence may be far behind: its floor is raised first (invariant 5).
+ * Draws a batch's version. The floor was raised when the server was joined, and it is the same server still (invariant 6),
+ * so a version that does not rise means that somebody has set the sequence back by hand: it is moved up again, and Postgres
+ * is joined anew.
  */
-export async function draw(client: pg.PoolClient, schema: string): Promise<Version> {
-  if (!raised.has(client)) {
-    await raiseVersionFloor(client, schema)
-    raised.add(client)
+export async function draw(client: pg.PoolClient, schema: string, pool: pg.Pool): Promise<Version> {
+  // Of those that were there before: two that draw at the same time may get their answers in any order.
+  const before = highest.get(pool) ?? 0n
+  const drawn = await drawVersion(client, schema)
+  if (drawn.version > before) {
+    if (drawn.version > (highest.get(pool) ?? 0n)) highest.set(pool, drawn.version)
+    return drawn
   }
-  return drawVersion(client, schema)
+  await raiseVersionFloor(client, schema, before + 1n)
+  throw new Obstructed({
+    scope: 'postgres',
+    type: 'versions_set_back',
+    reason: `the sequence sync_version went back from ${before} to ${drawn.version}: it must never be set back`,
+  })
 }

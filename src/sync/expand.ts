@@ -13,8 +13,8 @@ const FEW_ROOTS = 100
 export interface Expansion extends Folded {
   /** By source and link value: the documents that it leads to. */
   readonly roots: ReadonlyMap<string, ReadonlyMap<string, Roots>>
-  /** Of the servers that were asked; none where there was nothing to ask. */
-  readonly timelines: readonly string[]
+  /** Servers that were asked; none where there was nothing to ask. */
+  readonly servers: readonly string[]
 }
 
 export interface ExpandOptions {
@@ -41,16 +41,16 @@ export async function expandMarks(
   const most = 2 * batchSize
   const roots = new Map<string, ReadonlyMap<string, Roots>>()
   const until = performance.now() + timeoutMs
-  const timelines: string[] = []
+  const servers: string[] = []
   for (const [source, links] of linksOf(plan, marks)) {
     const { expansion } = source
     if (expansion === null) continue
     const probe = { schema, expansion, links, mostOfEach: FEW_ROOTS, most, until }
     const found = await findRoots(work, probe)
     roots.set(source.source, found.roots)
-    timelines.push(...found.timelines)
+    servers.push(...found.servers)
   }
-  return { ...foldMarks(plan, marks, { roots, most }), roots, timelines }
+  return { ...foldMarks(plan, marks, { roots, most }), roots, servers }
 }
 
 /** Distinct link values of the marks, by the source they belong to. */

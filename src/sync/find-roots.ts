@@ -13,7 +13,7 @@ export type Roots = readonly string[] | 'many' | 'unreadable'
 export interface FoundRoots {
   readonly roots: ReadonlyMap<string, Roots>
   /** Of the servers that were asked; none where there was nothing to ask. */
-  readonly timelines: readonly string[]
+  readonly servers: readonly string[]
 }
 
 export interface Probe {
@@ -46,15 +46,15 @@ export async function findRoots(client: pg.PoolClient, probe: Probe): Promise<Fo
   const { schema, expansion, links, mostOfEach, most, until } = probe
   const roots = new Map<string, Roots>()
   const sql = probeSql(schema, expansion, mostOfEach + 1)
-  const timelines = new Set<string>()
+  const servers = new Set<string>()
 
   const read = async <T>(query: () => Promise<T>): Promise<T> => {
-    const { result, timeline } = await readOnly(
+    const { result, server } = await readOnly(
       client,
       { timeoutMs: until - performance.now(), ridesIndexes: true },
       query,
     )
-    timelines.add(timeline)
+    servers.add(server)
     return result
   }
 
@@ -97,7 +97,7 @@ export async function findRoots(client: pg.PoolClient, probe: Probe): Promise<Fo
     else readable.push({ link, parts })
   }
   await look(readable)
-  return { roots, timelines: [...timelines] }
+  return { roots, servers: [...servers] }
 }
 
 interface Link {

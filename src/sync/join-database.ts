@@ -3,8 +3,8 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Settings } from '../config/types.ts'
 import { SchemaError, SluiceError } from '../errors.ts'
-import { connectionError, isConnectionError } from '../postgres/connect.ts'
-import { readIdentity, rememberIdentity } from '../postgres/identity.ts'
+import { closeIdle, connectionError, isConnectionError } from '../postgres/connect.ts'
+import { assertPrimary, readIdentity, rememberIdentity } from '../postgres/identity.ts'
 import { checkSchema } from '../postgres/migrate.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Identity } from '../postgres/types.ts'
@@ -30,12 +30,15 @@ export async function joinDatabase(
   waitingFor: (reason: string) => void,
 ): Promise<Identity | null> {
   const { schema } = settings
+  // Some may lead to the server that was left.
+  await closeIdle(pool)
   let told = ''
   const join = async (): Promise<Identity> => {
     try {
+      await assertPrimary(pool, settings.postgres)
       await checkSchema(pool, schema)
-      await raiseVersionFloor(pool, schema)
       return await inTransaction(pool, async (client) => {
+        await raiseVersionFloor(client, schema)
         if ((await rememberIdentity(client, schema)) === 'changed') {
           const reason =
             'this database is on another server or timeline than before (failover, restore or copy)'

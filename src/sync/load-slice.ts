@@ -26,7 +26,7 @@ export interface LoadedSlice {
   readonly documents: ReadonlyMap<string, LoadedDocument>
   /** Indices to send to, those among them that were made for these rows. */
   readonly open: readonly BatchTarget[]
-  readonly timeline: string
+  readonly server: string
 }
 
 /**
@@ -51,7 +51,7 @@ export async function loadSlice(
       outcomes.failed(transformed.failures)
       outcomes.giveBack(transformed.left)
       const known = without(keys, [...loaded.failures, ...transformed.failures, ...transformed.left])
-      return { keys: known, documents, open, timeline: loaded.timeline }
+      return { keys: known, documents, open, server: loaded.server }
     }
     const made = await makeTenantIndices(work, context, context, lacking)
     parking.add(made.targets)

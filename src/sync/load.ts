@@ -5,12 +5,12 @@ import { sqlState } from '../postgres/connect.ts'
 import { isDataError, readOnly } from '../postgres/read-transaction.ts'
 import type { KeyFailure, LoadedDocument } from './types.ts'
 
-/** Current state of a slice: rows found, keys whose row cannot be read, and the server's timeline. */
+/** Current state of a slice: rows found, keys whose row cannot be read, and the server that was asked. */
 export interface Loaded {
   /** By the key that was asked for. */
   readonly documents: ReadonlyMap<string, LoadedDocument>
   readonly failures: readonly KeyFailure[]
-  readonly timeline: string
+  readonly server: string
 }
 
 type LoadPlan = Pick<DocumentPlan, 'key' | 'idParts' | 'loadSql' | 'query'>
@@ -28,13 +28,13 @@ export async function loadDocuments(
 ): Promise<Loaded> {
   const rows = new Map<string, LoadedDocument>()
   const refused = new Map<string, Omit<KeyFailure, 'key' | 'id'>>()
-  let timeline: string | null = null
+  let server: string | null = null
 
   const loadHalving = async (some: readonly DocumentKey[]): Promise<void> => {
     try {
       const loaded = await loadOnce(client, plan, some, timeoutMs)
       for (const [id, document] of loaded.rows) rows.set(id, document)
-      timeline = timeline === null || timeline === loaded.timeline ? loaded.timeline : 'changed'
+      server = server === null || server === loaded.server ? loaded.server : 'changed'
     } catch (error) {
       if (!isDataError(error)) throw error
       const [key] = some
@@ -57,7 +57,7 @@ export async function loadDocuments(
     const failure = refused.get(id)
     if (failure !== undefined) failures.push({ key, id, ...failure })
   }
-  return { documents, failures, timeline: timeline ?? 'unknown' }
+  return { documents, failures, server: server ?? 'unknown' }
 }
 
 type LoadRow = [position: string, key: string, document: string, problem: string | null]
@@ -67,11 +67,11 @@ async function loadOnce(
   plan: LoadPlan,
   keys: readonly DocumentKey[],
   timeoutMs: number,
-): Promise<{ rows: Map<string, LoadedDocument>; timeline: string }> {
+): Promise<{ rows: Map<string, LoadedDocument>; server: string }> {
   const values = Array.from({ length: plan.idParts }, (_, n) => keys.map(({ parts }) => parts[n] ?? null))
   // A user's own query may be better off reading a table whole.
   const ridesIndexes = plan.query === undefined
-  const { result, timeline } = await readOnly(client, { timeoutMs, ridesIndexes }, () =>
+  const { result, server } = await readOnly(client, { timeoutMs, ridesIndexes }, () =>
     client.query<LoadRow>({ text: plan.loadSql, values, rowMode: 'array' }),
   )
   const rows = new Map<string, LoadedDocument>()
@@ -80,7 +80,7 @@ async function loadOnce(
     // Exact text decides: under a case-insensitive collation 'ABC' finds the row 'abc', which is another document.
     if (asked !== undefined && isOf(plan, key, asked)) rows.set(asked.id, { key, json, problem })
   }
-  return { rows, timeline }
+  return { rows, server }
 }
 
 /** Whether a row's key is that of the id that was asked for, at whatever address. */

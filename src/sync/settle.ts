@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Version } from '../postgres/types.ts'
 import { currentVersion, raiseVersionFloor } from '../postgres/version.ts'
+import { noteForeignVersion } from '../queue/foreign-versions.ts'
 import { lockFailures } from '../queue/lock-failures.ts'
 import { recordBrake } from '../queue/record-brake.ts'
 import { REWRITE, requestRun } from '../queue/request-run.ts'
@@ -11,6 +12,7 @@ import type { BatchTarget, Claim } from '../queue/types.ts'
 import type { BatchContext } from './batch.ts'
 import type { Brake } from './brake.ts'
 import { type Everything, olderOrigin } from './fold-marks.ts'
+import { foreignVersionReason } from './foreign-versions.ts'
 import { UNREADABLE_CHANGES } from './obstacle.ts'
 import type { Outcomes } from './outcomes.ts'
 import { changedSince } from './recheck.ts'
@@ -48,7 +50,8 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
   const faulty = await examineConflicts(context, batch)
   outcomes.giveBack(faulty.keys)
   if (faulty.keys.length > 0) {
-    const reason = `Elasticsearch holds version ${faulty.highest}, above any this database has drawn: it was restored or replaced`
+    const reason = foreignVersionReason(faulty.highest)
+    await noteForeignVersion(claims, schema, claim.document, faulty.highest)
     await requestRun(claims, schema, {
       kind: 'verify',
       options: REWRITE,

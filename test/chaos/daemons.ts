@@ -15,6 +15,8 @@ export interface DaemonsOptions {
   readonly logs: string
   readonly count: number
   readonly environment: NodeJS.ProcessEnv
+  /** Begins their instance names and the names of their logs; default: daemon. */
+  readonly name?: string
 }
 
 /** Daemons as processes of their own, which are killed, stopped and started again. */
@@ -50,13 +52,14 @@ export async function prepareDaemons({
   logs,
   count,
   environment,
+  name: called = 'daemon',
 }: DaemonsOptions): Promise<Daemons> {
   const failures: string[] = []
   const slots = await Promise.all(
     Array.from({ length: count }, async (_, n): Promise<Slot> => {
       // Ends the daemon when this process is gone, however that came about.
       const directory = await mkdtemp(join(tmpdir(), 'sluice-chaos-daemon-'))
-      const log = join(logs, `daemon-${n + 1}.log`)
+      const log = join(logs, `${called}-${n + 1}.log`)
       return {
         guard: guardDirectory(directory, 'SIGKILL'),
         child: null,
@@ -80,7 +83,7 @@ export async function prepareDaemons({
       cwd: logs,
       // A group of its own: Ctrl-C is for the chaos, which ends it.
       detached: true,
-      env: { ...environment, SLUICE_INSTANCE: `daemon ${n + 1}, life ${slot.lives}` },
+      env: { ...environment, SLUICE_INSTANCE: `${called} ${n + 1}, life ${slot.lives}` },
       stdio: ['ignore', output, output],
     })
     closeSync(output)

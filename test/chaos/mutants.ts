@@ -8,11 +8,11 @@ export const mutants = {
       file: 'sync/batch.ts',
       find: '    claims = await pool.connect()\n',
       replace:
-        '    work = await pool.connect()\n    const early = await draw(work, schema)\n    claims = await pool.connect()\n',
+        '    work = await pool.connect()\n    const early = await draw(work, schema, pool)\n    claims = await pool.connect()\n',
     },
     {
       file: 'sync/batch.ts',
-      find: '    work = await pool.connect()\n    const version = await draw(work, schema)\n',
+      find: '    work = await pool.connect()\n    const version = await draw(work, schema, pool)\n',
       replace: '    const version = early\n',
     },
   ],
@@ -21,7 +21,7 @@ export const mutants = {
     {
       file: 'sync/batch.ts',
       find: 'sendOperations(context.elasticsearch, operations, version.version,',
-      replace: 'sendOperations(context.elasticsearch, operations, (await draw(work, schema)).version,',
+      replace: 'sendOperations(context.elasticsearch, operations, (await draw(work, schema, pool)).version,',
     },
   ],
   /**
@@ -39,8 +39,13 @@ export const mutants = {
       find: "            pg_logical_emit_message(true, 'sluice', ''),\n",
       replace: '',
     },
-    { file: 'sync/draw.ts', find: '    await raiseVersionFloor(client, schema)\n', replace: '' },
-    { file: 'sync/join-database.ts', find: '      await raiseVersionFloor(pool, schema)\n', replace: '' },
+    { file: 'sync/draw.ts', find: 'drawn.version > before', replace: 'drawn.version > 0n' },
+    { file: 'sync/join-database.ts', find: '        await raiseVersionFloor(client, schema)\n', replace: '' },
+    {
+      file: 'sync/foreign-versions.ts',
+      find: 'if (foreign === null) return',
+      replace: 'if (foreign === null || foreign > 0n) return',
+    },
     { file: 'sync/settle.ts', find: 'stored > current)', replace: 'stored > current && stored < 0n)' },
   ],
   /** Invariant 7. */

@@ -272,6 +272,25 @@ describe('a document that cannot be read', () => {
   })
 })
 
+test('a role that may write and not look at indices does not stop anything (403)', async () => {
+  const proxy = await startFaultProxy(inject('elasticsearchUrl'))
+  try {
+    const error = { type: 'security_exception', reason: 'action [indices:monitor/stats] is unauthorized' }
+    const body = JSON.stringify({ error, status: 403 })
+    const stats = `/${world.plan.index}-2*-*/_stats`
+    proxy.break(stats, { kind: 'answer', status: 403, contentType: 'application/json', body })
+    const { daemon } = startDaemon({ elasticsearch: proxy.url })
+    await world.change(7, 'written all the same')
+    await arrives(7, 'written all the same')
+    expect(proxy.seen).toContain(`GET ${stats}/docs`)
+    // Nobody has asked whether Elasticsearch is back: it was never away.
+    expect(proxy.seen).not.toContain('GET /_cluster/health')
+    expect(daemon.state.state).toBe('running')
+  } finally {
+    await proxy.close()
+  }
+})
+
 test('an index that was recreated by hand pauses its document and asks for a verify', async () => {
   const { pool } = world.database
   await pool.query(`UPDATE "${SCHEMA}".sync_index SET uuid = 'another'`)

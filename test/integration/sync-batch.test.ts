@@ -118,9 +118,9 @@ describe('a batch', () => {
     expect(await world.pendingKeys()).toBe(1)
   })
 
-  test('on another timeline than the daemon joined is given back', async () => {
+  test('on another server than the daemon joined is given back', async () => {
     await world.change(1, 'one')
-    const result = await runBatch({ ...world.context, timeline: () => 'FFFFFFFF' }, world.request)
+    const result = await runBatch({ ...world.context, server: () => 'FFFFFFFF@1' }, world.request)
     expect(result).toMatchObject({ outcome: 'given-back', obstacle: { scope: 'postgres' } })
     expect(await world.pendingKeys()).toBe(1)
   })

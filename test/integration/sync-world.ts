@@ -5,6 +5,7 @@ import type { DocumentPlan } from '../../src/documents/types.ts'
 import { connectElasticsearch, type Elasticsearch } from '../../src/elasticsearch/client.ts'
 import { physicalName } from '../../src/elasticsearch/names.ts'
 import { createPool } from '../../src/postgres/connect.ts'
+import { readIdentity } from '../../src/postgres/identity.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
 import type { BatchContext, BatchRequest } from '../../src/sync/batch.ts'
 import { BlockedIndices } from '../../src/sync/blocked-indices.ts'
@@ -64,9 +65,7 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
     `INSERT INTO "${SCHEMA}".sync_index (name, document, alias, uuid, role, hash) VALUES ($1, 'thing', $2, $3, 'live', 'h')`,
     [index, alias, uuid],
   )
-  const timeline = await pool.query<{ timeline: string }>(
-    'SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline',
-  )
+  const { server } = await readIdentity(pool)
   const workers = createPool(database.url, { max: 8, applicationName: 'sluice test' })
   const context: BatchContext = {
     schema: SCHEMA,
@@ -84,7 +83,7 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
     pool: workers,
     elasticsearch,
     brake: { share: () => 0.1, size: (name) => elasticsearch.count(name) },
-    timeline: () => timeline.rows[0]?.timeline ?? null,
+    server: () => server,
     blocked: noneBlocked(),
   }
   return {

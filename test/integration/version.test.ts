@@ -16,7 +16,7 @@ describe('versions', () => {
   })
   afterAll(() => db.drop())
 
-  test('are distinct and rising for every client, and name the timeline', async () => {
+  test('are distinct and rising for every client, and name the server', async () => {
     const draws = await Promise.all(
       Array.from({ length: 8 }, async () => {
         const mine: bigint[] = []
@@ -26,7 +26,7 @@ describe('versions', () => {
     )
     expect(new Set(draws.flat()).size).toBe(200)
     for (const mine of draws) expect(mine).toEqual([...mine].sort((a, b) => (a < b ? -1 : 1)))
-    expect((await drawVersion(db.pool, db.schema)).timeline).toMatch(/^[0-9A-F]{8}$/)
+    expect((await drawVersion(db.pool, db.schema)).server).toMatch(/^[0-9A-F]{8}@\d+\.\d{6}$/)
   })
 
   test('are refused inside an open transaction, where they would not be durable', async () => {

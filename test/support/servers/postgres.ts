@@ -14,6 +14,8 @@ export interface PostgresOptions {
   readonly version?: number
   /** Server settings, over ours. fsync is on unless switched off here: durability is what some tests are about. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Fills the data directory, in initdb's place: a copy of another server's. */
+  readonly fill?: (data: string) => Promise<void>
 }
 
 export interface PostgresServer extends Server {
@@ -39,7 +41,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const settings = Object.entries({ ...defaults, ...options.settings })
   const server = await startServer({
     name: 'Postgres',
-    prepare: (directory) => initialise(native, directory),
+    prepare: (directory) => initialise(native, directory, options.fill),
     command: (directory, port) => ({
       file: join(native, 'bin/postgres'),
       args: [
@@ -60,13 +62,14 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 }
 
 /** A new cluster each time, not a copy of one: tests tell servers apart by their system identifiers. */
-async function initialise(native: string, directory: string): Promise<void> {
+async function initialise(native: string, directory: string, fill: PostgresOptions['fill']): Promise<void> {
   const passwordFile = join(directory, 'password')
   await writeFile(passwordFile, password)
   const data = join(directory, 'data')
   await mkdir(data, { mode: 0o700 })
   await handOver(passwordFile)
   await handOver(data)
+  if (fill !== undefined) return fill(data)
   await runTool(
     join(native, 'bin/initdb'),
     [
