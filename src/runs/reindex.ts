@@ -69,7 +69,7 @@ const STEPS: Readonly<
   list: notOurs,
 }
 
-export function cursorOf({ id, cursor }: Run): RunCursor {
+function cursorOf({ id, cursor }: Run): RunCursor {
   if (cursor === null) throw new Error(`run ${id} has not begun`)
   return cursor
 }
