@@ -16,6 +16,7 @@ export { reindexJson } from './cli/json/reindex.ts'
 export { backfillJson, runsJson } from './cli/json/run.ts'
 export { statusJson } from './cli/json/status.ts'
 export { uninstallJson } from './cli/json/uninstall.ts'
+export { verifyJson } from './cli/json/verify.ts'
 export { defineConfig, sql } from './config/define.ts'
 export type {
   Connection,

@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   status: async () => (await import('./commands/status.ts')).registerStatus,
   backfill: async () => (await import('./commands/backfill.ts')).registerBackfill,
   reindex: async () => (await import('./commands/reindex.ts')).registerReindex,
+  verify: async () => (await import('./commands/verify.ts')).registerVerify,
   runs: async () => (await import('./commands/runs.ts')).registerRuns,
   failed: async () => (await import('./commands/failed.ts')).registerFailed,
   enqueue: async () => (await import('./commands/enqueue.ts')).registerEnqueue,

@@ -65,7 +65,7 @@ async function installedDocument(pool: Pool, schema: string, name: string): Prom
       })
     case 'detached':
       throw new FailedError(
-        `it is detached${because}: its triggers are off, so a backfill would soon be out of date`,
+        `it is detached${because}: its triggers are off, so whatever a run does would soon be out of date`,
         {
           where: name,
           remedy: 'sluice install puts the triggers back and requests a backfill.',

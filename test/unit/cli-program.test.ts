@@ -16,6 +16,8 @@ describe('every command', () => {
       'doctor',
       'status',
       'backfill',
+      'reindex',
+      'verify',
       'runs',
       'failed',
       'enqueue',

@@ -13,8 +13,8 @@ import { action, examples } from '../command.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { reindexJson } from '../json/reindex.ts'
+import { ownSettings, toTheEnd, whoAsks, withoutDaemon } from '../own-runs.ts'
 import { stepsText } from '../steps.ts'
-import { ownSettings, toTheEnd, whoAsks, withoutDaemon } from './backfill.ts'
 import { exitCodeOfRun, outcomeText, runToJson, stillRunning } from './runs.ts'
 
 export function registerReindex(program: Command): void {
@@ -81,7 +81,7 @@ async function reindex(context: CommandContext, document: string, flags: Flags):
       `${document}: already under way: run ${first.id}, a ${first.kind} requested by ${first.requestedBy}`,
     )
   }
-  const run = await carriedOut(context, database, { ...requested, warnings: [], run: first }, wait)
+  const run = await carriedOut(context, database, { ...requested, run: first }, wait)
   print(context, run, requested)
   if (wait && !isFinished(run)) output.note(stillRunning([run]))
   const other = requested.existing && (!wait || run.kind !== 'reindex')
@@ -164,7 +164,7 @@ async function assertAdoptable(
 async function carriedOut(
   context: CommandContext,
   database: Database,
-  requested: Parameters<typeof toTheEnd>[2][number],
+  requested: { readonly run: Run },
   wait: boolean,
 ): Promise<Run> {
   const { document } = requested.run

@@ -8,6 +8,7 @@ import { isFinished } from '../../runs/run-row.ts'
 import type { Run } from '../../runs/types.ts'
 import { watchRun } from '../../runs/watch-run.ts'
 import { action, examples } from '../command.ts'
+import { comparisonText } from '../comparison-text.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count, duration } from '../format.ts'
@@ -160,6 +161,8 @@ export function outcomeText(run: Run): string {
   const { done, perSecond } = runProgress(run)
   const pace = perSecond === null ? '' : ` (${count(Math.round(perSecond))}/s)`
   const time = elapsedMs === null ? '' : ` in ${duration(elapsedMs)}${pace}`
+  const { comparison } = run.result ?? {}
+  if (comparison !== undefined) return `${what} is ${state}${time}: ${comparisonText(comparison)}`
   return `${what} is ${state}: ${count(done)} keys${time}${changes(run)}`
 }
 
@@ -198,16 +201,29 @@ function runsTable(runs: readonly Run[]): string {
       run.elapsedMs === null ? '' : duration(run.elapsedMs),
       `${run.requestedAt.slice(0, 19).replace('T', ' ')} UTC`,
       run.requestedBy,
-      (run.error ?? run.reason ?? '').split('\n')[0] ?? '',
+      noteOf(run).split('\n')[0] ?? '',
     ]),
   )
+}
+
+/** What a run found, what it has to report, or why sluice asked for it. */
+function noteOf({ result, error, reason }: Run): string {
+  const { comparison } = result ?? {}
+  const found = comparison === undefined ? [] : [comparisonText(comparison)]
+  return [...found, error ?? (found.length === 0 ? (reason ?? '') : '')]
+    .filter((text) => text !== '')
+    .join('; ')
 }
 
 /** A run as users see it: without what only its execution needs. */
 export function runToJson(run: Run): z.input<typeof runJson> {
   const { cursor: _cursor, origin: _origin, truncated: _truncated, ...shown } = run
-  const result = run.result === null ? null : { ...run.result }
-  return { ...shown, options: { ...run.options }, result, totalIsExact: runProgress(run).exact }
+  return {
+    ...shown,
+    options: { ...run.options },
+    result: run.result === null ? null : { ...run.result },
+    totalIsExact: runProgress(run).exact,
+  }
 }
 
 /** bigint: more digits are no run of any database. */

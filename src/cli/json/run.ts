@@ -26,7 +26,7 @@ export const runJson = z.strictObject({
   updated: keys,
   deleted: keys,
   failed: keys,
-  /** What it found or did besides, by kind; null until then. */
+  /** What it found or did besides the counts; `comparison` of a verify has the shape that `verify --json` prints. */
   result: z.record(z.string(), z.unknown()).nullable(),
   /** Why it failed, or what it has to report although it is done. */
   error: z.string().nullable(),
