@@ -17,6 +17,7 @@ import { readTargets } from '../queue/read-targets.ts'
 import { advance } from './advance.ts'
 import type { RunWork } from './context.ts'
 import { estimateTotal } from './estimate.ts'
+import { readRun } from './read-runs.ts'
 import type { ReindexState, Replacement, Run } from './types.ts'
 import { viewSource } from './walk-source.ts'
 
@@ -155,12 +156,19 @@ export async function createIndices(work: RunWork, run: Run): Promise<Run> {
     }
     made.push({ alias, name, uuid })
   }
-  return inTransaction(pool, async (client) => {
+  const registered = inTransaction(pool, async (client) => {
     if ((await lockedHash(client, schema, plan.document)) !== state.hash) throw installedAnew(plan.document)
     for (const { alias, name, uuid } of made) {
       await registerIndex(client, schema, plan, alias, { name, uuid }, 'building')
     }
     return advance(client, schema, run, { to: { ...cursor, step: 'walk' } })
+  })
+  return registered.catch(async (error: unknown) => {
+    // Uninstalled meanwhile: nobody is left who knows of them.
+    if ((await readRun(pool, schema, run.id)) === null) {
+      for (const { name } of made) await elasticsearch.deleteIndex(name)
+    }
+    throw error
   })
 }
 

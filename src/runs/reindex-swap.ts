@@ -10,7 +10,7 @@ import { stateOf } from './reindex-verify.ts'
 import type { ReindexResult, Replacement, Run } from './types.ts'
 
 /** Milliseconds for a rollback, where nothing else is asked for: a day. */
-export const DEFAULT_KEEP_MS = 86_400_000
+const DEFAULT_KEEP_MS = 86_400_000
 
 /**
  * Moves the aliases and writes it down. Whatever an earlier attempt has done is seen by what the aliases point to, so that this

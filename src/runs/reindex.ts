@@ -70,7 +70,7 @@ const STEPS: Readonly<
   merge: notOurs,
 }
 
-export function cursorOf({ id, cursor }: Run): RunCursor {
+function cursorOf({ id, cursor }: Run): RunCursor {
   if (cursor === null) throw new Error(`run ${id} has not begun`)
   return cursor
 }

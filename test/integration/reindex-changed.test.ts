@@ -29,6 +29,7 @@ beforeAll(async () => {
   await world.install(definitions({ fields }))
   world.instance(definitions({ fields }), 'old')
   await world.ended('1')
+  await world.indexed('thing', alias)
   await world.stop()
 })
 afterAll(() => world.drop())

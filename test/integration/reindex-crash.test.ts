@@ -179,6 +179,21 @@ test('a new index that finds no place is given up, and the living one is as it w
   expect(await world.pointsTo(alias)).toEqual([first])
 })
 
+test('a document that is uninstalled while its new index is being made leaves none behind', async () => {
+  await world.request('thing')
+  const { elasticsearch, ...context } = await world.context('a')
+  const uninstalling: RunContext['elasticsearch'] = {
+    ...elasticsearch,
+    awaitShards: async (...asked) => {
+      await world.uninstall('thing')
+      return elasticsearch.awaitShards(...asked)
+    },
+  }
+  const run = await taken('a')
+  await executeRun({ ...context, elasticsearch: uninstalling }, run, new AbortController().signal)
+  expect(await world.indices()).toEqual([])
+})
+
 /** One index, the alias on it, every row in it, and nothing that waits for another. */
 async function whole(): Promise<void> {
   await world.database.pool.query(

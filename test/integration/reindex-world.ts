@@ -12,7 +12,7 @@ import { dropRetired } from '../../src/sync/retired-indices.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Definitions, type InstallWorld, installWorld } from './install-world.ts'
 
-export const silent = pino({ level: 'silent' })
+const silent = pino({ level: 'silent' })
 
 /** Documents that are installed and indexed, and what reindexes them. */
 export interface ReindexWorld extends InstallWorld {

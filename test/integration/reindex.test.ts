@@ -20,6 +20,7 @@ beforeAll(async () => {
   await world.install(definitions())
   world.instance(definitions())
   await world.ended('1')
+  await world.indexed('thing', alias)
 })
 afterAll(() => world.drop())
 

@@ -17,6 +17,7 @@ describe('every command', () => {
       'status',
       'backfill',
       'verify',
+      'reindex',
       'optimize',
       'runs',
       'failed',
