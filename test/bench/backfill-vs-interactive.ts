@@ -46,7 +46,7 @@ export const backfillVsInteractive: Cell = {
           rows: Math.min(EDITED, rows),
           rate: rate ?? 50,
           seconds: 0,
-          until: () => ended === null,
+          until: () => ended !== null,
         })
         const { processed, seconds } = await run
         const { latencies } = arrivals
