@@ -15,6 +15,7 @@ export { previewJson } from './cli/json/preview.ts'
 export { backfillJson, optimizeJson, runsJson } from './cli/json/run.ts'
 export { statusJson } from './cli/json/status.ts'
 export { uninstallJson } from './cli/json/uninstall.ts'
+export { verifyJson } from './cli/json/verify.ts'
 export { defineConfig, sql } from './config/define.ts'
 export type {
   Connection,

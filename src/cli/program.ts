@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
   status: async () => (await import('./commands/status.ts')).registerStatus,
   backfill: async () => (await import('./commands/backfill.ts')).registerBackfill,
+  verify: async () => (await import('./commands/verify.ts')).registerVerify,
   optimize: async () => (await import('./commands/optimize.ts')).registerOptimize,
   runs: async () => (await import('./commands/runs.ts')).registerRuns,
   failed: async () => (await import('./commands/failed.ts')).registerFailed,

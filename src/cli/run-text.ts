@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { runProgress } from '../runs/progress.ts'
 import { isFinished } from '../runs/run-row.ts'
 import type { Run } from '../runs/types.ts'
+import { comparisonText, examplesText } from './comparison-text.ts'
 import { count, duration } from './format.ts'
 import type { runJson } from './json/run.ts'
 import { optimizationText, optimizedLines } from './optimization-text.ts'
@@ -24,6 +25,8 @@ export function outcomeText(run: Run): string {
   const { done, perSecond } = runProgress(run)
   const pace = perSecond === null ? '' : ` (${count(Math.round(perSecond))}/s)`
   const time = elapsedMs === null ? '' : ` in ${duration(elapsedMs)}${pace}`
+  if (result?.comparison !== undefined)
+    return `${what} is ${state}${time}: ${comparisonText(result.comparison)}`
   return `${what} is ${state}: ${count(done)} keys${time}${changes(run)}`
 }
 
@@ -55,6 +58,9 @@ export function runText(run: Run, waitsFor: string | undefined): string {
       : [`started ${timeText(startedAt)}${worker === null ? '' : ` by ${worker}`}`]),
     ...(finishedAt === null ? [] : [`ended ${timeText(finishedAt)}`]),
     ...(result?.optimize === undefined ? [] : optimizedLines(result.optimize)),
+    ...(result?.comparison === undefined
+      ? []
+      : [examplesText(result.comparison)].filter((text) => text !== '')),
   ].join('\n')
 }
 
@@ -91,8 +97,14 @@ export function runsTable(runs: readonly Run[], waits: ReadonlyMap<string, strin
   )
 }
 
-function noteOf({ error, reason }: Run, waitsFor: string | undefined): string {
-  return waitsFor === undefined ? (error ?? reason ?? '') : `waits for ${waitsFor}`
+/** What a run waits for, what it found, what it has to report, or why sluice asked for it. */
+function noteOf({ result, error, reason }: Run, waitsFor: string | undefined): string {
+  if (waitsFor !== undefined) return `waits for ${waitsFor}`
+  const { comparison } = result ?? {}
+  const found = comparison === undefined ? [] : [comparisonText(comparison)]
+  return [...found, error ?? (found.length === 0 ? (reason ?? '') : '')]
+    .filter((text) => text !== '')
+    .join('; ')
 }
 
 /** A run as users see it: without what only its execution needs. */
@@ -110,7 +122,7 @@ export function stillRunning(runs: readonly Run[]): string {
       const { id, document } = run
       const what =
         standing(run) === 'waiting'
-          ? `waits for a daemon (sluice run) and goes on where it stood; sluice backfill ${document} goes on here`
+          ? `waits for a daemon (sluice run) and goes on where it stood; sluice ${run.kind} ${document} goes on here`
           : `goes on; sluice runs watch ${id} follows it`
       return `run ${id} of ${document} ${what}; sluice runs cancel ${id} stops it`
     })

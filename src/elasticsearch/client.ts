@@ -1,5 +1,5 @@
 import type { ElasticsearchSettings } from '../config/types.ts'
-import { count, existing, find, get, listDocuments, refresh } from './documents.ts'
+import { count, existing, find, get, listDocuments, refresh, sampleDocuments } from './documents.ts'
 import type { Http } from './http.ts'
 import {
   type AliasTargets,
@@ -24,6 +24,7 @@ import { hasPipeline } from './pipelines.ts'
 import { openReplaceableHttp } from './replaceable-http.ts'
 import { flush, type IndexSize, indexSize, mergeState, startMerge } from './segments.ts'
 import { serverInfo } from './server-info.ts'
+import { stored } from './stored.ts'
 import { deleteTemplate, putTemplate } from './templates.ts'
 import type {
   BulkAnswer,
@@ -32,6 +33,7 @@ import type {
   Operation,
   ServerInfo,
   StoredDocument,
+  StoredText,
 } from './types.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
@@ -69,9 +71,19 @@ export interface Elasticsearch {
   count(index: string): Promise<number>
   /** Whether each is there, in their order. */
   existing(wanted: readonly DocumentAddress[]): Promise<readonly boolean[]>
+  /** How each stands, in their order; with `source`, its text as it was sent. */
+  stored(
+    wanted: readonly DocumentAddress[],
+    options: { readonly source: boolean },
+  ): Promise<readonly StoredText[]>
   get(index: string, id: string, routing?: string | null): Promise<StoredDocument>
   find(indices: string, id: string): Promise<readonly (ListedDocument & { readonly index: string })[]>
   listDocuments(index: string): AsyncGenerator<ListedDocument[], void, void>
+  /** Up to so many documents (10,000 at most) chosen at random, of an index or of all that a pattern stands for. */
+  sampleDocuments(
+    indices: string,
+    size: number,
+  ): Promise<readonly (ListedDocument & { readonly index: string })[]>
   getMappings(index: string): Promise<JsonObject>
   putMappings(index: string, mappings: JsonObject): Promise<void>
   getSettings(index: string): Promise<JsonObject>
@@ -116,9 +128,11 @@ export function connectElasticsearch(
     refresh: (index) => refresh(http, index),
     count: (index) => count(http, index),
     existing: (wanted) => existing(http, wanted),
+    stored: (wanted, options) => stored(http, wanted, options),
     get: (index, id, routing) => get(http, index, id, routing),
     find: (indices, id) => find(http, indices, id),
     listDocuments: (index) => listDocuments(http, index),
+    sampleDocuments: (indices, size) => sampleDocuments(http, indices, size),
     getMappings: (index) => getMappings(http, index),
     putMappings: (index, mappings) => putMappings(http, index, mappings),
     getSettings: (index) => getSettings(http, index),

@@ -123,12 +123,24 @@ export async function* listDocuments(
 }
 
 /** Where an `_id` is in an index or in all those of an alias' pattern, by whatever routing, as of the last refresh. */
-export async function find(
+export function find(http: Http, indices: string, id: string): Promise<readonly Located[]> {
+  return search(http, indices, { size: pageSize, query: { ids: { values: [id] } } }, `looking for ${id}`)
+}
+
+/** Up to `size` documents (10,000 at most) chosen at random, as of the last refresh: 10 million are scored in a second. */
+export function sampleDocuments(http: Http, indices: string, size: number): Promise<readonly Located[]> {
+  const query = { function_score: { query: { match_all: {} }, random_score: {} } }
+  return search(http, indices, { size, query, track_total_hits: false }, `choosing documents of ${indices}`)
+}
+
+type Located = ListedDocument & { readonly index: string }
+
+async function search(
   http: Http,
   indices: string,
-  id: string,
-): Promise<readonly (ListedDocument & { readonly index: string })[]> {
-  const doing = `looking for ${id}`
+  body: Readonly<Record<string, unknown>>,
+  doing: string,
+): Promise<readonly Located[]> {
   const page = objectOf(
     await http.send({
       method: 'POST',
@@ -137,7 +149,7 @@ export async function find(
         filter_path:
           'timed_out,_shards.failed,hits.hits._id,hits.hits._index,hits.hits._routing,error,status',
       },
-      body: { size: pageSize, query: { ids: { values: [id] } }, _source: false },
+      body: { ...body, _source: false },
     }),
     doing,
   )

@@ -66,3 +66,14 @@ export interface StoredDocument {
   readonly version: string | null
   readonly source: unknown
 }
+
+/** A document as it stands, with the text that was sent. */
+export interface StoredText {
+  readonly found: boolean
+  /** As text: versions may exceed 2^53. Null where there is none. */
+  readonly version: string | null
+  /** By which it was written. One that was not asked for: within a shard `_id`s are unique, whatever the routing. */
+  readonly routing: string | null
+  /** JSON text; null where there is none, was not asked for, or the index keeps none. */
+  readonly source: string | null
+}

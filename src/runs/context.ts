@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
+import type { DocumentDefinition } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 
@@ -9,18 +10,35 @@ export interface RunContext {
   readonly schema: string
   readonly elasticsearch: Pick<
     Elasticsearch,
-    'refresh' | 'listDocuments' | 'flush' | 'indexSize' | 'startMerge' | 'mergeState'
+    | 'refresh'
+    | 'count'
+    | 'listDocuments'
+    | 'sampleDocuments'
+    | 'existing'
+    | 'stored'
+    | 'getMappings'
+    | 'getSettings'
+    | 'bulk'
+    | 'flush'
+    | 'indexSize'
+    | 'startMerge'
+    | 'mergeState'
   >
   /** Documents this process may work on now; it may change between two looks (`Daemon.plans`). */
   readonly plans: ReadonlyMap<string, DocumentPlan>
+  /** What the configuration says of them that is not in the plan: functions, the brake. Default: nothing. */
+  readonly definitions?: ReadonlyMap<string, RunDefinition>
   /** Name of this process, for `sync_run.worker`. */
   readonly instance: string
   readonly log: Logger
 }
 
+export type RunDefinition = Pick<DocumentDefinition, 'transform' | 'brake'>
+
 /** A run in this process's hands, with its document's plan. */
 export interface RunWork extends Pick<RunContext, 'pool' | 'schema' | 'elasticsearch'> {
   readonly plan: DocumentPlan
+  readonly definition?: RunDefinition | undefined
   /** Aborts with a RunInterrupted as its reason. */
   readonly signal: AbortSignal
 }

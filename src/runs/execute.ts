@@ -7,15 +7,15 @@ import { type Interruption, RunInterrupted } from './interrupted.ts'
 import { type EXECUTED_KINDS, finishRun, releaseRun } from './lifecycle.ts'
 import { optimize } from './optimize.ts'
 import { readOptions } from './options.ts'
-import { rewrite } from './rewrite.ts'
 import type { Run, RunKind } from './types.ts'
+import { verify } from './verify.ts'
 
 /** Executes one kind of run from its cursor on; returns what it has to report although it is done. */
 type Executor = (work: RunWork, run: Run) => Promise<string | null>
 
 const EXECUTORS: Readonly<Partial<Record<RunKind, Executor>>> = {
   backfill,
-  verify: rewrite,
+  verify,
   optimize,
 } satisfies Record<(typeof EXECUTED_KINDS)[number], Executor>
 
@@ -35,7 +35,9 @@ export async function executeRun(context: RunContext, run: Run, signal: AbortSig
     const executor = EXECUTORS[run.kind]
     if (plan === undefined || executor === undefined) throw new RunInterrupted('released')
     const options = readOptions(run.kind, run.options)
-    const report = await executor({ pool, schema, elasticsearch, plan, signal }, { ...run, options })
+    const definition = context.definitions?.get(run.document)
+    const work = { pool, schema, elasticsearch, plan, definition, signal }
+    const report = await executor(work, { ...run, options })
     const ended = await finishRun(pool, schema, run, { state: 'done', error: report })
     return ended === null ? 'lost' : 'done'
   } catch (error) {

@@ -31,7 +31,13 @@ export class Instance {
     })
     const shared = { pool: this.#pool, elasticsearch: this.#elasticsearch, log }
     this.daemon = new Daemon({ settings, ...shared, ...options })
-    this.#runs = new RunLoop({ ...shared, schema, instance, plans: this.daemon.plans })
+    this.#runs = new RunLoop({
+      ...shared,
+      schema,
+      instance,
+      plans: this.daemon.plans,
+      definitions: settings.documents,
+    })
     this.#schedules = new Schedules({
       ...shared,
       schema,

@@ -10,7 +10,7 @@ import type { RunKind, RunOptions } from './types.ts'
 const text = z.string().min(1)
 const SHAPES = {
   backfill: { since: text, column: text, where: text, tenant: z.string() },
-  reindex: { keepMs: z.number().int().nonnegative(), rollback: z.boolean() },
+  reindex: { keepMs: z.number().int().nonnegative(), rollback: z.boolean(), adopt: z.boolean() },
   verify: {
     deep: z.boolean(),
     sample: z.number().int().positive(),
@@ -27,6 +27,7 @@ const EXPECTED: Readonly<Record<keyof RunOptions, string>> = {
   tenant: 'a text',
   keepMs: 'whole milliseconds from 0 on',
   rollback: 'true or false',
+  adopt: 'true or false',
   deep: 'true or false',
   sample: 'a whole number from 1 on',
   deletes: 'true or false',

@@ -8,14 +8,14 @@ import { inTransaction } from '../postgres/transaction.ts'
 
 /** What a page of documents from an index comes down to. */
 export interface Orphans {
-  /** Keys that have no row in the document's view: nobody has it, or the row belongs to another address. */
-  readonly keys: readonly string[]
-  /** Ids of documents that cannot be of this definition, or not where they are: someone else wrote them. */
-  readonly foreign: readonly string[]
+  /** Those whose key has no row in the document's view: nobody has it, or the row belongs to another address. */
+  readonly rowless: readonly { readonly key: string; readonly document: Listed }[]
+  /** Those that cannot be of this definition, or not where they are: someone else wrote them. */
+  readonly foreign: readonly Listed[]
 }
 
 interface Candidate {
-  readonly id: string
+  readonly document: Listed
   readonly parts: readonly string[]
   /** Any of these keys may be the row's. */
   readonly keys: readonly [string, ...string[]]
@@ -29,21 +29,21 @@ export async function findOrphans(
   documents: readonly Listed[],
 ): Promise<Orphans> {
   const candidates: Candidate[] = []
-  const foreign: string[] = []
+  const foreign: Listed[] = []
   for (const document of documents) {
     const [first, ...others] = keysAt(plan, document)
     if (first === undefined || !first.idParts.every((part, n) => mayBe(part, plan.key[n]?.type)))
-      foreign.push(document.id)
+      foreign.push(document)
     else {
       const keys = [first.key, ...others.map(({ key }) => key)] as const
-      candidates.push({ id: document.id, parts: first.idParts, keys })
+      candidates.push({ document, parts: first.idParts, keys })
     }
   }
   const sql = missingSql(plan, schema)
-  const keys = await inHalves(candidates, foreign, (some) =>
+  const rowless = await inHalves(candidates, foreign, (some) =>
     inTransaction(pool, (client) => missing(client, sql, some, plan.idParts), { settings: READ_SETTINGS }),
   )
-  return { keys, foreign }
+  return { rowless: rowless.map(({ keys, document }) => ({ key: keys[0], document })), foreign }
 }
 
 const WHOLE_NUMBER = /^-?\d+$/
@@ -74,8 +74,9 @@ function missingSql(plan: DocumentPlan, schema: string): string {
   const names = parts.map((_, n) => `p${n + 1}`).join(', ')
   const same = parts.map(({ type }, n) => `w.key_${n + 1} = c.p${n + 1}::${type}`).join(' AND ')
   return `
-    SELECT c.key
-      FROM unnest(${arrays}, $${parts.length + 1}::text[], $${parts.length + 2}::text[]) AS c (${names}, key, other)
+    SELECT c.n
+      FROM unnest(${arrays}, $${parts.length + 1}::text[], $${parts.length + 2}::text[])
+           WITH ORDINALITY AS c (${names}, key, other, n)
      WHERE NOT EXISTS (
        SELECT FROM ${quoteTable({ schema, name: plan.view })} w WHERE ${same} AND w.key IN (c.key, c.other))`
 }
@@ -85,20 +86,20 @@ async function missing(
   sql: string,
   candidates: readonly Candidate[],
   idParts: number,
-): Promise<string[]> {
+): Promise<Candidate[]> {
   const columns = Array.from({ length: idParts }, (_, n) => candidates.map(({ parts }) => parts[n]))
   const keys = candidates.map((candidate) => candidate.keys[0])
   const others = candidates.map((candidate) => candidate.keys[1] ?? null)
-  const { rows } = await client.query<{ key: string }>(sql, [...columns, keys, others])
-  return rows.map(({ key }) => key)
+  const { rows } = await client.query<{ n: string }>(sql, [...columns, keys, others])
+  return rows.flatMap(({ n }) => candidates[Number(n) - 1] ?? [])
 }
 
 /** A part that its type refuses (class 22) fails the page: halving finds the ids to blame, and they are foreign. */
 async function inHalves(
   candidates: readonly Candidate[],
-  foreign: string[],
-  find: (some: readonly Candidate[]) => Promise<string[]>,
-): Promise<string[]> {
+  foreign: Listed[],
+  find: (some: readonly Candidate[]) => Promise<Candidate[]>,
+): Promise<Candidate[]> {
   const [first] = candidates
   if (first === undefined) return []
   try {
@@ -106,7 +107,7 @@ async function inHalves(
   } catch (error) {
     if (sqlState(error)?.startsWith('22') !== true) throw error
     if (candidates.length === 1) {
-      foreign.push(first.id)
+      foreign.push(first.document)
       return []
     }
     const middle = Math.ceil(candidates.length / 2)

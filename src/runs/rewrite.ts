@@ -71,8 +71,12 @@ async function listOrphans(work: RunWork, run: Run): Promise<Run> {
       await waitFor(pool, schema, position, signal, hasRoom, ROOM_TIMEOUT_MS)
       const documents = page.map((document) => ({ ...document, alias }))
       const orphans = await findOrphans(pool, plan, schema, documents)
-      foreign.add(index, orphans.foreign)
-      position = await markOrphans(work, position, orphans.keys)
+      foreign.add(
+        index,
+        orphans.foreign.map(({ id }) => id),
+      )
+      const keys = orphans.rowless.map(({ key }) => key)
+      position = await markOrphans(work, position, keys)
     }
   }
   const { counted } = position.cursor ?? { counted: 'estimate' }

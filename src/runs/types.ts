@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly keepMs?: number
   /** Reindex: swap the alias back to the index that was kept. */
   readonly rollback?: boolean
+  /** Reindex: take the place of an index that has the alias' name. It is dropped. */
+  readonly adopt?: boolean
   /** Optimize: the share of deleted documents, 0 to 1, from which an index is worth a merge. Default 0.2. */
   readonly threshold?: number
 }
@@ -41,10 +43,10 @@ export interface RunOptions {
  */
 export interface RunCursor {
   /**
-   * list: verify looks for ids without a row; walk: marks are being written; drain: all are written, not all are done;
+   * compare: verify compares; list: verify looks for ids without a row; walk: marks are being written; drain: all are written, not all are done;
    * merge: optimize goes from index to index.
    */
-  readonly step: 'list' | 'walk' | 'drain' | 'merge'
+  readonly step: 'compare' | 'list' | 'walk' | 'drain' | 'merge'
   /** Id parts of the last row marked, in the order of the walk; of an optimize the last index done. Null before the first. */
   readonly after: readonly string[] | null
   /** Whether `total` was counted or is the planner's estimate. */

@@ -21,7 +21,7 @@ export class SliceSizer {
     return Math.max(1, Math.floor(budget / this.#bytesPerKey))
   }
 
-  observe(keys: number, operations: readonly Operation[]): void {
+  observe(keys: number, operations: readonly Pick<Operation, 'body'>[]): void {
     if (keys === 0) return
     const bytes = operations.reduce((sum, operation) => sum + (operation.body?.length ?? 0), 0)
     // Deletes have no body: an action line is about 120 bytes.

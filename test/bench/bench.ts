@@ -15,6 +15,7 @@ import { describeSetting } from './machine.ts'
 import { memoryCell } from './memory.ts'
 import { poison } from './poison.ts'
 import { roundLine, summarise, summaryText } from './report.ts'
+import { verify } from './verify.ts'
 import { openWorld } from './world.ts'
 import { writeTax } from './write-tax.ts'
 
@@ -39,6 +40,7 @@ const cells: readonly Cell[] = [
   memoryCell,
   idle,
   poison,
+  verify,
 ]
 
 const help = `Usage: npm run bench -- <cell> [options]

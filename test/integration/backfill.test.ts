@@ -9,7 +9,7 @@ import { readFilter } from '../../src/runs/filter.ts'
 import { RunInterrupted } from '../../src/runs/interrupted.ts'
 import { cancelRun, takeRun } from '../../src/runs/lifecycle.ts'
 import { MAX_PENDING_KEYS } from '../../src/runs/pacing.ts'
-import { readRun, readRuns } from '../../src/runs/read-runs.ts'
+import { readRun, readRuns, readWaits } from '../../src/runs/read-runs.ts'
 import { requestBackfill } from '../../src/runs/request-backfill.ts'
 import { RunLoop } from '../../src/runs/run-loop.ts'
 import type { Run, RunOptions } from '../../src/runs/types.ts'
@@ -19,14 +19,11 @@ import { addDocument, drainer, type RunsFixture, runsFixture, SCHEMA, stopDraine
 let db: RunsFixture
 const plans = new Map<string, DocumentPlan>()
 const log = pino({ level: 'silent' })
-const elasticsearch = new Proxy<Record<string, never>>(
-  {},
-  {
-    get: () => {
-      throw new Error('a backfill does not ask Elasticsearch')
-    },
+const elasticsearch = new Proxy({} as RunContext['elasticsearch'], {
+  get: (_, name) => {
+    throw new Error(`a backfill does not ask Elasticsearch: ${String(name)}`)
   },
-) as unknown as RunContext['elasticsearch']
+})
 const int8 = 'pg_catalog.int8'
 const text = 'pg_catalog.text'
 
@@ -42,11 +39,15 @@ beforeAll(async () => {
     CREATE TABLE street (city text, no bigint, PRIMARY KEY (no, city));
     INSERT INTO street SELECT c, n FROM generate_series(1, 3000) n, unnest(ARRAY['a"b', 'ü, x', E'tab\\t']) c;
     CREATE TABLE nothing (id bigint PRIMARY KEY);
+    CREATE TABLE few (id bigint PRIMARY KEY); INSERT INTO few VALUES (1);
+    CREATE TABLE single (id bigint PRIMARY KEY); INSERT INTO single VALUES (1);
     CREATE TABLE many (id bigint PRIMARY KEY);
     INSERT INTO many SELECT generate_series(1, 60000)`)
   const add = async (document: Parameters<typeof addDocument>[1]) =>
     plans.set(document.document, await addDocument(db.pool, document))
   await add({ document: 'city', key: [{ name: 'id', type: int8 }], where: 'active', tenant: 'tenant' })
+  await add({ document: 'few', key: [{ name: 'id', type: int8 }] })
+  await add({ document: 'single', key: [{ name: 'id', type: int8 }] })
   await add({ document: 'nothing', key: [{ name: 'id', type: int8 }] })
   await add({ document: 'many', key: [{ name: 'id', type: int8 }] })
   await add({
@@ -314,6 +315,24 @@ describe('a daemon', () => {
     await drained.stop()
   })
 
+  test('executes four runs at once; the others wait for their turn', async () => {
+    const documents = ['city', 'street', 'many', 'few', 'single']
+    await db.pool.query(
+      `INSERT INTO "${SCHEMA}".sync_worker (instance, host, pid, version, state, documents)
+       SELECT 'a', 'h', 1, '0', 'running', jsonb_object_agg(name, hash) FROM "${SCHEMA}".sync_document`,
+    )
+    for (const document of documents) await request(document)
+    startLoop('a')
+    const states = async () => (await readRuns(db.pool, SCHEMA)).map(({ state }) => state).sort()
+    await eventually(async () => (await states()).filter((state) => state === 'running').length === 4)
+    const last = (await readRuns(db.pool, SCHEMA)).find(({ state }) => state === 'requested')
+    expect(last).toMatchObject({ document: 'single' })
+    expect((await readWaits(db.pool, SCHEMA)).get(last?.id ?? '')).toBe('its turn')
+    const drained = drainer(db.pool)
+    await eventually(async () => (await states()).every((state) => state === 'done'))
+    expect((await drained.stop()).length).toBe(12_000 + 9_000 + 60_000 + 2)
+  })
+
   test('leaves a run whose document it may no longer work on', async () => {
     const { id } = await request('many')
     const mine = new Map(plans)
@@ -400,10 +419,7 @@ describe('--where and --since', () => {
   test.each<[RunOptions, RegExp]>([
     [{ since: '2 hours' }, /--since: needs --column/],
     [{ column: 'changed_at' }, /--column: needs --since/],
-    [
-      { since: '2 hours', column: 'chagned_at' },
-      /--column: city has no column "chagned_at".*"changed_at"/,
-    ],
+    [{ since: '2 hours', column: 'chagned_at' }, /--column: city has no column "chagned_at".*"changed_at"/],
     [{ since: '2 hours', column: 'name' }, /--column: city\.name is text/],
     [{ since: 'tomorow', column: 'changed_at' }, /--since: "tomorow" is neither an interval/],
     [{ since: 'infinity', column: 'changed_at' }, /--since: "infinity" is neither/],

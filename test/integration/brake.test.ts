@@ -296,7 +296,11 @@ test('documents that a verify wants gone are parked, and the verify ends', async
   await sql(
     'ALTER TABLE item DISABLE TRIGGER USER; DELETE FROM item WHERE id <= 5000; ALTER TABLE item ENABLE TRIGGER USER',
   )
-  const { id } = await requestRun(world.database.pool, world.schema, { kind: 'verify', document: 'item' })
+  const { id } = await requestRun(world.database.pool, world.schema, {
+    kind: 'verify',
+    options: { repair: 'all' },
+    document: 'item',
+  })
   await settled()
   expect(await world.value('SELECT state FROM "Sluice brake".sync_run WHERE id = $1', [id])).toBe('done')
   const deleted = ROWS - (await count())

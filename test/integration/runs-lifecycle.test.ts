@@ -196,6 +196,12 @@ describe('cancelling', () => {
     expect(await cancelRun(db.pool, SCHEMA, id)).toMatchObject({ state: 'cancelled' })
   })
 
+  test('ends a released run at once, for nobody has it', async () => {
+    const id = await request('city')
+    await releaseRun(db.pool, SCHEMA, await taken('a'))
+    expect(await cancelRun(db.pool, SCHEMA, id)).toMatchObject({ state: 'cancelled' })
+  })
+
   test('whose worker died meanwhile is finished by whoever takes it', async () => {
     const id = await request('city')
     await taken('a')

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { requestRun } from '../../src/queue/request-run.ts'
+import { REWRITE, requestRun } from '../../src/queue/request-run.ts'
 import { executeRun } from '../../src/runs/execute.ts'
 import { takeRun } from '../../src/runs/lifecycle.ts'
 import { readRun } from '../../src/runs/read-runs.ts'
@@ -19,7 +19,7 @@ afterAll(() => world.drop())
 /** Runs a verify to its end, and the batches it asks for. */
 async function verify(docs: Places) {
   const { pool } = world.database
-  await requestRun(pool, SCHEMA, { kind: 'verify', document: docs.document })
+  await requestRun(pool, SCHEMA, { kind: 'verify', options: REWRITE, document: docs.document })
   const run = await takeRun(pool, SCHEMA, 'a', [docs.document])
   if (run === null) throw new Error('nothing to take')
   const { elasticsearch } = world

@@ -6,7 +6,7 @@ import { connectElasticsearch, type Elasticsearch } from '../../src/elasticsearc
 import { claimMarks } from '../../src/queue/claim-marks.ts'
 import { enqueueKeys } from '../../src/queue/enqueue-keys.ts'
 import { giveBack } from '../../src/queue/give-back.ts'
-import { requestRun } from '../../src/queue/request-run.ts'
+import { REWRITE, requestRun } from '../../src/queue/request-run.ts'
 import type { RunContext } from '../../src/runs/context.ts'
 import { executeRun, type RunOutcome } from '../../src/runs/execute.ts'
 import { takeRun } from '../../src/runs/lifecycle.ts'
@@ -86,7 +86,13 @@ function contextOf(instance: string): RunContext {
 }
 
 async function start(document: string): Promise<{ run: Run; outcome: Promise<RunOutcome> }> {
-  await requestRun(db.pool, SCHEMA, { kind: 'verify', document, reason: 'truncated', origin: '77' })
+  await requestRun(db.pool, SCHEMA, {
+    kind: 'verify',
+    options: REWRITE,
+    document,
+    reason: 'truncated',
+    origin: '77',
+  })
   const run = await takeRun(db.pool, SCHEMA, 'a', [document])
   if (run === null) throw new Error('nothing to take')
   return { run, outcome: executeRun(contextOf('a'), run, new AbortController().signal) }
@@ -205,7 +211,7 @@ describe('verify', () => {
 
   test('that broke off while listing lists again, whole', async () => {
     await indexed('city', numbers(1950, 2050))
-    await requestRun(db.pool, SCHEMA, { kind: 'verify', document: 'city' })
+    await requestRun(db.pool, SCHEMA, { kind: 'verify', options: REWRITE, document: 'city' })
     const first = await takeRun(db.pool, SCHEMA, 'a', ['city'])
     if (first === null) throw new Error('nothing to take')
     const breaking = {

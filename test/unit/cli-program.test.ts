@@ -16,6 +16,7 @@ describe('every command', () => {
       'doctor',
       'status',
       'backfill',
+      'verify',
       'optimize',
       'runs',
       'failed',

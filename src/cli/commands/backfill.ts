@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
 import { checkBackfill, type RequestedBackfill, requestBackfill } from '../../runs/request-backfill.ts'
 import type { RunOptions } from '../../runs/types.ts'
+import { type Asking, askAndFollow, chosenDocuments, concluded } from '../ask-for-runs.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { type Asking, askAndFollow, chosenDocuments, concluded, whoAsks } from '../follow-runs.ts'
 import { count } from '../format.ts'
 import { backfillJson } from '../json/run.ts'
+import { whoAsks } from '../own-runs.ts'
 import { outcomeText, runToJson } from '../run-text.ts'
 
 export function registerBackfill(program: Command): void {

@@ -7,7 +7,7 @@ import type { Run } from '../../runs/types.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { exitCodeOfRun, follow } from '../follow-runs.ts'
+import { exitCodeOfRun, follow, waitText } from '../follow.ts'
 import { runsJson } from '../json/run.ts'
 import { outcomeText, runsTable, runText, runToJson, stillRunning } from '../run-text.ts'
 
@@ -68,9 +68,13 @@ async function show(context: CommandContext, id: string): Promise<ExitCode> {
 
 async function watch(context: CommandContext, id: string): Promise<ExitCode> {
   const database = await context.database()
-  const run = await follow(context, database, await existing(database, id))
-  const waitsFor = (await readWaits(database.pool, database.schema)).get(id)
-  context.output.result(runsJson, { runs: [runToJson(run, waitsFor)] }, () => outcomeText(run))
+  const waitsFor = async () => (await readWaits(database.pool, database.schema)).get(id)
+  const begun = await existing(database, id)
+  const first = await waitsFor()
+  if (first !== undefined) context.output.note(waitText(begun, first))
+  const run = await follow(context, database, begun)
+  const last = await waitsFor()
+  context.output.result(runsJson, { runs: [runToJson(run, last)] }, () => outcomeText(run))
   if (!isFinished(run)) context.output.note(stillRunning([run]))
   return exitCodeOfRun(run)
 }

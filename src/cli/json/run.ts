@@ -55,7 +55,7 @@ export const runJson = z.strictObject({
   updated: keys,
   deleted: keys,
   failed: keys,
-  /** What it found or did besides the counts, under the name of its kind. */
+  /** What it found or did besides the counts, under the name of its kind; `comparison` has the shape that `verify --json` prints. */
   result: z.looseObject({ optimize: optimizationJson.optional() }).nullable(),
   /** Why it failed, or what it has to report although it is done. */
   error: z.string().nullable(),

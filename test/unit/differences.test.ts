@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { differences } from '../../src/cli/differences.ts'
+import { differences } from '../../src/documents/differences.ts'
 
 it.each([
   [{ a: 1 }, { a: 1 }, []],

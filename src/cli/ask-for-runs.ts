@@ -1,21 +1,14 @@
-import { hostname, userInfo } from 'node:os'
-import { pino } from 'pino'
 import { sameJson } from '../capture/same-json.ts'
-import type { Settings } from '../config/types.ts'
-import { definitionHash } from '../documents/hash.ts'
-import { ConfigError, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { readDocuments } from '../queue/read-documents.ts'
 import type { RequestedRun } from '../queue/request-run.ts'
-import { Instance } from '../runs/instance.ts'
-import { readRun, readWaits } from '../runs/read-runs.ts'
-import { attendedDocuments } from '../runs/request-backfill.ts'
+import { readRun } from '../runs/read-runs.ts'
 import { isFinished } from '../runs/run-row.ts'
 import type { Run, RunKind, RunOptions } from '../runs/types.ts'
-import { watchRun } from '../runs/watch-run.ts'
 import type { CommandContext, Database } from './context.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
-import { count } from './format.ts'
-import type { Output } from './output.ts'
+import { exitCodeOfRun } from './follow.ts'
+import { ownSettings, toTheEnd, withoutDaemon } from './own-runs.ts'
 import { stillRunning } from './run-text.ts'
 
 /**
@@ -125,10 +118,10 @@ async function requestAll<Answer extends RequestedRun>(
     if (run === null) throw new UsageError(`${document} was uninstalled in this moment`)
     const asked = { ...answer, run }
     if (asked.existing && isAsAsked(asked, asking)) {
-      output.note(`${document}: already under way: ${runText(run)}`)
+      output.note(`${document}: already under way: ${described(run)}`)
     } else if (asked.existing) {
       output.warn(
-        `${document}: nothing was requested, for another run is under way: ${runText(run)}; ` +
+        `${document}: nothing was requested, for another run is under way: ${described(run)}; ` +
           `ask again when it has ended (sluice runs watch ${run.id}), or cancel it (sluice runs cancel ${run.id})`,
       )
     }
@@ -138,130 +131,7 @@ async function requestAll<Answer extends RequestedRun>(
 }
 
 /** `run 12, a backfill {"where":"active"} requested by ann@host` */
-function runText({ id, kind, options, requestedBy }: Run): string {
+function described({ id, kind, options, requestedBy }: Run): string {
   const how = Object.keys(options).length === 0 ? '' : ` ${JSON.stringify(options)}`
   return `run ${id}, ${kind === 'optimize' ? 'an' : 'a'} ${kind}${how} requested by ${requestedBy}`
-}
-
-async function withoutDaemon(
-  { pool, schema }: Database,
-  documents: readonly string[],
-): Promise<readonly string[]> {
-  const attended = await attendedDocuments(pool, schema)
-  return documents.filter((document) => !attended.has(document))
-}
-
-/** Follows the runs, one bar after the other. With settings, this process is a daemon meanwhile. */
-async function toTheEnd(
-  context: CommandContext,
-  database: Database,
-  requested: readonly { readonly run: Run }[],
-  own: Settings | null,
-): Promise<readonly Run[]> {
-  const followAll = async (signal: AbortSignal) => {
-    const runs: Run[] = []
-    for (const { run } of requested) runs.push(await follow(context, database, run, signal))
-    return runs
-  }
-  if (own === null) return followAll(context.interrupted)
-
-  const instance = new Instance({
-    settings: own,
-    log: pino({ level: 'silent' }),
-    readElasticsearch: context.readElasticsearch,
-  })
-  const gaveUp = new AbortController()
-  instance.start()
-  // It ends by itself only by an error; that error is the command's.
-  const failed = instance.finished.finally(() => gaveUp.abort())
-  try {
-    const followed = followAll(AbortSignal.any([context.interrupted, gaveUp.signal]))
-    await Promise.race([followed, failed])
-    await instance.stop()
-    // Once more: a run that is not at its end was released in this moment.
-    return await Promise.all(
-      (await followed).map(async (run) => (await readRun(database.pool, database.schema, run.id)) ?? run),
-    )
-  } finally {
-    await instance.stop()
-  }
-}
-
-/**
- * What a daemon in this process needs, when none is alive that works on the documents. Checked first, for such a
- * daemon would wait without an end for a server that is away, or for a definition that is not its own.
- */
-async function ownSettings(
-  context: CommandContext,
-  { pool, schema }: Database,
-  unattended: readonly string[],
-): Promise<Settings> {
-  const settings = await context.settings()
-  await context.elasticsearch()
-  const installed = new Map((await readDocuments(pool, schema)).map(({ name, hash }) => [name, hash]))
-  for (const document of unattended) {
-    // A name that is not installed is refused by the request, which says more.
-    if (!installed.has(document)) continue
-    const definition = settings.documents.get(document)
-    if (definition !== undefined && definitionHash(definition) === installed.get(document)) continue
-    throw new ConfigError(
-      definition === undefined
-        ? 'no daemon works on it, and this configuration does not have it'
-        : 'no daemon works on it, and its definition here is not the installed one',
-      {
-        where: `documents.${document}`,
-        remedy: 'Run sluice install, or start a daemon with the configuration it was installed from.',
-      },
-    )
-  }
-  return settings
-}
-
-/** `ann@host`, for `sync_run.requested_by`. */
-export function whoAsks(): string {
-  return `${userName()}@${hostname()}`
-}
-
-/** A container's user may have no name. */
-function userName(): string {
-  try {
-    return userInfo().username
-  } catch {
-    return String(process.getuid?.() ?? 'unknown')
-  }
-}
-
-/** Shows a run's progress until it has ended or the user interrupts; returns it as last seen. */
-export async function follow(
-  { output, interrupted }: CommandContext,
-  { pool, schema }: Database,
-  run: Run,
-  signal: AbortSignal = interrupted,
-): Promise<Run> {
-  const progress = await output.progress(`run ${run.id}: ${run.kind} of ${run.document}`)
-  const waitsFor = (await readWaits(pool, schema)).get(run.id)
-  if (waitsFor !== undefined) output.note(`run ${run.id} waits for ${waitsFor}`)
-  let last = run
-  try {
-    for await (const view of watchRun(pool, schema, run.id, signal)) {
-      last = view.run
-      if (!isFinished(last)) progress.update(view.progress)
-    }
-  } finally {
-    progress.end()
-  }
-  warnOf(last, output)
-  return last
-}
-
-function warnOf({ id, state, error, failed, document }: Run, output: Output): void {
-  if (state === 'done' && error !== null) output.warn(`run ${id}: ${error}`)
-  if (failed > 0) {
-    output.warn(`${count(failed)} documents of ${document} were refused; sync_failed says which and why`)
-  }
-}
-
-/** A run that goes on after Ctrl-C is no failure: only watching has ended. */
-export function exitCodeOfRun({ state }: Run): ExitCode {
-  return state === 'failed' || state === 'cancelled' ? exitCodes.failed : exitCodes.done
 }

@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Comparison } from '../../src/runs/comparison.ts'
+import { type Cell, usual } from './cell.ts'
+import type { Daemon } from './daemon.ts'
+import { memory } from './process-figures.ts'
+import { seeded } from './prose.ts'
+import { flat } from './subject.ts'
+import type { World } from './world.ts'
+
+/** Documents that are corrupted, a third of each kind: missing, stale, extra. */
+const CORRUPTIONS = 999
+
+/** Rows per second of `sluice verify`, from the run's start to its end, as `sync_run` has them; and what it finds. */
+export const verify: Cell = {
+  name: 'verify',
+  about:
+    'sluice verify of --rows rows with one daemon, by id and deep; 999 seeded corruptions found and repaired; memory.',
+  defaults: { ...usual, rounds: 3, rows: 200_000 },
+  figures: {
+    'by id': { of: 'value', atLeast: 50_000 },
+    deep: { of: 'value', atLeast: 10_000 },
+    'corruptions not found, or invented, or left': { of: 'value', atMost: 0 },
+  },
+  world: { documents: { [flat.document]: flat.definition } },
+  async *measure(world, { rounds, rows }, note) {
+    await flat.fill(world, rows)
+    await world.sluice('install', '--no-backfill')
+    const filling = await world.startDaemon()
+    note(`backfill of ${rows} rows`)
+    await world.sluice('backfill', flat.document)
+    await filling.stop()
+    // One that has indexed nothing: its memory is that of the verifies.
+    const daemon = await world.startDaemon()
+    const figures = memoryOf(daemon)
+    for (const deep of [false, true]) await verified(world, { deep })
+    for (let round = 1; round <= rounds; round++) {
+      for (const deep of [false, true]) {
+        const { perSecond } = await verified(world, { deep })
+        const value = Math.round(perSecond)
+        yield { round, case: deep ? 'deep' : 'by id', value, unit: 'documents/s', details: figures() }
+      }
+      await corrupt(world, rows, round)
+      const { comparison } = await verified(world, { deep: true, repair: 'all' })
+      const each = CORRUPTIONS / 3
+      const { missing, stale, extra, left } = comparison
+      const wrong = [missing, stale, extra].reduce((sum, found) => sum + Math.abs(found - each), 0)
+      yield {
+        round,
+        case: 'corruptions not found, or invented, or left',
+        value: wrong + (left === undefined ? CORRUPTIONS : left.missing + left.stale + left.extra),
+        unit: 'documents',
+        details: { seeded: CORRUPTIONS, missing, stale, extra, ...figures() },
+      }
+    }
+    await daemon.stop()
+  },
+}
+
+function memoryOf({ pid }: Daemon): () => Record<string, number> {
+  return () => {
+    const { peak, now } = memory(pid)
+    return { peak_mb: Math.round(peak), now_mb: Math.round(now) }
+  }
+}
+
+async function verified(
+  { pool }: World,
+  options: object,
+): Promise<{ readonly comparison: Comparison; readonly perSecond: number }> {
+  const { rows: requested } = await pool.query<{ id: string }>(
+    "INSERT INTO sluice.sync_run (kind, document, options) VALUES ('verify', $1, $2) RETURNING id::text",
+    [flat.document, JSON.stringify(options)],
+  )
+  for (;;) {
+    const { rows } = await pool.query<{
+      state: string
+      error: string | null
+      comparison: Comparison | null
+      seconds: number
+    }>(
+      `SELECT state, error, result -> 'comparison' AS comparison,
+              extract(epoch FROM finished_at - started_at)::float8 AS seconds
+         FROM sluice.sync_run WHERE id = $1`,
+      [requested[0]?.id],
+    )
+    const [run] = rows
+    if (run?.state === 'done' && run.comparison !== null)
+      return { comparison: run.comparison, perSecond: run.comparison.rows / run.seconds }
+    if (run !== undefined && !['requested', 'running'].includes(run.state))
+      throw new Error(`the verify ended ${JSON.stringify(run)}`)
+    await delay(50)
+  }
+}
+
+async function corrupt(world: World, rows: number, seed: number): Promise<void> {
+  const random = seeded(seed)
+  const ids = new Set<number>()
+  while (ids.size < CORRUPTIONS) ids.add(1 + Math.floor(random() * rows))
+  const lines = [...ids].flatMap((id, n): object[] => {
+    if (n % 3 === 0) return [{ delete: { _id: String(id) } }]
+    if (n % 3 === 1) return [{ update: { _id: String(id) } }, { doc: { title: 'of yesterday' } }]
+    return [{ index: { _id: String(rows + id) } }, { id: rows + id, title: 'of nobody' }]
+  })
+  const answer = await fetch(
+    new URL(`/${flat.definition.index}/_bulk?refresh=true`, world.elasticsearchUrl),
+    {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+    },
+  )
+  const { errors } = (await answer.json()) as { errors: boolean }
+  if (errors) throw new Error('the corruptions were refused')
+}

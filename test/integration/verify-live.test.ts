@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { executeRun } from '../../src/runs/execute.ts'
+import { takeRun } from '../../src/runs/lifecycle.ts'
+import { readRun } from '../../src/runs/read-runs.ts'
+import { eventually } from '../support/context.ts'
+import { type Places, places } from './address-world.ts'
+import { createSyncWorld, SCHEMA, type SyncWorld } from './sync-world.ts'
+import { found, runContext, taken } from './verify-world.ts'
+
+/** A verify beside writers that never stop, and one whose worker dies. */
+
+let world: SyncWorld
+let docs: Places
+
+const ROWS = 200
+
+beforeAll(async () => {
+  world = await createSyncWorld()
+  docs = await places(world)
+  const { pool } = world.database
+  await pool.query(`INSERT INTO ${docs.document} SELECT n, NULL, NULL, 'row' FROM generate_series(1, $1) n`, [
+    ROWS,
+  ])
+  await docs.mark(Array.from({ length: ROWS }, (_, n) => String(n + 1)))
+  await docs.drain()
+})
+afterAll(() => world.drop())
+
+/** Writers change the first half of the rows, now gone, now back with the same content, and batches follow, until it is stopped. */
+function busy(): { readonly stop: () => Promise<number> } {
+  const { pool } = world.database
+  let stopping = false
+  let changes = 0
+  const write = async (writer: number) => {
+    for (let n = writer; !stopping; n += 2) {
+      const id = 1 + (n % (ROWS / 2))
+      const change = [
+        `UPDATE ${docs.document} SET name = name || '.' WHERE id = ${id}`,
+        `DELETE FROM ${docs.document} WHERE id = ${id}`,
+        `INSERT INTO ${docs.document} VALUES (${id}, NULL, NULL, 'row') ON CONFLICT DO NOTHING`,
+      ][Math.floor(n / (ROWS / 2)) % 3]
+      await pool.query(
+        `WITH changed AS (${change} RETURNING id)
+         INSERT INTO "${SCHEMA}".sync_queue (document, lane, keys, op) SELECT '${docs.document}', 0, '{${id}}', 'update' FROM changed`,
+      )
+      changes += 1
+    }
+  }
+  const index = async () => {
+    while (!stopping) await docs.drain()
+  }
+  const all = Promise.all([write(0), write(1), index()])
+  return {
+    stop: async () => {
+      stopping = true
+      await all
+      await docs.drain()
+      return changes
+    },
+  }
+}
+
+test('sees no difference in documents that change all the time, and every one in those that do not', async () => {
+  const writers = busy()
+  const seen = []
+  try {
+    for (const deep of [true, false, true]) seen.push(await found(world, docs, { deep }))
+  } finally {
+    expect(await writers.stop()).toBeGreaterThan(100)
+  }
+  for (const comparison of seen)
+    expect(comparison).toMatchObject({ missing: 0, stale: 0, extra: 0, warnings: [] })
+
+  const [index = ''] = Object.values(await docs.registered())
+  const corrupt = ROWS - 10
+  await world.search.request('DELETE', `/${index}/_doc/${corrupt}`)
+  await world.search.request('PUT', `/${index}/_doc/${corrupt + 1}`, { id: 1, name: 'of yesterday' })
+  await world.search.request('PUT', `/${index}/_doc/900`, { id: 900, name: 'of nobody' })
+  const again = busy()
+  try {
+    expect(await found(world, docs, { deep: true })).toMatchObject({ missing: 1, stale: 1, extra: 1 })
+  } finally {
+    await again.stop()
+  }
+})
+
+test('whose worker dies while it compares is begun anew by another', async () => {
+  const run = await taken(world, docs)
+  const context = runContext(world, docs)
+  const hanging = new AbortController()
+  const reached = Promise.withResolvers<void>()
+  const dying = executeRun(
+    {
+      ...context,
+      elasticsearch: {
+        ...world.elasticsearch,
+        existing: async () => {
+          reached.resolve()
+          await new Promise((_, reject) =>
+            hanging.signal.addEventListener('abort', () => reject(hanging.signal.reason)),
+          )
+          return []
+        },
+      },
+    },
+    run,
+    new AbortController().signal,
+  )
+  await reached.promise
+  const { pool } = world.database
+  await pool.query(`UPDATE "${SCHEMA}".sync_run SET heartbeat_at = '-infinity' WHERE id = $1`, [run.id])
+  const again = await takeRun(pool, SCHEMA, 'b', [docs.document])
+  if (again === null) throw new Error('nothing to take over')
+  expect(again).toMatchObject({ id: run.id, cursor: { step: 'compare' } })
+  expect(await executeRun({ ...context, instance: 'b' }, again, new AbortController().signal)).toBe('done')
+  const ended = await readRun(pool, SCHEMA, run.id)
+  const { rowCount } = await pool.query(`SELECT FROM ${docs.document}`)
+  expect(ended).toMatchObject({ worker: 'b', result: { comparison: { rows: rowCount } } })
+  expect(ended?.processed).toBe(ended?.total)
+
+  // What the first one comes to afterwards is nobody's.
+  hanging.abort(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
+  await expect(dying).rejects.toThrow('ECONNRESET')
+  await eventually(async () => expect((await readRun(pool, SCHEMA, run.id))?.state).toBe('done'))
+})
