@@ -5,7 +5,7 @@ import type { Daemon } from './daemon.ts'
 import { memory } from './process-figures.ts'
 import { seeded } from './prose.ts'
 import { flat } from './subject.ts'
-import type { World } from './world.ts'
+import { costMeter, type World } from './world.ts'
 
 /** Documents that are corrupted, a third of each kind: missing, stale, extra. */
 const CORRUPTIONS = 999
@@ -35,9 +35,11 @@ export const verify: Cell = {
     for (const deep of [false, true]) await verified(world, { deep })
     for (let round = 1; round <= rounds; round++) {
       for (const deep of [false, true]) {
+        const cost = costMeter(world, daemon)
         const { perSecond } = await verified(world, { deep })
+        const details = { ...cost(rows), ...figures() }
         const value = Math.round(perSecond)
-        yield { round, case: deep ? 'deep' : 'by id', value, unit: 'documents/s', details: figures() }
+        yield { round, case: deep ? 'deep' : 'by id', value, unit: 'documents/s', details }
       }
       await corrupt(world, rows, round)
       const { comparison } = await verified(world, { deep: true, repair: 'all' })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { compare } from '../../src/runs/compare.ts'
 import { executeRun } from '../../src/runs/execute.ts'
 import { takeRun } from '../../src/runs/lifecycle.ts'
 import { readRun } from '../../src/runs/read-runs.ts'
@@ -82,6 +83,8 @@ test('sees no difference in documents that change all the time, and every one in
   } finally {
     await again.stop()
   }
+  await docs.mark([corrupt, corrupt + 1, 900].map(String))
+  await docs.drain()
 })
 
 test('whose worker dies while it compares is begun anew by another', async () => {
@@ -122,4 +125,60 @@ test('whose worker dies while it compares is begun anew by another', async () =>
   hanging.abort(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
   await expect(dying).rejects.toThrow('ECONNRESET')
   await eventually(async () => expect((await readRun(pool, SCHEMA, run.id))?.state).toBe('done'))
+})
+
+test('waits for changes on their way, and says so when they are not answered in time', async () => {
+  const { pool } = world.database
+  const run = await taken(world, docs)
+  const { plan } = docs
+  const work = {
+    ...runContext(world, docs),
+    plan,
+    definition: undefined,
+    signal: new AbortController().signal,
+  }
+  await docs.put(150, { tenant: null, route: null, name: 'new' })
+  await docs.mark(['150'])
+  // The one is answered by nobody.
+  const impatient = await compare(work, run, { deep: true, patienceMs: 100 })
+  expect(impatient).toMatchObject({ stale: 1, warnings: [expect.stringContaining('not answered in time')] })
+  await docs.drain()
+  // A failure that is being retried may be what is on its way, a dead one is not.
+  await world.search.request('DELETE', `/${docs.plan.index}/_doc/151`)
+  await pool.query(
+    `INSERT INTO "${SCHEMA}".sync_failed (document, key, id, target, version, state, attempts, due_at, type, reason, origin)
+     VALUES ($1, '151', '151', '', 1, 'retrying', 1, now() + interval '1 h', 'busy', 'of a kind', '1')`,
+    [docs.document],
+  )
+  expect(await compare(work, run, { patienceMs: 100 })).toMatchObject({
+    missing: 1,
+    warnings: [expect.any(String)],
+  })
+  await pool.query(`UPDATE "${SCHEMA}".sync_failed SET state = 'dead', due_at = NULL`)
+  expect(await compare(work, run)).toMatchObject({ missing: 1, warnings: [] })
+  await docs.mark(['151'])
+  await docs.drain()
+  await pool.query(
+    `DELETE FROM "${SCHEMA}".sync_failed; UPDATE "${SCHEMA}".sync_run SET state = 'done', finished_at = now()`,
+  )
+})
+
+test('compares an index that is being built when it is named, and leaves it alone otherwise', async () => {
+  const { pool } = world.database
+  const run = await taken(world, docs)
+  const work = { ...runContext(world, docs), plan: docs.plan, signal: new AbortController().signal }
+  const { mappings, settings, index: alias } = docs.plan
+  const name = `${alias}-20990101000000-building`
+  const { uuid } = await world.elasticsearch.createIndex({ name, mappings, settings })
+  await pool.query(
+    `INSERT INTO "${SCHEMA}".sync_index (name, document, alias, uuid, role, hash) VALUES ($1, $2, $3, $4, 'building', 'h')`,
+    [name, docs.document, alias, uuid],
+  )
+  const { rowCount } = await pool.query(`SELECT FROM ${docs.document}`)
+  expect(await compare(work, run)).toMatchObject({ rows: rowCount, documents: rowCount, missing: 0 })
+  const { examples, ...building } = await compare(work, run, { indices: [name] })
+  expect(building).toMatchObject({ rows: rowCount, documents: 0, missing: rowCount, extra: 0 })
+  expect(examples).toHaveLength(5)
+  for (const { index } of examples) expect(index).toBe(name)
+  await expect(compare(work, run, { indices: ['cities-2'] })).rejects.toThrow(/cities-2 is no index of/)
 })

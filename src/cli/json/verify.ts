@@ -20,7 +20,7 @@ const difference = z.strictObject({
 const differences = { missing: count, stale: count, extra: count, examples: z.array(difference).readonly() }
 
 /** What a verify found. */
-export const comparisonJson = z.strictObject({
+const comparisonJson = z.strictObject({
   /** Whether contents were compared. */
   deep: z.boolean(),
   /** How many rows and documents were chosen at random; null: all were looked at. */
