@@ -8,7 +8,7 @@ const AT_ONCE = 10
 /** Makes searchable what the live indices of a document, or of all, have taken. Needs SELECT on sync_index. */
 export async function refreshLive(
   { pool, schema }: Database,
-  elasticsearch: Pick<Elasticsearch, 'refresh'>,
+  connect: () => Promise<Pick<Elasticsearch, 'refresh'>>,
   document: string | null,
 ): Promise<void> {
   const { rows } = await pool.query<{ name: string }>(
@@ -17,6 +17,7 @@ export async function refreshLive(
     [document],
   )
   const names = rows.map(({ name }) => name)
+  const elasticsearch = await connect()
   for (let start = 0; start < names.length; start += AT_ONCE) {
     await elasticsearch.refresh(names.slice(start, start + AT_ONCE).join(','))
   }

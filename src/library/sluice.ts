@@ -157,7 +157,7 @@ async function synced(
     timeoutMs: timeout,
     signal,
   })
-  if (refresh) await refreshLive(database, await connections.elasticsearch(), question.document)
+  if (refresh) await refreshLive(database, () => connections.elasticsearch(), question.document)
   return { dead }
 }
 

@@ -36,7 +36,7 @@ export async function recordFailures(
       RETURNING f.key, f.origin::text AS origin`,
     [document, version.toString(), keys, targets],
   )
-  await db.query(
+  const { rowCount } = await db.query(
     `INSERT INTO ${s}.sync_failed AS f
        (document, key, target, id, version, state, attempts, due_at, type, reason, origin, op)
      SELECT DISTINCT ON (n.key, n.target) $1, n.key, n.target, n.id, $2::bigint,
@@ -54,7 +54,7 @@ export async function recordFailures(
               CROSS JOIN LATERAL (
                     SELECT excluded.state = 'dead' OR tried.attempts >= $3::integer AS dead) over),
            id = excluded.id, version = excluded.version, type = excluded.type, reason = excluded.reason, op = excluded.op,
-           last_failed_at = excluded.last_failed_at
+           origin = least(f.origin, excluded.origin), last_failed_at = excluded.last_failed_at
      WHERE f.version <= excluded.version`,
     [
       document,
@@ -70,7 +70,8 @@ export async function recordFailures(
       failures.map(({ op }) => op),
     ],
   )
-  // Also of a row of a newer version, which is kept as it is, and of one that was replaced.
+  if (rowCount === failures.length && replaced.length === 0) return
+  // Also where a row of a newer version was kept, or one was replaced.
   await db.query(
     `UPDATE ${s}.sync_failed f SET origin = n.origin
        FROM (SELECT o.key, min(o.origin) AS origin FROM unnest($2::text[], $3::xid8[]) AS o (key, origin) GROUP BY o.key) n

@@ -109,7 +109,9 @@ export const mutants = {
     },
   ],
   /** Invariant 9: a claim that was cut off sends all the same. */
-  'dead-claim-sends': [{ file: 'sync/send.ts', find: '  await beforeEach()\n', replace: '' }],
+  'dead-claim-sends': [
+    { file: 'sync/send.ts', find: 'if (!(await beforeEach())) return', replace: 'if (false) return' },
+  ],
 } as const satisfies Readonly<Record<string, readonly Mutation[]>>
 
 export type MutantName = keyof typeof mutants

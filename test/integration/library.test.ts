@@ -1,10 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import {
+  ConfigError,
   createSluice,
   FailedError,
+  SchemaError,
   type Sluice,
   statusJson,
   TimeoutError,
+  UnreachableError,
   UsageError,
 } from '../../src/index.ts'
 import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
@@ -143,11 +146,17 @@ describe('synced()', () => {
        GRANT EXECUTE ON FUNCTION sluice.sync_token, sluice.is_synced, sluice.sync_dead, sluice.sync_pending TO ${role}`,
     )
     const postgres = Object.assign(new URL(database.url), { username: role, password: 'x' }).href
-    const waiting = createSluice({ env, config: { connection: { postgres } } })
+    const nobody = 'http://127.0.0.1:1'
+    const waiting = createSluice({ env, config: { connection: { postgres, elasticsearch: nobody } } })
     others.push(waiting)
     const token = await write(`UPDATE city SET name = 'Coire' WHERE id = 1005`)
     expect(await waiting.synced(token)).toEqual({ dead: [] })
     expect(await waiting.synced(await waiting.token())).toEqual({ dead: [] })
+    await expect(waiting.synced(token, { refresh: true })).rejects.toThrow(
+      'permission denied for table sync_index',
+    )
+    await database.pool.query(`GRANT SELECT ON sluice.sync_index TO ${role}`)
+    await expect(waiting.synced(token, { refresh: true })).rejects.toBeInstanceOf(UnreachableError)
     await waiting.stop()
     await database.pool.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
   })
@@ -194,6 +203,22 @@ test('events tell of batches, of the daemon’s state and of its log', async () 
   const before = seen.length
   await sluice.synced(await write(`UPDATE city SET name = 'Biel' WHERE id = 1`))
   expect(seen).toHaveLength(before)
+})
+
+test('what it cannot begin with is an error of ours', async () => {
+  const of = (config: object | string) => {
+    const made = createSluice({ env, config })
+    others.push(made)
+    return made
+  }
+  await expect(of('none.config.ts').status()).rejects.toBeInstanceOf(ConfigError)
+  await expect(of({}).token()).rejects.toThrow('DATABASE_URL: is missing')
+  await expect(of({ connection: { postgres: database.url } }).start()).rejects.toThrow('documents')
+  await expect(of({ connection: { postgres: 'postgres://127.0.0.1:1/x' } }).token()).rejects.toBeInstanceOf(
+    UnreachableError,
+  )
+  others.push(create({ schema: 'elsewhere' }))
+  await expect(others.at(-1)?.status()).rejects.toBeInstanceOf(SchemaError)
 })
 
 test('two instances in one process share the work and end apart; what waits is told of the end', async () => {
