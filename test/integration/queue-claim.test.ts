@@ -50,7 +50,11 @@ test('takes the marks of one document and one lane, oldest first, with all they 
   })
   expect(keysOf(await claimOn(one, db.schema, 'city'))).toEqual(['b', 'a'])
   const bulk = await claimOn(two, db.schema, 'city', 1000, 1)
-  expect(bulk).toMatchObject({ document: 'city', lane: 1, server: expect.stringMatching(/^[0-9A-F]{8}@\d+\.\d{6}$/) })
+  expect(bulk).toMatchObject({
+    document: 'city',
+    lane: 1,
+    server: expect.stringMatching(/^[0-9A-F]{8}@\d+\.\d{6}$/),
+  })
   expect(bulk?.marks).toMatchObject([
     { keys: ['z'], op: 'backfill', source: '', origin: '42', target: 'cities-2', runId: '7' },
   ])
