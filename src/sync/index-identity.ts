@@ -28,13 +28,14 @@ export interface IdentityCheck {
  * the shard begins another history. When the cluster starts with older data, both stay: then the numbers of its operations
  * go back. It is the index it was, and lacks some of what was acknowledged: a verify is requested that runs at once.
  *
- * Two requests for a document: there may be thousands of tenants.
+ * Two requests for a document: there may be thousands of tenants. False where a shard that was seen before is not there at
+ * present: who knows what it will come back with.
  */
 export async function checkIndexIdentity(
   check: IdentityCheck,
   document: string,
   names: string,
-): Promise<void> {
+): Promise<boolean> {
   const { pool, schema, elasticsearch, log } = check
   const targets = await readTargets(pool, schema, document)
   const known = await readShards(pool, schema, document)
@@ -52,6 +53,10 @@ export async function checkIndexIdentity(
     if (first) log.error({ document, index, reason }, 'document paused')
   }
   await checkAlias(check, document, names)
+  return targets.every(({ index }) => {
+    const shards = states.get(index)?.shards ?? {}
+    return Object.keys(known.get(index) ?? {}).every((shard) => shard in shards)
+  })
 }
 
 /** Shards may be starting. */

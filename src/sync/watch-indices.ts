@@ -15,12 +15,12 @@ export interface IndexWatch {
   readonly chores: readonly Chore[]
   /**
    * For an Elasticsearch that was away: it may have come back with older data, and batches would soon hide that. Resolves
-   * when those indices were seen that were seen before, or after half a minute.
+   * when all shards were seen that were seen before, or after half a minute.
    */
   cameBack(): Promise<void>
 }
 
-type Check = (document: string, index: string) => Promise<void>
+type Check = (document: string, index: string) => Promise<boolean>
 
 /** Looks after the identity of indices and documents. */
 export function watchIndices(context: ChoresContext): IndexWatch {
@@ -29,25 +29,25 @@ export function watchIndices(context: ChoresContext): IndexWatch {
   const told = new Set<string>()
 
   /**
-   * For each document; true when all were answered. A role that may write and not look (403), or an index without its
+   * For each document; true when all said so. A role that may write and not look (403), or an index without its
    * shards (503), holds up neither the other documents nor the daemon: it is said once.
    */
   const forEach = async (what: string, look: Check): Promise<boolean> => {
-    let answered = true
+    let all = true
     for (const [document, { index }] of plans) {
       const about = `${what} of ${document}`
       try {
-        await look(document, index)
+        if (!(await look(document, index))) all = false
         told.delete(about)
       } catch (error) {
         if (!(error instanceof UnreachableError) || error.status === null || error.status === 401) throw error
-        answered = false
+        all = false
         if (told.has(about)) continue
         told.add(about)
         log.warn({ document, what, reason: error.message, remedy: error.remedy }, 'cannot be watched')
       }
     }
-    return answered
+    return all
   }
   const identity = () => forEach('identity', (document, index) => checkIndexIdentity(check, document, index))
 
@@ -57,7 +57,7 @@ export function watchIndices(context: ChoresContext): IndexWatch {
     // Another server than the last time: at once.
     if (performance.now() < versionsAt && server === context.server()) return
     const begun = performance.now()
-    await forEach('versions', (document, index) => checkVersions(check, document, index))
+    await forEach('versions', (document, index) => checkVersions(check, document, index).then(() => true))
     server = context.server()
     versionsAt = performance.now() + VERSIONS_SHARE * (performance.now() - begun)
   }
@@ -73,10 +73,9 @@ export function watchIndices(context: ChoresContext): IndexWatch {
       { name: 'versions', everyMs: 10_000, run: versions },
     ],
     cameBack: async () => {
-      const known = new Set(check.unseen.keys())
       const until = performance.now() + SETTLING_MS
       do {
-        if ((await identity()) && [...check.unseen.keys()].every((document) => known.has(document))) return
+        if (await identity()) return
         await delay(250)
       } while (performance.now() < until)
     },

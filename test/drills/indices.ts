@@ -1,7 +1,5 @@
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { isAlive } from '../support/servers/processes.ts'
 import { runTool } from '../support/servers/run-tool.ts'
 import type { Scene } from './scene.ts'
 
@@ -42,7 +40,7 @@ export async function deletedByHand(scene: Scene): Promise<void> {
   scene.say('the index is deleted by hand')
   await scene.request('DELETE', `/${await scene.physical()}`)
   await scene.expect('status says that the index is missing', async () =>
-    /index_not_found/.test(await scene.sluice(['status'])),
+    /no such index/.test(await scene.sluice(['status'])),
   )
   await scene.look()
   await scene.look(['install'])
@@ -75,14 +73,15 @@ export async function dataRestored(scene: Scene): Promise<void> {
   const data = join(elasticsearch.directory, 'data')
   const kept = join(elasticsearch.directory, 'data.kept')
   await scene.write()
-  await stopped(scene)
+  await elasticsearch.kill('SIGKILL')
   await runTool('cp', ['-a', data, kept])
   await elasticsearch.start()
   scene.say('Elasticsearch’s data directory was copied; the application writes on')
-  // What is lost was seen by a daemon, which looks every ten seconds.
-  await scene.moment(12_000)
+  // A daemon looks every ten seconds; what came and went in between it cannot know.
+  const copied = await checkpoint(scene)
+  await scene.expect('a daemon has looked at the index', async () => (await noted(scene)) > copied + 50)
   scene.say('Elasticsearch is lost, and starts with the copy of its data')
-  await stopped(scene)
+  await elasticsearch.kill('SIGKILL')
   await rm(data, { recursive: true })
   await rename(kept, data)
   await elasticsearch.start()
@@ -91,10 +90,20 @@ export async function dataRestored(scene: Scene): Promise<void> {
   await scene.moment()
 }
 
-async function stopped({ elasticsearch }: Scene): Promise<void> {
-  const { pid } = elasticsearch
-  await elasticsearch.kill('SIGTERM')
-  while (isAlive(pid)) await delay(20)
+/** Number of the last operation in the index. */
+async function checkpoint(scene: Scene): Promise<number> {
+  const stats = (await scene.request('GET', `/${scene.index}/_stats?level=shards`)) as {
+    indices: Record<string, { shards: Record<string, readonly { seq_no: { local_checkpoint: number } }[]> }>
+  }
+  return stats.indices[await scene.physical()]?.shards['0']?.[0]?.seq_no.local_checkpoint ?? -1
+}
+
+/** The same, as a daemon has seen it last. */
+async function noted({ pool }: Scene): Promise<number> {
+  const { rows } = await pool.query<{ checkpoint: number | null }>(
+    "SELECT (shards #>> '{0,checkpoint}')::float8 AS checkpoint FROM sluice.sync_index WHERE role = 'live'",
+  )
+  return rows[0]?.checkpoint ?? -1
 }
 
 /** Somebody points the alias at another index: sluice writes where nobody searches. */

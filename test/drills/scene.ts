@@ -20,7 +20,7 @@ const main = join(program, 'src/cli/main.ts')
 const WRITING_MS = 1_500
 const PATIENCE_MS = 60_000
 
-export interface SceneOptions {
+interface SceneOptions {
   readonly name: string
   readonly elasticsearch: Server
   /** Folder for configurations and logs. */
@@ -44,6 +44,7 @@ export class Scene {
   readonly #options: SceneOptions
   readonly #closing: AsyncDisposableStack
   readonly #daemons: Daemons[] = []
+  readonly #names: string[] = []
   #writes: SteadyWrites | null = null
   #pool: pg.Pool
 
@@ -149,6 +150,7 @@ export class Scene {
     })
     this.#closing.defer(() => daemons.end())
     this.#daemons.push(daemons)
+    this.#names.push(name)
     daemons.start(0)
     await eventually(() => daemons.works(0), { timeoutMs: PATIENCE_MS, describe: `daemon ${name} works` })
     return daemons
@@ -208,14 +210,19 @@ export class Scene {
     )
   }
 
-  /** Lines of the daemons' logs from warning up, shortened. */
-  async logged(name = 'sluice'): Promise<readonly string[]> {
+  /** Lines of the daemons' logs from warning up, shortened; of one after the other. */
+  async logged(): Promise<readonly string[]> {
+    const lines = await Promise.all(this.#names.map((name) => this.#logOf(name)))
+    return lines.flat()
+  }
+
+  async #logOf(name: string): Promise<readonly string[]> {
     const text = await readFile(join(this.logs, `${name}-1.log`), 'utf8')
     return text.split('\n').flatMap((line) => {
       if (!line.startsWith('{')) return []
       const { level, msg, reason, document } = JSON.parse(line) as Record<string, unknown>
       if (Number(level) < 40) return []
-      return [[msg, document, reason].filter((part) => part !== undefined).join(': ')]
+      return [[name, msg, document, reason].filter((part) => part !== undefined).join(': ')]
     })
   }
 

@@ -32,9 +32,13 @@ describe('a server that wants to know who we are', () => {
     const role = (name: string, privileges: string): string =>
       `${name}:\n  cluster: [monitor, manage_index_templates]\n  indices:\n    - names: [sec, 'sec-*']\n      privileges: [${privileges}]\n`
     server = await startSecuredElasticsearch({
-      users: { sluice: 'correct horse: battery', reader: 'correct horse: battery' },
-      usersRoles: 'writer:sluice\nreader:reader\n',
-      roles: `probe:\n  cluster: [monitor]\n${role('writer', 'all')}${role('reader', 'read, view_index_metadata')}`,
+      users: {
+        sluice: 'correct horse: battery',
+        reader: 'correct horse: battery',
+        blind: 'correct horse: battery',
+      },
+      usersRoles: 'writer:sluice\nreader:reader\nblind:blind\n',
+      roles: `probe:\n  cluster: [monitor]\n${role('writer', 'all')}${role('reader', 'read, view_index_metadata')}${role('blind', 'read, index, delete')}`,
       anonymousRole: 'probe',
       settings: { 'http.max_content_length': '1mb' },
     })
@@ -86,6 +90,19 @@ describe('a server that wants to know who we are', () => {
     const refusal = await client.deleteIndex(operation.index).catch((error: unknown) => error)
     expect(refusal).toBeInstanceOf(UnreachableError)
     expect(refusal).toMatchObject({ remedy: expect.stringContaining('privileges') })
+    await client.close()
+  })
+
+  it('refuses one who may write and not look to look (403), which is told from a server that is away', async () => {
+    const blind = withPassword('blind', 'correct horse: battery')
+    expect(await bulk(blind)).toMatchObject({ outcome: 'answered', items: [{ outcome: 'done' }] })
+    const client = connectElasticsearch(blind, options)
+    for (const look of ['indexStates', 'indexAliases'] as const) {
+      const refusal = await client[look]('sec-2*-*').catch((error: unknown) => error)
+      expect(refusal).toBeInstanceOf(UnreachableError)
+      expect(refusal).toMatchObject({ status: 403, remedy: expect.stringContaining('privileges') })
+    }
+    expect(await client.highestVersions('sec-2*-*', [])).toMatchObject({ within: null })
     await client.close()
   })
 
