@@ -11,6 +11,7 @@ import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
 import { plainEnvironment, prepareDaemons } from './daemons.ts'
 import { startFaults } from './faults.ts'
 import { type MutantName, mutants, noticeable } from './mutants.ts'
+import { runsOfOperator, startOperator } from './operator.ts'
 import { createRandom } from './random.ts'
 import { tryMutants } from './try-mutants.ts'
 import { describeState, drained, judge } from './verdict.ts'
@@ -21,8 +22,8 @@ import { config, forgetful, tables } from './world.ts'
 const usage = `npm run chaos -- [--seconds 30] [--seed N] [--json] [--mutant NAME | --mutants]
 
 The crash test: an application writes to three tables, four daemons are killed and stopped, Postgres loses what was not
-flushed, Elasticsearch is killed and freezes. Then everything heals, the queue drains, and every row is compared with its
-document. Exit code 0 only if all agree. The seed fixes the choices, not their interleaving.
+flushed, Elasticsearch is killed and freezes. Somebody asks for backfills, reindexes and verifies of three documents, and
+schedules are due. Then everything heals, the queue drains, and every row is compared with its document. Exit code 0 only if all agree. The seed fixes the choices, not their interleaving.
 --mutant NAME runs daemons that are broken on purpose, which the test has to notice: ${Object.keys(mutants).join(', ')}.
 --mutants runs the test with each of these, and with the next seed once more where it noticed nothing; exit code 0 only if
 it noticed them all: ${noticeable.join(', ')}.
@@ -132,10 +133,12 @@ async function story(options: Options): Promise<number> {
   const firstRestart = options.mutant === null ? seconds * 400 : Number.POSITIVE_INFINITY
   const faults = startFaults(victims, random.fork('faults'), firstRestart)
   closing.defer(() => faults.cease())
+  const operator = options.mutant === null ? startOperator(postgres.url, random.fork('operator')) : null
   const watch = watchDocuments(elasticsearch.url, 'chaos-products-*,chaos-routed')
   // The time in which Elasticsearch starts does not count: little can go wrong while nothing is indexed.
   await faults.served(seconds * 1000)
   say(`${workload.transactions} transactions so far; everything heals`)
+  await operator?.stop()
   await faults.heal()
   await workload.stop()
   await watch.stop()
@@ -143,8 +146,15 @@ async function story(options: Options): Promise<number> {
   // A mutant that has lost a retry would keep us waiting for ever.
   const patience = options.mutant === null ? {} : { patienceMs: 60_000 }
   const { examples, ...verdict } = await judge({ ...servers, ...patience })
+  const { findings, ...runs } = await runsOfOperator(servers)
   const problems = [
     ...examples,
+    ...findings,
+    ...(operator?.errors ?? []).map((error) => `a request for a run failed: ${error}`),
+    // A short run is over before they have ended under faults.
+    ...(operator !== null && seconds >= 60 && runs.swaps < 3
+      ? ['fewer than three aliases were swapped']
+      : []),
     ...watch.findings,
     ...workload.errors.map((error) => `the application failed: ${error}`),
     ...daemons.failures,
@@ -172,6 +182,7 @@ async function story(options: Options): Promise<number> {
     stops,
     elasticsearchStops,
     looks: watch.looks,
+    ...runs,
   }
   const figures = Object.entries(result).map(([name, value]) => `${name} ${value}`)
   const sentence = `${problems.length === 0 ? '✔' : '✘'} ${figures.join(', ')}`
@@ -199,7 +210,8 @@ async function setUp({ mutant }: Options, logs: string) {
 
   const file = join(logs, 'sluice.config.json')
   const addresses = { postgres: postgres.url, elasticsearch: elasticsearch.url }
-  await writeFile(file, JSON.stringify(config(addresses), null, 2))
+  // A run heals what a mutant breaks.
+  await writeFile(file, JSON.stringify(config(addresses, { runs: mutant === null }), null, 2))
   const install = [join(program, 'src/cli/main.ts'), 'install', '--config', file]
   // A daemon is killed and started every two seconds: what is compiled once need not be compiled again.
   const environment = { ...plainEnvironment(), NODE_COMPILE_CACHE: join(logs, 'compiled') }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { compare } from '../support/compare.ts'
+import { onlyLiveIndices } from './operator.ts'
 import { documents } from './world.ts'
 
 /** What is asked of the three documents together. All zeros is what sluice promises. */
@@ -42,6 +43,7 @@ export async function judge(servers: Servers): Promise<Verdict> {
     await cure(servers)
     ended = await drained(servers)
   }
+  const single = ended && (await onlyLiveIndices(servers.pool))
   const left = await auditFailures(servers)
   servers.say('comparing every row with its document')
   const compared = await compareAll(servers)
@@ -55,6 +57,7 @@ export async function judge(servers: Servers): Promise<Verdict> {
       ...failed.examples,
       ...left.examples.map((example) => `after the repair: ${example}`),
       ...(ended ? [] : ['the queue did not drain']),
+      ...(ended && !single ? ['kept or unfinished indices are not dropped'] : []),
       ...(compared.missing + compared.stale + compared.extra === 0
         ? []
         : ['rows and documents do not agree']),

@@ -1,4 +1,5 @@
 import type { SluiceConfig } from '../../src/config/types.ts'
+import { operated } from './operator.ts'
 import { relatedConfig, relatedDocuments, relatedTables } from './related.ts'
 
 /**
@@ -152,9 +153,10 @@ export interface Addresses {
 
 /**
  * Short time-outs, so that a frozen server is given up while its late answers still matter. Many batches in flight, and
- * small ones: those of one key, at two of its states, are to overlap.
+ * small ones: those of one key, at two of its states, are to overlap. `runs`: with schedules.
  */
-export function config(addresses: Addresses): SluiceConfig {
+export function config(addresses: Addresses, { runs }: { readonly runs: boolean }): SluiceConfig {
+  const documents = [...operated]
   return {
     connection: addresses,
     limits: {
@@ -193,5 +195,13 @@ export function config(addresses: Addresses): SluiceConfig {
       },
       ...relatedConfig,
     },
+    ...(runs
+      ? {
+          schedules: {
+            refill: { cron: '* * * * *', run: 'backfill', documents },
+            look: { cron: '* * * * *', timezone: 'Asia/Kathmandu', run: 'verify', repair: true, documents },
+          },
+        }
+      : {}),
   }
 }
