@@ -1,5 +1,7 @@
+import { escapeIdentifier } from 'pg'
 import type { Transform } from '../config/types.ts'
 import { FailedError } from '../errors.ts'
+import type { Queryable } from '../postgres/types.ts'
 import { SliceSizer } from '../sync/slice-sizer.ts'
 import { assertContentComparable } from './compare-able.ts'
 import { compareDocuments } from './compare-documents.ts'
@@ -92,7 +94,7 @@ export async function compareAll(work: RunWork, run: Run, request: CompareReques
     ...found.counts,
     changing: suspects.changing,
     examples: await explained(pool, schema, plan.document, found.examples),
-    warnings: warnings(suspects),
+    warnings: [...warnings(suspects), ...(await coming(pool, schema, run))],
   }
   return { comparison, places: found.places }
 }
@@ -196,6 +198,19 @@ class Found {
   get places(): readonly Place[] | null {
     return this.#places
   }
+}
+
+/** A TRUNCATE, or a change that no trigger could tell, is answered by a verify that can only follow this run. */
+async function coming(db: Queryable, schema: string, { id }: Run): Promise<readonly string[]> {
+  const { rowCount } = await db.query(
+    `SELECT FROM ${escapeIdentifier(schema)}.sync_run WHERE id = $1 AND verify_after IS NOT NULL`,
+    [id],
+  )
+  return rowCount === 0
+    ? []
+    : [
+        'a verify that puts everything right was asked for meanwhile and follows: what differs may be its to put right',
+      ]
 }
 
 function warnings({ changing, impatient }: Suspects): readonly string[] {

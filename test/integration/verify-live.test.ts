@@ -143,6 +143,10 @@ test('waits for changes on their way, and says so when they are not answered in 
   const impatient = await compare(work, run, { deep: true, patienceMs: 100 })
   expect(impatient).toMatchObject({ stale: 1, warnings: [expect.stringContaining('not answered in time')] })
   await docs.drain()
+  // What came of a TRUNCATE is a verify that has to wait for this one.
+  await pool.query(`UPDATE "${SCHEMA}".sync_run SET verify_after = '7' WHERE id = $1`, [run.id])
+  expect(await compare(work, run)).toMatchObject({ warnings: [expect.stringContaining('and follows')] })
+  await pool.query(`UPDATE "${SCHEMA}".sync_run SET verify_after = NULL`)
   // A failure that is being retried may be what is on its way, a dead one is not.
   await world.search.request('DELETE', `/${docs.plan.index}/_doc/151`)
   await pool.query(
