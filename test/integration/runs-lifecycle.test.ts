@@ -255,7 +255,7 @@ test('a run that sluice asked for leaves an alarm when it fails, until one is do
   await end({ state: 'failed', error: 'no such column' })
   expect(await alarm()).toBe(
     `verify run ${id} (truncated) failed: no such column\n  → When the cause is gone: ` +
-      `INSERT INTO "${SCHEMA}".sync_run (kind, document) VALUES ('verify', 'city')`,
+      `INSERT INTO "${SCHEMA}".sync_run (kind, document, options) VALUES ('verify', 'city', '{}')`,
   )
   await request('city')
   await end({ state: 'done', error: null })
