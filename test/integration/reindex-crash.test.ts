@@ -152,6 +152,7 @@ test('an index whose creation is carried out after the run was given up is dropp
 })
 
 test('a new index that finds no place is given up, and the living one is as it was', async () => {
+  const plan = JSON.stringify(await world.value('SELECT plan FROM sluice.sync_document'))
   await world.database.pool.query(
     `UPDATE sluice.sync_document SET plan = jsonb_set(plan, '{settings}', '{"index.routing.allocation.require.no": "where"}')`,
   )
@@ -175,6 +176,7 @@ test('a new index that finds no place is given up, and the living one is as it w
   await world.database.pool.query(
     `UPDATE sluice.sync_index SET retired_at = '-infinity' WHERE role = 'retired'`,
   )
+  await world.database.pool.query('UPDATE sluice.sync_document SET plan = $1', [plan])
   await whole()
   expect(await world.pointsTo(alias)).toEqual([first])
 })
