@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { type Cell, usual } from './cell.ts'
+import { type Cell, type Note, usual } from './cell.ts'
 import { flat } from './subject.ts'
 import { type World, warmUp } from './world.ts'
 
@@ -34,10 +34,10 @@ export const reindex: Cell = {
     for (let round = 1; round <= rounds; round++) {
       await world.reinstall(document)
       const changes = startChanges(world.postgresUrl, { rows, rate: rate ?? CHANGES })
-      const backfilled = await runOnce(world, 'backfill')
+      const backfilled = await runOnce(world, 'backfill', note)
       note(`round ${round}: backfill in ${backfilled.toFixed(1)} s`)
       const searching = startSearches(world, definition.index)
-      const reindexed = await runOnce(world, 'reindex')
+      const reindexed = await runOnce(world, 'reindex', note)
       // A while beyond the swap: what an idle or half-filled index would answer shows then, too.
       await delay(2_000)
       const searches = await searching.stop()
@@ -61,17 +61,30 @@ export const reindex: Cell = {
   },
 }
 
-/** From the run's start to its end, in seconds. */
-async function runOnce(world: World, kind: 'backfill' | 'reindex'): Promise<number> {
+/** From the run's start to its end, in seconds; when each step began is told. */
+async function runOnce(world: World, kind: 'backfill' | 'reindex', note: Note): Promise<number> {
+  const steps = new Map<string, number>()
   await world.sluice(kind, document, ...(kind === 'reindex' ? ['--keep', '0'] : []), '--no-wait')
   for (;;) {
-    const { rows } = await world.pool.query<{ state: string; error: string | null; seconds: number }>(
-      `SELECT state, error, extract(epoch FROM finished_at - started_at)::float8 AS seconds
+    const { rows } = await world.pool.query<{
+      state: string
+      step: string | null
+      error: string | null
+      seconds: number
+    }>(
+      `SELECT state, cursor ->> 'step' AS step, error, extract(epoch FROM finished_at - started_at)::float8 AS seconds
          FROM sluice.sync_run WHERE kind = $1 ORDER BY id DESC LIMIT 1`,
       [kind],
     )
     const [run] = rows
-    if (run?.state === 'done') return run.seconds
+    const step = run?.step ?? 'requested'
+    if (!steps.has(step)) steps.set(step, performance.now())
+    if (run?.state === 'done') {
+      const [began = 0] = steps.values()
+      const at = [...steps].map(([name, since]) => `${name} ${((since - began) / 1000).toFixed(1)} s`)
+      note(`${kind}: ${at.join(', ')}`)
+      return run.seconds
+    }
     if (run !== undefined && !['requested', 'running'].includes(run.state)) {
       throw new Error(`the ${kind} ended ${JSON.stringify(run)}`)
     }
