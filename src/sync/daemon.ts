@@ -237,6 +237,8 @@ export class Daemon {
       case 'settled':
         if (result.tripped !== null)
           this.#options.log.error({ document, reason: result.tripped }, 'deletes are held back')
+        if (result.foreign !== null)
+          this.#options.log.error({ document, reason: result.foreign }, 'a verify is requested')
         this.#away.served()
         // A trial says nothing of the document's other indices.
         if (result.obstacle === null && assignment.target === undefined) this.#pauses.end(document)

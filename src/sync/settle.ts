@@ -49,16 +49,16 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
   const tripped = braked === null ? null : await recordBrake(claims, schema, braked)
   const faulty = await examineConflicts(context, batch)
   outcomes.giveBack(faulty.keys)
-  if (faulty.keys.length > 0) {
-    const reason = foreignVersionReason(faulty.highest)
-    await noteForeignVersion(claims, schema, claim.document, faulty.highest)
+  const foreign = faulty.keys.length === 0 ? null : foreignVersionReason(faulty.highest)
+  if (foreign !== null) {
     await requestRun(claims, schema, {
       kind: 'verify',
       options: REWRITE,
       document: claim.document,
-      reason,
+      reason: foreign,
       onActive: 'verify-after',
     })
+    await noteForeignVersion(claims, schema, claim.document, faulty.highest)
   }
   if (everything.some(({ alarm }) => alarm)) {
     await setAlarm(claims, schema, claim.document, UNREADABLE_CHANGES)
@@ -102,7 +102,7 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
     { worker: instance, maxRetries: limits.maxRetries },
   )
   const { tally, obstacle } = outcomes
-  return { outcome: 'settled', tally, givenBack: outcomes.givenBack.length, obstacle, tripped }
+  return { outcome: 'settled', tally, givenBack: outcomes.givenBack.length, obstacle, tripped, foreign }
 }
 
 /**

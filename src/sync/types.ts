@@ -43,6 +43,8 @@ export type BatchResult =
       readonly obstacle: Obstacle | null
       /** The alarm, when this batch was the one that tripped the mass-delete brake. */
       readonly tripped: string | null
+      /** A verify was requested, for Elasticsearch holds a version that this database has never drawn: why. */
+      readonly foreign: string | null
       /** True when the claim was full: there is probably more. */
       readonly full: boolean
     }

@@ -290,6 +290,33 @@ export function describeClient(
         await expect(client.aliasesOf(`${test.prefix}no-such`)).rejects.toThrow('there is no index')
       })
 
+      it('show what of them never goes back: UUID, aliases, history and last operation of each shard, versions', async () => {
+        const index = await newIndex({ number_of_shards: 1 })
+        const last = 1_800_000_000_000_007n
+        for (const [id, version] of [
+          ['a', last - 7n],
+          ['b', last],
+          ['c', last - 3n],
+        ] as const)
+          await bulk(version, put(index, id, { name: id, parts: [{ n: 1 }] }))
+        await client.refresh(index)
+        expect(await client.indexStates(`${alias}-2*-*`)).toHaveProperty('size')
+        const state = (await client.indexStates(index)).get(index)
+        expect(state?.uuid).toBe(await client.indexUuid(index))
+        expect(state?.shards).toEqual({ '0': { history: expect.stringMatching(/^\S{10,}$/), checkpoint: 2 } })
+        expect((await client.indexAliases(index)).get(index)).toEqual([])
+        const ranges = [
+          { first: 1n, last: 5n },
+          { first: last - 4n, last: last - 1n },
+        ]
+        expect(await client.highestVersions(index, ranges)).toEqual({ highest: last, within: last - 3n })
+        expect(await client.highestVersions(`${index},${newName()}`, [])).toEqual({
+          highest: last,
+          within: null,
+        })
+        expect(await client.highestVersions(newName(), ranges)).toEqual({ highest: null, within: null })
+      })
+
       it('take a user’s setting over ours', async () => {
         const index = await newIndex({ index: { gc_deletes: '2h' } })
         expect(await client.getSettings(index)).toMatchObject({ 'index.gc_deletes': '2h' })

@@ -146,7 +146,11 @@ describe('a version that Elasticsearch has and this database never drew', () => 
       name: 'from a life that is gone',
     })
     await world.change(1, 'one')
-    expect(await runBatch(world.context, world.request)).toMatchObject({ outcome: 'settled', givenBack: 1 })
+    expect(await runBatch(world.context, world.request)).toMatchObject({
+      outcome: 'settled',
+      givenBack: 1,
+      foreign: expect.stringContaining(`version ${future}, which this database has never drawn`),
+    })
     expect(await world.pendingKeys()).toBe(1)
     const { rows } = await pool.query(`SELECT kind FROM "${SCHEMA}".sync_run`)
     expect(rows).toEqual([{ kind: 'verify' }])
