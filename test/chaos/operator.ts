@@ -17,6 +17,9 @@ export interface Operator {
  */
 export const operated = ['label', 'product', 'routed'] as const
 
+/** What schedules ask for, so that not every time somebody else was first. */
+export const scheduled = 'routed'
+
 /** What is asked for; the first three of each document are reindexes, so that aliases are swapped for certain. */
 function choose(random: Random, earlier: number): { readonly kind: string; readonly options: object } {
   if (earlier < 3 || random.chance(0.4)) {
@@ -51,7 +54,7 @@ export function startOperator(url: string, random: Random): Operator {
   const request = async (document: string, choices: Random): Promise<void> => {
     let earlier = 0
     while (!stopping.signal.aborted) {
-      await pause(choices.int(300, 1_500))
+      await pause(document === scheduled ? choices.int(5_000, 20_000) : choices.int(300, 1_500))
       const { kind, options } = choose(choices, earlier)
       const done = await carriedOut(url, errors, async (client) => {
         const sql = 'INSERT INTO sluice.sync_run (kind, document, options) VALUES ($1, $2, $3)'
@@ -64,7 +67,7 @@ export function startOperator(url: string, random: Random): Operator {
   }
   const hurry = async (choices: Random): Promise<void> => {
     while (!stopping.signal.aborted) {
-      await pause(choices.int(3_000, 9_000))
+      await pause(choices.int(1_000, 4_000))
       await carriedOut(url, errors, async (client) => {
         await client.query('UPDATE sluice.sync_schedule SET next_at = clock_timestamp()')
       })

@@ -1,5 +1,5 @@
 import type { SluiceConfig } from '../../src/config/types.ts'
-import { operated } from './operator.ts'
+import { scheduled } from './operator.ts'
 import { relatedConfig, relatedDocuments, relatedTables } from './related.ts'
 
 /**
@@ -156,7 +156,7 @@ export interface Addresses {
  * small ones: those of one key, at two of its states, are to overlap. `runs`: with schedules.
  */
 export function config(addresses: Addresses, { runs }: { readonly runs: boolean }): SluiceConfig {
-  const documents = [...operated]
+  const documents = [scheduled]
   return {
     connection: addresses,
     limits: {
