@@ -55,6 +55,11 @@ function documentOf(answer: HttpAnswer | TransportFailure): Readonly<Record<stri
   return parseExact(answer.text) as Readonly<Record<string, unknown>>
 }
 
+interface Answer {
+  readonly found?: unknown
+  readonly error?: { readonly type?: string }
+}
+
 /**
  * Whether each of these documents is there, in their order: as written last, searchable or not. Throws when one cannot
  * be told (a missing index, a shard that is away). `_mget` without source: 100,000 ids/s and more.
@@ -71,11 +76,12 @@ export async function existing(http: Http, wanted: readonly DocumentAddress[]): 
     }),
     doing,
   )
-  const answers: readonly { readonly found?: unknown }[] = Array.isArray(docs) ? docs : []
+  const answers: readonly Answer[] = Array.isArray(docs) ? docs : []
   return wanted.map(({ index }, n) => {
     const found = answers[n]?.found
     if (typeof found === 'boolean') return found
-    throw new FailedError(`no answer for a document of ${index} while ${doing}`, {
+    const type = answers[n]?.error?.type ?? 'no reason given'
+    throw new FailedError(`no answer for a document of ${index} while ${doing}: ${type}`, {
       where: `Elasticsearch at ${http.nodes}`,
       remedy: 'look at the health of that index',
     })

@@ -39,7 +39,8 @@ export async function stored(
     const text = entries[n] ?? ''
     const stands = readEntry(text)
     if (stands !== null) return stands
-    throw new FailedError(`no answer for a document of ${index} while ${doing}`, {
+    const type = /"type":"([a-z_]+)"/.exec(text)?.[1] ?? 'no reason given'
+    throw new FailedError(`no answer for a document of ${index} while ${doing}: ${type}`, {
       where: `Elasticsearch at ${http.nodes}`,
       remedy: 'look at the health of that index',
     })
