@@ -103,7 +103,7 @@ export const mutants = {
   /** A row whose key of several parts changes is marked under the new key alone. */
   'old-key-is-not-marked': [
     {
-      file: 'capture/statements.ts',
+      file: 'capture/capture-functions.ts',
       find: 'first === undefined || key.length === 1',
       replace: 'first === undefined || key.length > 0',
     },

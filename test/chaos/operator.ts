@@ -15,7 +15,7 @@ export interface Operator {
  * Documents that runs are asked for. The others have none: a backfill heals what was lost before it, and a reindex begins
  * from the rows, so that a loss in a document with runs is seen only if it comes after the last of them.
  */
-export const operated = ['label', 'product', 'routed'] as const
+const operated = ['label', 'product', 'routed'] as const
 
 /** What schedules ask for, so that not every time somebody else was first. */
 export const scheduled = 'routed'
