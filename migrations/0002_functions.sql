@@ -810,7 +810,7 @@ BEGIN
            SELECT FROM sync_failed f
             WHERE f.state = 'retrying' AND f.due_at > '-infinity' AND f.document = ANY (names)
               AND f.origin < stated.below)
-      -- Derived marks have young ids and old origins, so a yes has looked at every mark: 0.3 ms when there are few, 0.7 s
+      -- Derived marks have young ids and old origins, so a yes has looked at every mark: 0.3 ms when there are few, a second
       -- with a million that are younger than the token, 0.1 s where 100,000 of them are of this document.
       OR EXISTS (
            SELECT FROM unnest(names) AS d (name)

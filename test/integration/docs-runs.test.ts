@@ -15,7 +15,7 @@ import { type Workspace, workspace } from './cli-support.ts'
  *
  * In both, `12` stands for the last run there is. A command with `--watch` is interrupted when it has said something.
  */
-const PAGES = ['runs.md', 'schedules.md']
+const PAGES = ['runs.md', 'schedules.md', 'verify.md', 'reindex.md']
 
 const TABLES = `
   CREATE TABLE country (code text PRIMARY KEY, name text NOT NULL);

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { pino } from 'pino'
 import { type InstallResult, install } from '../../capture/install.ts'
+import { milliseconds } from '../../config/duration.ts'
 import { FailedError, UsageError } from '../../errors.ts'
 import { readDocuments } from '../../queue/read-documents.ts'
 import type { RequestedRun } from '../../queue/request-run.ts'
@@ -217,14 +218,9 @@ function resultText({ document, result }: Run): readonly string[] {
   return [...moved, kept]
 }
 
-const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
 /** `24h`, `30m`, `2d`, `0`. */
 function time(text: string): number {
-  const [, number = '', unit = ''] = /^(\d{1,6})([smhd]?)$/.exec(text) ?? []
-  const factor = unit === '' && Number(number) === 0 ? 0 : UNITS[unit]
-  if (number === '' || factor === undefined) {
-    throw new InvalidArgumentError('A time is needed: 24h, 30m, 2d, or 0 for not at all.')
-  }
-  return Number(number) * factor
+  const time = milliseconds(text)
+  if (time !== null) return time
+  throw new InvalidArgumentError('A time is needed: 24h, 30m, 2d, or 0 for not at all.')
 }
