@@ -267,10 +267,10 @@ test('a sample looks at so many rows and documents', async () => {
 test('a wrong option, which may come by SQL, ends the run failed', async () => {
   const docs = await places(world)
   const wrong: readonly (readonly [object, string])[] = [
-    [{ sample: 0 }, 'options.sample: a whole number from 1 to 10,000 is needed'],
-    [{ deep: 'yes' }, 'options.deep: true or false is needed'],
-    [{ repair: 'some' }, 'options.repair: "all", "extra" or "rewrite" is needed'],
-    [{ since: '2 hours' }, 'options.since: no option of a verify'],
+    [{ sample: 0 }, 'options.sample: got 0, a whole number from 1 to 10,000 is needed'],
+    [{ deep: 'yes' }, 'options.deep: got "yes", true or false is needed'],
+    [{ repair: 'some' }, 'options.repair: got "some", "all", "extra" or "rewrite" is needed'],
+    [{ since: '2 hours' }, 'options: verify has no option "since"'],
   ]
   for (const [options, error] of wrong) {
     const run = await verified(world, docs, options)
