@@ -14,7 +14,8 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          maxWorkers: 2,
+          // One more than there are cores: many tests wait for servers.
+          maxWorkers: 3,
         },
       },
     ],
