@@ -71,6 +71,9 @@ export class FailedError extends SluiceError {
   readonly code = 'failed'
 }
 
+/** Elasticsearch answered, and without some of what was asked: a shard is away, a listing was forgotten. The same may go well later. */
+export class IncompleteError extends FailedError {}
+
 /** What was waited for did not come in time; it may come yet. Exit code 1. */
 export class TimeoutError extends FailedError {
   /** Documents that were waited for. */

@@ -1,5 +1,5 @@
-import { FailedError } from '../errors.ts'
-import { failureError, objectOf } from './failures.ts'
+import { IncompleteError } from '../errors.ts'
+import { failureError, isAbsent, noAnswerOf, objectOf } from './failures.ts'
 import { type Http, type HttpAnswer, pathOf, type TransportFailure } from './http.ts'
 import { parseExact } from './json.ts'
 import { parseObject } from './outcome-request.ts'
@@ -80,11 +80,7 @@ export async function existing(http: Http, wanted: readonly DocumentAddress[]): 
   return wanted.map(({ index }, n) => {
     const found = answers[n]?.found
     if (typeof found === 'boolean') return found
-    const type = answers[n]?.error?.type ?? 'no reason given'
-    throw new FailedError(`no answer for a document of ${index} while ${doing}: ${type}`, {
-      where: `Elasticsearch at ${http.nodes}`,
-      remedy: 'look at the health of that index',
-    })
+    throw noAnswerOf(index, answers[n]?.error?.type, doing, http.nodes)
   })
 }
 
@@ -120,6 +116,12 @@ export async function* listDocuments(
         query: { filter_path: pageFilter },
         body: { scroll: keepAlive, scroll_id: scroll },
       })
+      if (isAbsent(answer)) {
+        throw new IncompleteError(`Elasticsearch has forgotten where it was while ${doing}`, {
+          where: `Elasticsearch at ${http.nodes}`,
+          remedy: 'a node was restarted, or the next page was not asked for within five minutes: try again',
+        })
+      }
     }
   } finally {
     // A failure to free it is no failure of the listing: it expires by itself.
@@ -189,7 +191,7 @@ function assertWhole(http: Http, answer: Readonly<Record<string, unknown>>, doin
   const failed =
     typeof shards === 'object' && shards !== null && 'failed' in shards ? Number(shards.failed) : 0
   if (failed === 0 && answer.timed_out !== true) return
-  throw new FailedError(`${failed === 0 ? 'timed out' : `${failed} shards failed`} while ${doing}`, {
+  throw new IncompleteError(`${failed === 0 ? 'timed out' : `${failed} shards failed`} while ${doing}`, {
     where: `Elasticsearch at ${http.nodes}`,
     remedy: 'look at the cluster’s health, and try again',
   })

@@ -1,4 +1,4 @@
-import { ConfigError, FailedError, type SluiceError, UnreachableError } from '../errors.ts'
+import { ConfigError, FailedError, IncompleteError, type SluiceError, UnreachableError } from '../errors.ts'
 import type { HttpAnswer, TransportFailure } from './http.ts'
 import { errorType } from './outcome.ts'
 import { describeBody, errorOf, parseObject } from './outcome-request.ts'
@@ -64,6 +64,20 @@ export function objectOf(answer: HttpAnswer | TransportFailure, doing: string): 
     if (body !== null) return body
   }
   throw failureError(answer, doing)
+}
+
+/** One document of many got an error instead of an answer. A missing index stays missing; anything else may pass. */
+export function noAnswerOf(
+  index: string,
+  type: string | undefined,
+  doing: string,
+  nodes: string,
+): FailedError {
+  const what = `no answer for a document of ${index} while ${doing}: ${type ?? 'no reason given'}`
+  const details = { where: `Elasticsearch at ${nodes}`, remedy: 'look at the health of that index' }
+  return type === 'index_not_found_exception'
+    ? new FailedError(what, details)
+    : new IncompleteError(what, details)
 }
 
 /** True for Elasticsearch's own 404, which a caller may take for "there is none". */

@@ -1,4 +1,4 @@
-import { FailedError } from '../errors.ts'
+import { FailedError, IncompleteError } from '../errors.ts'
 import { isAbsent, objectOf } from './failures.ts'
 import { type Http, pathOf } from './http.ts'
 import type { ServerInfo } from './types.ts'
@@ -54,7 +54,7 @@ export async function createIndex(
   const answer = objectOf(await http.send({ method: 'PUT', path: pathOf(name), ...query, body }), doing)
   const uuid = answer.acknowledged === true ? await indexUuid(http, name) : null
   if (uuid === null) {
-    throw new FailedError(`the cluster did not confirm ${doing} in time`, {
+    throw new IncompleteError(`the cluster did not confirm ${doing} in time`, {
       where: `Elasticsearch at ${http.nodes}`,
       remedy: 'look at the cluster’s health, and try again',
     })

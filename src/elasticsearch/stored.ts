@@ -1,5 +1,5 @@
 import { FailedError } from '../errors.ts'
-import { failureError, objectOf } from './failures.ts'
+import { failureError, noAnswerOf, objectOf } from './failures.ts'
 import type { Http } from './http.ts'
 import { parseExact } from './json.ts'
 import type { DocumentAddress, StoredText } from './types.ts'
@@ -39,11 +39,7 @@ export async function stored(
     const text = entries[n] ?? ''
     const stands = readEntry(text)
     if (stands !== null) return stands
-    const type = /"type":"([a-z_]+)"/.exec(text)?.[1] ?? 'no reason given'
-    throw new FailedError(`no answer for a document of ${index} while ${doing}: ${type}`, {
-      where: `Elasticsearch at ${http.nodes}`,
-      remedy: 'look at the health of that index',
-    })
+    throw noAnswerOf(index, /"type":"([a-z_]+)"/.exec(text)?.[1], doing, http.nodes)
   })
 }
 

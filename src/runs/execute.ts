@@ -1,4 +1,4 @@
-import { describeError } from '../errors.ts'
+import { describeError, IncompleteError } from '../errors.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { obstacleOf } from '../sync/obstacle.ts'
 import { backfill } from './backfill.ts'
@@ -66,7 +66,14 @@ export async function leave(
 /** Serialization failure, deadlock, lock not available: the statement was sound, and may be tried again. */
 const TRY_AGAIN: ReadonlySet<string | undefined> = new Set(['40001', '40P01', '55P03'])
 
-/** True when the same run may well go on later: a server is away or cannot serve anybody, or a transaction was in another's way. */
+/**
+ * True when the same run may well go on later: a server is away or cannot serve anybody, a shard is away, or a transaction
+ * was in another's way.
+ */
 export function isTransient(error: unknown): boolean {
-  return obstacleOf(error).scope !== 'document' || TRY_AGAIN.has(sqlState(error))
+  return (
+    error instanceof IncompleteError ||
+    obstacleOf(error).scope !== 'document' ||
+    TRY_AGAIN.has(sqlState(error))
+  )
 }

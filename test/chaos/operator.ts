@@ -125,8 +125,19 @@ export interface RunsOfOperator {
   readonly swaps: number
   /** Firings of schedules that have asked for a run. */
   readonly scheduled: number
-  /** What is wrong with them, for people. */
+  /** Runs that failed: a server was away at the wrong moment. Nothing is lost by that; they are shown. */
+  readonly failedRuns: number
+  readonly failures: readonly string[]
+  /** What is wrong, for people. */
   readonly findings: readonly string[]
+}
+
+/** Reindexes that are done. */
+export async function swaps(pool: pg.Pool): Promise<number> {
+  const { rows } = await pool.query<{ swaps: number }>(
+    `SELECT count(*)::integer AS swaps FROM sluice.sync_run WHERE kind = 'reindex' AND state = 'done'`,
+  )
+  return rows[0]?.swaps ?? 0
 }
 
 /** What has become of the runs, once all have ended. */
@@ -157,6 +168,8 @@ export async function runsOfOperator({
     runs: counts?.runs ?? 0,
     swaps: counts?.swaps ?? 0,
     scheduled: counts?.scheduled ?? 0,
-    findings: [...failed.rows.map(({ run }) => run), ...strays],
+    failedRuns: failed.rows.length,
+    failures: failed.rows.map(({ run }) => run),
+    findings: strays,
   }
 }

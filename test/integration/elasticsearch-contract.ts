@@ -4,7 +4,7 @@ import { encodeBulk } from '../../src/elasticsearch/bulk.ts'
 import { connectElasticsearch, type Elasticsearch } from '../../src/elasticsearch/client.ts'
 import { physicalName, templateName } from '../../src/elasticsearch/names.ts'
 import type { ItemVerdict, Operation } from '../../src/elasticsearch/types.ts'
-import { ConfigError, FailedError } from '../../src/errors.ts'
+import { ConfigError, FailedError, IncompleteError } from '../../src/errors.ts'
 import { eventually, type TestElasticsearch, testElasticsearch } from '../support/context.ts'
 
 const mappings = {
@@ -269,6 +269,11 @@ export function describeClient(
         const nowhere = { 'index.routing.allocation.require.box': 'none' }
         await client.createIndex({ name, mappings, settings: nowhere, unattended: true })
         expect(await client.awaitShards(name, { shards: 'primaries', timeoutMs: 200 })).toBe(false)
+        // It may go well later, and no run fails for it.
+        const look = client.existing([{ index: name, id: 'a' }])
+        await expect(look).rejects.toBeInstanceOf(IncompleteError)
+        const missing = client.existing([{ index: newName(), id: 'a' }])
+        await expect(missing).rejects.not.toBeInstanceOf(IncompleteError)
       })
 
       it('change aliases all at once, with all they say, and an index becomes an alias', async () => {
