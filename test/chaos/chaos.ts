@@ -3,9 +3,7 @@ import { randomInt } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
-import type pg from 'pg'
 import { describeError, FailedError, UsageError } from '../../src/errors.ts'
 import { createPool } from '../../src/postgres/connect.ts'
 import { createMutant } from '../support/mutant.ts'
@@ -13,7 +11,7 @@ import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
 import { plainEnvironment, prepareDaemons } from './daemons.ts'
 import { startFaults } from './faults.ts'
 import { type MutantName, mutants, noticeable } from './mutants.ts'
-import { runsOfOperator, startOperator, swaps } from './operator.ts'
+import { runsOfOperator, startOperator } from './operator.ts'
 import { createRandom } from './random.ts'
 import { tryMutants } from './try-mutants.ts'
 import { describeState, drained, judge } from './verdict.ts'
@@ -139,8 +137,6 @@ async function story(options: Options): Promise<number> {
   const watch = watchDocuments(elasticsearch.url, 'chaos-products-*,chaos-routed')
   // The time in which Elasticsearch starts does not count: little can go wrong while nothing is indexed.
   await faults.served(seconds * 1000)
-  // Runs that are killed again and again take their time; a short test does not wait for them.
-  if (operator !== null && seconds >= 60) await threeSwaps(servers.pool)
   say(`${workload.transactions} transactions so far; everything heals`)
   await operator?.stop()
   await faults.heal()
@@ -156,9 +152,6 @@ async function story(options: Options): Promise<number> {
     ...examples,
     ...findings,
     ...(operator?.errors ?? []).map((error) => `a request for a run failed: ${error}`),
-    ...(operator !== null && seconds >= 60 && runs.swaps < 3
-      ? ['fewer than three aliases were swapped']
-      : []),
     ...watch.findings,
     ...workload.errors.map((error) => `the application failed: ${error}`),
     ...daemons.failures,
@@ -192,13 +185,6 @@ async function story(options: Options): Promise<number> {
   const sentence = `${problems.length === 0 ? '✔' : '✘'} ${figures.join(', ')}`
   process.stdout.write(`${options.json ? JSON.stringify(result) : sentence}\n`)
   return problems.length === 0 ? 0 : 1
-}
-
-/** Lets the faults go on until three aliases were swapped amid them, for three minutes at most. */
-async function threeSwaps(pool: pg.Pool): Promise<void> {
-  const deadline = performance.now() + 180_000
-  // The pool's connections die with Postgres.
-  while ((await swaps(pool).catch(() => 0)) < 3 && performance.now() < deadline) await delay(500)
 }
 
 /** Servers, tables, an installed configuration, and daemons that have done the first backfill. */

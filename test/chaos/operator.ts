@@ -54,7 +54,8 @@ export function startOperator(url: string, random: Random): Operator {
   const request = async (document: string, choices: Random): Promise<void> => {
     let earlier = 0
     while (!stopping.signal.aborted) {
-      await pause(document === scheduled ? choices.int(5_000, 20_000) : choices.int(300, 1_500))
+      const patient = document === scheduled && earlier > 0
+      await pause(patient ? choices.int(5_000, 20_000) : choices.int(100, 1_000))
       const { kind, options } = choose(choices, earlier)
       const done = await carriedOut(url, errors, async (client) => {
         const sql = 'INSERT INTO sluice.sync_run (kind, document, options) VALUES ($1, $2, $3)'
@@ -130,14 +131,6 @@ export interface RunsOfOperator {
   readonly failures: readonly string[]
   /** What is wrong, for people. */
   readonly findings: readonly string[]
-}
-
-/** Reindexes that are done. */
-export async function swaps(pool: pg.Pool): Promise<number> {
-  const { rows } = await pool.query<{ swaps: number }>(
-    `SELECT count(*)::integer AS swaps FROM sluice.sync_run WHERE kind = 'reindex' AND state = 'done'`,
-  )
-  return rows[0]?.swaps ?? 0
 }
 
 /** What has become of the runs, once all have ended. */
