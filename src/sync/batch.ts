@@ -51,8 +51,6 @@ export interface BatchRequest {
   readonly lane: Lane
   /** A trial of this blocked index, with a mark that is parked for it. */
   readonly target?: string | undefined
-  /** Most bytes of a request to Elasticsearch. */
-  readonly requestBytes: number
   readonly sizer: SliceSizer
   /** How many keys may go together, after requests that got no answer. */
   readonly confidence: Confidence
@@ -131,7 +129,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     const brake = new Brake(context, work, plan, { targets: parking.open, keys })
     const transforming = transformingOf(request, over)
     for (let start = 0; start < keys.length; ) {
-      const next = nextSlice(keys, start, sizer.keys(request.requestBytes))
+      const next = nextSlice(keys, start, sizer.keys(limits.batchBytes))
       start += next.length
       if (over()) {
         outcomes.giveBack(next)
@@ -158,7 +156,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       // Too many deletes that nobody explains are held back (invariant 12); the rest goes on.
       const passed = await brake.pass(encoded.operations, outcomes)
 
-      for (const operations of cutByBytes(passed, request.requestBytes)) {
+      for (const operations of cutByBytes(passed, limits.batchBytes)) {
         if (over()) {
           outcomes.giveBack(keysOf(operations, [...slice, ...encoded.added]))
           continue

@@ -14,7 +14,6 @@ import { type ChoresContext, daemonChores, heart, writeOutstanding } from './dae
 import type { Assignment } from './dispatcher.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { DocumentPauses } from './document-pauses.ts'
-import { batchesInFlight } from './in-flight.ts'
 import { joinDatabase } from './join-database.ts'
 import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
@@ -143,8 +142,7 @@ export class Daemon {
       server: () => this.#server,
       onBatch: (assignment, result) => this.#batchEnded(assignment, result),
     })
-    const workers = batchesInFlight(context.limits)
-    this.#workers = Promise.all(Array.from({ length: workers }, () => runWorker(context)))
+    this.#workers = Promise.all(Array.from({ length: context.limits.concurrency }, () => runWorker(context)))
     this.#supervisor = this.#supervise()
   }
 

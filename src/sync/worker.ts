@@ -1,6 +1,5 @@
 import type { Transform } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
-import type { Lane } from '../queue/types.ts'
 import { type BatchContext, runBatch } from './batch.ts'
 import { Confidence } from './confidence.ts'
 import type { Assignment, Dispatcher } from './dispatcher.ts'
@@ -58,7 +57,6 @@ export async function runWorker(context: WorkerContext): Promise<void> {
       transform: context.transforms.get(plan.document),
       lane: assignment.lane,
       target: assignment.target,
-      requestBytes: requestBytes(context, assignment.lane),
       sizer,
       confidence,
       dueLog: due,
@@ -77,18 +75,6 @@ export async function runWorker(context: WorkerContext): Promise<void> {
     if (result.outcome !== 'empty') context.onBatch(assignment, result)
     context.dispatcher.ended(assignment)
   }
-}
-
-/** Of a bulk request's bytes, while there are single edits. */
-const SHARE_BESIDE_EDITS = 4
-
-/**
- * Elasticsearch has a writing thread for each core, and a single edit waits until one of them is done with its request:
- * smaller ones let it pass sooner.
- */
-function requestBytes({ dispatcher, limits }: WorkerContext, lane: Lane): number {
-  const share = lane !== 0 && dispatcher.interactive ? SHARE_BESIDE_EDITS : 1
-  return Math.ceil(limits.batchBytes / share)
 }
 
 /** The unwritten outcomes, when a second has passed since the last writing; they leave the buffer until the batch is settled. */

@@ -94,7 +94,6 @@ export async function places(world: SyncWorld, options: PlacesOptions = {}): Pro
     hash: definitionHash(definition),
     ...transform,
     lane: 0,
-    requestBytes: 1024 * 1024,
     sizer: new SliceSizer(),
     confidence: new Confidence(() => performance.now()),
     dueLog: null,

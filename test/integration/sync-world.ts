@@ -97,7 +97,6 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
       plan,
       hash: definitionHash(thing(alias)),
       lane: 0,
-      requestBytes: 1024 * 1024,
       sizer: new SliceSizer(),
       confidence: new Confidence(() => performance.now()),
       dueLog: null,
