@@ -1,11 +1,14 @@
 import type { z } from 'zod'
 import type { runJson } from '../cli/json/run.ts'
+import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { FailedError } from '../errors.ts'
-import { requestRun } from '../queue/request-run.ts'
+import { activeDocument } from '../runs/active-document.ts'
 import { readRun } from '../runs/read-runs.ts'
-import { attendedDocuments, checkBackfill, requestBackfill } from '../runs/request-backfill.ts'
+import { requestReindex } from '../runs/reindex-request.ts'
+import { attendedDocuments, requestBackfill } from '../runs/request-backfill.ts'
+import { requestVerify } from '../runs/request-verify.ts'
 import { isFinished } from '../runs/run-row.ts'
-import type { RunKind, RunOptions } from '../runs/types.ts'
+import type { RunOptions } from '../runs/types.ts'
 import { watchRun } from '../runs/watch-run.ts'
 import type { Database } from './connections.ts'
 
@@ -13,7 +16,7 @@ import type { Database } from './connections.ts'
 export type RunReport = z.infer<typeof runJson>
 
 export interface WantedRun {
-  readonly kind: RunKind
+  readonly kind: 'backfill' | 'verify' | 'reindex'
   readonly document: string
   readonly options: RunOptions
   readonly requestedBy: string
@@ -21,6 +24,7 @@ export interface WantedRun {
   readonly signal: AbortSignal
   /** A daemon of this process carries it out, if nobody else does. */
   readonly attendedHere: boolean
+  readonly elasticsearch: () => Promise<Elasticsearch>
 }
 
 /**
@@ -48,16 +52,22 @@ export async function runToTheEnd(database: Database, wanted: WantedRun): Promis
 
 async function request(
   { pool, schema }: Database,
-  { kind, document, options, requestedBy, attendedHere }: WantedRun,
+  { kind, document, options, requestedBy, attendedHere, elasticsearch }: WantedRun,
 ): Promise<{ readonly id: string; readonly existing: boolean }> {
-  // That the document is installed and active, which every kind needs.
-  await checkBackfill(pool, schema, { document, options: {} })
+  await activeDocument(pool, schema, document)
   if (!attendedHere && !(await attendedDocuments(pool, schema)).has(document)) {
     throw new FailedError('no daemon works on it, and nobody would carry out the run', {
       where: document,
       remedy: 'Call start() first, or start one elsewhere: sluice run',
     })
   }
-  if (kind === 'backfill') return requestBackfill(pool, schema, { document, options, requestedBy })
-  return requestRun(pool, schema, { kind, document, options, requestedBy })
+  const wanted = { document, options, requestedBy }
+  switch (kind) {
+    case 'backfill':
+      return requestBackfill(pool, schema, wanted)
+    case 'verify':
+      return requestVerify(pool, schema, wanted)
+    case 'reindex':
+      return requestReindex({ pool, schema, elasticsearch: await elasticsearch() }, wanted)
+  }
 }

@@ -9,7 +9,7 @@ import type { DeadDocument } from '../queue/sync-token.ts'
 import { makeSyncToken } from '../queue/sync-token.ts'
 import { waitUntilSynced } from '../queue/wait-until-synced.ts'
 import type { Instance } from '../runs/instance.ts'
-import type { RunKind, RunOptions } from '../runs/types.ts'
+import type { RunOptions } from '../runs/types.ts'
 import { Connections, type Database, sourcesOf } from './connections.ts'
 import { drain } from './drain.ts'
 import { Events, type SluiceEvents } from './events.ts'
@@ -95,7 +95,7 @@ export function createSluice({ config, env = process.env }: CreateOptions = {}):
       throw explain(error, await connections.postgres().catch(() => ''))
     }
   }
-  const run = (kind: RunKind, document: string, options: RunOptions = {}) =>
+  const run = (kind: 'backfill' | 'verify' | 'reindex', document: string, options: RunOptions = {}) =>
     told(async () =>
       runToTheEnd(await connections.database(), {
         kind,
@@ -104,6 +104,7 @@ export function createSluice({ config, env = process.env }: CreateOptions = {}):
         requestedBy: (await connections.settings()).instance,
         signal: waits.signal,
         attendedHere: starting !== undefined,
+        elasticsearch: () => connections.elasticsearch(),
       }),
     )
 

@@ -13,10 +13,20 @@ export async function activeDocument(pool: Pool, schema: string, name: string): 
       remedy: `Installed: ${names.join(', ') || 'none'}. sluice install adds what the configuration has.`,
     })
   }
-  const because = found.reason === null ? '' : ` (${found.reason})`
-  switch (found.state) {
+  assertActive(found)
+  return found
+}
+
+/** Throws a FailedError where no daemon would take a run of the document. */
+export function assertActive({
+  name,
+  state,
+  reason,
+}: Pick<InstalledDocument, 'name' | 'state' | 'reason'>): void {
+  const because = reason === null ? '' : ` (${reason})`
+  switch (state) {
     case 'active':
-      return found
+      return
     case 'paused':
       throw new FailedError(`it is paused${because}: its runs wait, for marks would not be worked off`, {
         where: name,

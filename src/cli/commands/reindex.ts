@@ -5,8 +5,9 @@ import { milliseconds } from '../../config/duration.ts'
 import { FailedError, UsageError } from '../../errors.ts'
 import { readDocuments } from '../../queue/read-documents.ts'
 import type { RequestedRun } from '../../queue/request-run.ts'
+import { assertActive } from '../../runs/active-document.ts'
 import { readRun } from '../../runs/read-runs.ts'
-import { activeRun, assertActive, requestReindex } from '../../runs/reindex-request.ts'
+import { activeRun, requestReindex } from '../../runs/reindex-request.ts'
 import { isFinished } from '../../runs/run-row.ts'
 import type { Run, RunOptions } from '../../runs/types.ts'
 import { dropRetired } from '../../sync/retired-indices.ts'
@@ -134,8 +135,8 @@ async function installChanged(
       for (const note of notes) output.warn(note)
       const [change] = changes
       // One that is paused or detached may be what the new definition puts right.
-      if (known !== undefined && change?.activate !== true) assertActive(document, known)
-      if (known?.state === 'detached' && change?.index.reindex === null) assertActive(document, known)
+      if (known !== undefined && change?.activate !== true) assertActive(known)
+      if (known?.state === 'detached' && change?.index.reindex === null) assertActive(known)
       if (steps.length > 0) output.note(stepsText(steps, process.stderr))
     },
     onWait: output.note,

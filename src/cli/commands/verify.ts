@@ -1,19 +1,18 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { UsageError } from '../../errors.ts'
-import { readDocuments } from '../../queue/read-documents.ts'
+import type { RequestedRun } from '../../queue/request-run.ts'
 import { differenceCount } from '../../runs/comparison.ts'
-import { readRun } from '../../runs/read-runs.ts'
 import { checkVerify, requestVerify } from '../../runs/request-verify.ts'
-import { isFinished } from '../../runs/run-row.ts'
 import type { Run, RunOptions } from '../../runs/types.ts'
 import { isSampleSize } from '../../runs/verify-options.ts'
+import { type Asking, askAndFollow, chosenDocuments, concluded } from '../ask-for-runs.ts'
 import { action, examples } from '../command.ts'
 import { examplesText } from '../comparison-text.ts'
-import type { CommandContext, Database } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { verifyJson } from '../json/verify.ts'
-import { ownSettings, toTheEnd, whoAsks, withoutDaemon } from '../own-runs.ts'
-import { outcomeText, runToJson, stillRunning } from '../run-text.ts'
+import { whoAsks } from '../own-runs.ts'
+import { outcomeText, runToJson } from '../run-text.ts'
 
 export function registerVerify(program: Command): void {
   program
@@ -57,28 +56,30 @@ async function verify(
 ): Promise<ExitCode> {
   const options = optionsOf(flags)
   const database = await context.database()
-  const { output } = context
-  const { documents, skipped } = await chosen(context, database, named)
-  const unattended = await withoutDaemon(database, documents)
-  const own = wait && unattended.length > 0 ? await ownSettings(context, database, unattended) : null
-  const requested = await requestAll(context, database, documents, options)
-
-  if (own !== null) output.note(`no daemon works on ${unattended.join(', ')}: it is done here`)
-  const runs = wait ? await toTheEnd(context, database, requested, own) : requested.map(({ run }) => run)
-  if (!wait && unattended.length > 0) {
-    output.warn(`no daemon works on ${unattended.join(', ')} at present: start one with sluice run`)
+  const { pool, schema } = database
+  const { documents, skipped } = await chosenDocuments(context, database, named, named.length === 0)
+  const asking: Asking<RequestedRun> = {
+    kind: 'verify',
+    documents,
+    options,
+    wait,
+    check: (document) => checkVerify(pool, schema, { document, options }),
+    request: (document) => requestVerify(pool, schema, { document, options, requestedBy: whoAsks() }),
   }
-
-  const printed = runs.map((run, n) => ({
+  const asked = await askAndFollow(context, database, asking)
+  const printed = asked.map(({ run, existing }) => ({
     ...runToJson(run),
-    existing: requested[n]?.existing ?? false,
+    existing,
     comparison: run.result?.comparison ?? null,
   }))
-  output.result(verifyJson, { runs: printed }, () => runs.map(verifyText).join('\n'))
-  if (!wait) return skipped || requested.some(({ existing }) => existing) ? exitCodes.failed : exitCodes.done
-  if (runs.some((run) => !isFinished(run))) output.note(stillRunning(runs))
-  for (const run of runs) if (isUnverified(run)) output.warn(`${run.document} was not verified`)
-  return skipped ? exitCodes.failed : exitCodeOf(runs)
+  context.output.result(verifyJson, { runs: printed }, () =>
+    asked.map(({ run }) => verifyText(run)).join('\n'),
+  )
+  const code = concluded(context, asking, asked)
+  if (!wait) return skipped ? exitCodes.failed : code
+  const runs = asked.map(({ run }) => run)
+  for (const run of runs) if (isUnverified(run)) context.output.warn(`${run.document} was not verified`)
+  return skipped || code !== exitCodes.done ? exitCodes.failed : exitCodeOf(runs)
 }
 
 function optionsOf({ deep, sample, repair, repairExtra, deletes }: Omit<VerifyFlags, 'wait'>): RunOptions {
@@ -91,53 +92,6 @@ function optionsOf({ deep, sample, repair, repairExtra, deletes }: Omit<VerifyFl
     ...(repairExtra ? { repair: 'extra' as const } : {}),
     ...(deletes === undefined ? {} : { deletes }),
   }
-}
-
-/** Documents by name, or all that can be verified. */
-async function chosen(
-  { output }: CommandContext,
-  { pool, schema }: Database,
-  named: readonly string[],
-): Promise<{ documents: readonly string[]; skipped: boolean }> {
-  if (named.length > 0) return { documents: [...new Set(named)], skipped: false }
-  const installed = await readDocuments(pool, schema)
-  if (installed.length === 0) {
-    throw new UsageError('no document is installed', { remedy: 'Run sluice install.' })
-  }
-  const inactive = installed.filter(({ state }) => state !== 'active')
-  for (const { name, state, reason } of inactive) {
-    output.warn(`${name} is left out: it is ${state}${reason === null ? '' : ` (${reason})`}`)
-  }
-  const documents = installed.filter(({ state }) => state === 'active').map(({ name }) => name)
-  return { documents, skipped: inactive.length > 0 }
-}
-
-interface RequestedRun {
-  readonly run: Run
-  readonly existing: boolean
-}
-
-/** All are checked before the first is requested: a slip in one name starts nothing. */
-async function requestAll(
-  { output }: CommandContext,
-  { pool, schema }: Database,
-  documents: readonly string[],
-  options: RunOptions,
-): Promise<readonly RequestedRun[]> {
-  for (const document of documents) await checkVerify(pool, schema, { document, options })
-  const requests: RequestedRun[] = []
-  for (const document of documents) {
-    const { id, existing } = await requestVerify(pool, schema, { document, options, requestedBy: whoAsks() })
-    const run = await readRun(pool, schema, id)
-    if (run === null) throw new UsageError(`${document} was uninstalled in this moment`)
-    if (existing) {
-      output.note(
-        `${document}: already under way: run ${run.id}, a ${run.kind} requested by ${run.requestedBy}`,
-      )
-    }
-    requests.push({ run, existing })
-  }
-  return requests
 }
 
 function verifyText(run: Run): string {
