@@ -43,6 +43,8 @@ export interface ChoresContext {
 interface Waiting {
   readonly reason: string
   readonly since: number
+  /** `sync_document` says it already: an echo of it would outlive a `resume` by a heartbeat. */
+  readonly told: boolean
 }
 
 /** What a daemon does beside its batches, in the order of the first round. */
@@ -103,11 +105,11 @@ async function cleanup({ settings, pool, log }: ChoresContext): Promise<void> {
 
 async function refreshDocuments({ settings, pool, log, plans, waiting }: ChoresContext): Promise<void> {
   const assessment = assessDocuments(settings.documents, await readDocuments(pool, settings.schema))
-  for (const [name, reason] of assessment.waiting) {
+  for (const [name, reason] of [...assessment.waiting, ...assessment.stopped]) {
     plans.delete(name)
     if (waiting.get(name)?.reason === reason) continue
     log.warn({ document: name, reason }, 'document is not worked on')
-    waiting.set(name, { reason, since: performance.now() })
+    waiting.set(name, { reason, since: performance.now(), told: assessment.stopped.has(name) })
   }
   for (const [name, plan] of assessment.plans) {
     if (!plans.has(name)) log.info({ document: name, index: plan.index }, 'document is worked on')
@@ -147,10 +149,12 @@ async function beat(context: ChoresContext): Promise<string> {
     pauses: [
       ...dispatcher.pauses.map((pause) => ({ ...pauseOf(pause, now), index: null })),
       ...blocked.all.map((pause) => ({ ...pauseOf(pause, now), index: pause.index })),
-      ...[...waiting].map(([document, { reason: why, since }]) => ({
-        ...pauseOf({ document, type: 'waiting', reason: why, since }, now),
-        index: null,
-      })),
+      ...[...waiting]
+        .filter(([, { told }]) => !told)
+        .map(([document, { reason: why, since }]) => ({
+          ...pauseOf({ document, type: 'waiting', reason: why, since }, now),
+          index: null,
+        })),
     ],
   })
 }

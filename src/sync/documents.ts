@@ -6,8 +6,10 @@ import type { InstalledDocument } from '../queue/read-documents.ts'
 /** Documents this daemon works on, and why it leaves the others alone. */
 export interface Assessment {
   readonly plans: ReadonlyMap<string, DocumentPlan>
-  /** Document → reason, for those of the configuration that cannot be worked on at present. */
+  /** Why this daemon cannot work on those of its documents that others may be working on. */
   readonly waiting: ReadonlyMap<string, string>
+  /** Why nobody works on a document: it is paused or detached, as `sync_document` says to all. */
+  readonly stopped: ReadonlyMap<string, string>
 }
 
 /**
@@ -20,6 +22,7 @@ export function assessDocuments(
 ): Assessment {
   const plans = new Map<string, DocumentPlan>()
   const waiting = new Map<string, string>()
+  const stopped = new Map<string, string>()
   const byName = new Map(installed.map((document) => [document.name, document]))
   for (const [name, definition] of configured) {
     const document = byName.get(name)
@@ -30,8 +33,8 @@ export function assessDocuments(
         'its definition differs from the installed one: run sluice install, or restart this daemon with the installed configuration',
       )
     } else if (document.state !== 'active') {
-      waiting.set(name, `it is ${document.state}${document.reason === null ? '' : ` (${document.reason})`}`)
+      stopped.set(name, `it is ${document.state}${document.reason === null ? '' : ` (${document.reason})`}`)
     } else plans.set(name, document.plan)
   }
-  return { plans, waiting }
+  return { plans, waiting, stopped }
 }
