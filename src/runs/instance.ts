@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { connectElasticsearch, type Elasticsearch } from '../elasticsearch/client.ts'
 import { createPool } from '../postgres/connect.ts'
 import { Daemon, type DaemonOptions } from '../sync/daemon.ts'
+import { batchesInFlight } from '../sync/in-flight.ts'
 import { RunLoop } from './run-loop.ts'
 import { Schedules } from './schedules.ts'
 
@@ -24,7 +25,7 @@ export class Instance {
 
   constructor({ settings, log, ...options }: InstanceOptions) {
     const { limits, instance, schema } = settings
-    const max = 2 * limits.concurrency + OTHER_CONNECTIONS
+    const max = 2 * batchesInFlight(limits) + OTHER_CONNECTIONS
     this.#pool = createPool(settings.postgres, { max, applicationName: `sluice ${instance}` })
     this.#elasticsearch = connectElasticsearch(settings.elasticsearch, {
       requestTimeoutMs: limits.requestTimeout,

@@ -13,6 +13,7 @@ import { type AddressedKey, addressKeys, nextSlice } from './addressed.ts'
 import type { BlockedIndices } from './blocked-indices.ts'
 import { Brake, type BrakeContext } from './brake.ts'
 import { type Confidence, isSuspicious } from './confidence.ts'
+import type { BulkGate } from './bulk-gate.ts'
 import { draw } from './draw.ts'
 import { encodeOperations } from './encode.ts'
 import { expandMarks } from './expand.ts'
@@ -40,6 +41,7 @@ export interface BatchContext extends BrakeContext {
   readonly server: () => string | null
   /** Indices that take no writes, as far as this daemon knows. */
   readonly blocked: BlockedIndices
+  readonly gate: BulkGate
 }
 
 export interface BatchRequest {
@@ -163,10 +165,13 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
         }
         // 6. send, 7. classify
         const connection = claims
-        const sent = await sendOperations(context.elasticsearch, operations, version.version, async () => {
+        const goOn = async () => {
           await assertClaimLives(connection)
           return !over()
-        })
+        }
+        const sent = await context.gate.pass(lane, () =>
+          sendOperations(context.elasticsearch, operations, version.version, goOn),
+        )
         if (sent.outcome === 'obstacle') {
           if (isSuspicious(sent.obstacle)) confidence.unanswered(keys.length)
           if (alone === null || !isSuspicious(sent.obstacle)) throw new Obstructed(sent.obstacle)

@@ -8,12 +8,14 @@ import { pendingLanes } from '../queue/pending-lanes.ts'
 import { Absences } from './absences.ts'
 import { awaitElasticsearch } from './await-elasticsearch.ts'
 import { BlockedIndices } from './blocked-indices.ts'
+import { BulkGate } from './bulk-gate.ts'
 import { Chores } from './chores.ts'
 import { isSuspicious } from './confidence.ts'
 import { type ChoresContext, daemonChores, heart, writeOutstanding } from './daemon-chores.ts'
 import type { Assignment } from './dispatcher.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { DocumentPauses } from './document-pauses.ts'
+import { batchesInFlight } from './in-flight.ts'
 import { joinDatabase } from './join-database.ts'
 import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
@@ -137,12 +139,14 @@ export class Daemon {
     const context = workerContext(this.#options, {
       dispatcher: this.#dispatcher,
       blocked: this.#blocked,
+      gate: new BulkGate(() => this.#dispatcher.bulkRequests),
       plans: this.#plans,
       unwritten: this.#unwritten,
       server: () => this.#server,
       onBatch: (assignment, result) => this.#batchEnded(assignment, result),
     })
-    this.#workers = Promise.all(Array.from({ length: context.limits.concurrency }, () => runWorker(context)))
+    const workers = batchesInFlight(context.limits)
+    this.#workers = Promise.all(Array.from({ length: workers }, () => runWorker(context)))
     this.#supervisor = this.#supervise()
   }
 

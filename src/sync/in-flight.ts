@@ -1,15 +1,22 @@
+import type { Limits } from '../config/types.ts'
 import type { Lane } from '../queue/types.ts'
+
+/** Most batches of a daemon in flight: CONCURRENCY, and one of single edits. Each holds two connections to Postgres. */
+export function batchesInFlight({ concurrency }: Pick<Limits, 'concurrency'>): number {
+  return concurrency + 1
+}
+
+/** Single edits count as present for this long after the last batch of them began. */
+const PRESENT_MS = 1_000
 
 /** Batches that have to be answered in a row before one more may be in flight. */
 const RISE_AFTER = 20
 
-/** While single edits came within this long, a place is kept for the next one. */
-const KEPT_MS = 1_000
-
 /**
  * How many batches of a daemon may be in flight: additive increase, multiplicative decrease (D.-M. Chiu and R. Jain,
  * 1989), so that daemons which know nothing of each other come to a rate that Elasticsearch can bear. Halved by each
- * answer that says "too busy", one more after twenty good ones, never below one and never above `most`.
+ * answer that says "too busy", one more after twenty good ones, never below one and never above `most`. One batch of
+ * single edits may always be in flight besides.
  */
 export class InFlight {
   readonly #most: number
@@ -31,14 +38,11 @@ export class InFlight {
   }
 
   /**
-   * Whether a batch of this lane may begin now. While there are single edits, one of several places is theirs: behind
-   * bulk batches in all of them, an edit would wait for the end of one.
+   * Whether a batch of this lane may begin now. Single edits have one place above the limit: with bulk batches in all
+   * others, an edit would wait for the end of one.
    */
   isFree(lane: Lane): boolean {
-    if (this.#interactive + this.#others >= this.#limit) return false
-    if (lane === 0) return true
-    const isKept = this.#limit > 1 && this.#now() - this.#lastInteractive < KEPT_MS
-    return this.#others < (isKept ? this.#limit - 1 : this.#limit)
+    return this.#interactive + this.#others < this.#limit || (lane === 0 && this.#interactive === 0)
   }
 
   began(lane: Lane): void {
@@ -46,6 +50,15 @@ export class InFlight {
       this.#interactive += 1
       this.#lastInteractive = this.#now()
     } else this.#others += 1
+  }
+
+  /**
+   * How many requests of bulk work may be at Elasticsearch at once: it has a writing thread for each core, and while there
+   * are single edits, one of several is theirs.
+   */
+  get bulkRequests(): number {
+    const edits = this.#now() - this.#lastInteractive < PRESENT_MS
+    return edits ? Math.max(1, this.#limit - 1) : this.#limit
   }
 
   ended(lane: Lane): void {

@@ -12,10 +12,10 @@ const missing = findPgBouncer() === null
 // By name, so that a run without it is not taken for a run with it.
 test.skipIf(!missing)('SKIPPED: pgbouncer is not installed (Debian package "pgbouncer")', () => {})
 
-/** Server connections of the pool: two batches in flight hold one each, and need one more between them. */
-const POOL_SIZE = 3
+/** Server connections of the pool: three batches in flight hold one each, and need one more between them. */
+const POOL_SIZE = 4
 
-describe.skipIf(missing)('through PgBouncer in transaction mode, with a pool of three', () => {
+describe.skipIf(missing)('through PgBouncer in transaction mode, with a pool of four', () => {
   let world: InstancesWorld
   let pooler: Server
   let place: Workspace

@@ -9,6 +9,7 @@ import { readIdentity } from '../../src/postgres/identity.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
 import type { BatchContext, BatchRequest } from '../../src/sync/batch.ts'
 import { BlockedIndices } from '../../src/sync/blocked-indices.ts'
+import { BulkGate } from '../../src/sync/bulk-gate.ts'
 import { Confidence } from '../../src/sync/confidence.ts'
 import { SliceSizer } from '../../src/sync/slice-sizer.ts'
 import {
@@ -84,6 +85,7 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
     elasticsearch,
     brake: { share: () => 0.1, size: (name) => elasticsearch.count(name) },
     server: () => server,
+    gate: new BulkGate(() => 1),
     blocked: noneBlocked(),
   }
   return {

@@ -134,7 +134,7 @@ describe('a trial of a blocked index', () => {
 
   test('is in flight as any batch', async () => {
     const from = dispatcher({ now: 0 }, 1)
-    from.found([b])
+    from.found([bulk])
     from.try('a', 'a-1')
     await take(from, 1)
     expect(await idle(from)).toBe(true)
@@ -149,32 +149,43 @@ describe('a trial of a blocked index', () => {
   })
 })
 
-describe('while there are single edits', () => {
-  test('bulk work leaves one place to them, and takes it back a second after the last', async () => {
-    const clock = { now: 0 }
-    const from = dispatcher(clock, 2)
-    from.found([a, bulk])
-    expect(await take(from, 1)).toEqual(['a0'])
-    from.ended(a)
-    from.exhausted(a)
-    expect(await take(from, 1)).toEqual(['a1'])
-    const next = from.next()
+describe.each([1, 2])('with %i places', (places) => {
+  const full = async () => {
+    const from = dispatcher({ now: 0 }, places)
     from.found([bulk])
-    clock.now = 999
-    from.found([a, bulk])
-    expect(await next).toEqual(a)
-    from.ended(a)
-    from.exhausted(a)
-    clock.now = 2_000
-    expect(await take(from, 1)).toEqual(['a1'])
+    await take(from, places)
+    return from
+  }
+
+  test('single edits have one more, and do not wait for bulk work', async () => {
+    const from = await full()
+    expect(await idle(from)).toBe(true)
+    from.stop()
+    const other = await full()
+    other.found([a, bulk])
+    expect(await take(other, 1)).toEqual(['a0'])
+    expect(await idle(other)).toBe(true)
   })
 
-  test('with a single place, they take turns', async () => {
-    const from = dispatcher({ now: 0 }, 1)
-    from.found([a, bulk])
+  test('bulk work leaves them a place at Elasticsearch, for a second after the last', async () => {
+    const clock = { now: 0 }
+    const from = dispatcher(clock, places)
+    from.found([bulk, a])
+    expect(from.bulkRequests).toBe(places)
     expect(await take(from, 1)).toEqual(['a0'])
-    from.ended(a)
+    clock.now = 999
+    expect(from.bulkRequests).toBe(1)
+    clock.now = 1_000
+    expect(from.bulkRequests).toBe(places)
+  })
+
+  test('bulk work goes on when either ends', async () => {
+    const from = await full()
+    from.found([a, bulk])
+    await take(from, 1)
     from.exhausted(a)
+    from.ended(bulk)
+    from.ended(a)
     expect(await take(from, 1)).toEqual(['a1'])
   })
 })
