@@ -4,7 +4,10 @@ import type { DaemonOptions } from './daemon.ts'
 import { indexSizes } from './index-sizes.ts'
 import type { WorkerContext } from './worker.ts'
 
-type Shared = Pick<WorkerContext, 'dispatcher' | 'blocked' | 'gate' | 'plans' | 'unwritten' | 'server' | 'onBatch'>
+type Shared = Pick<
+  WorkerContext,
+  'dispatcher' | 'blocked' | 'gate' | 'plans' | 'unwritten' | 'server' | 'onBatch'
+>
 
 /** What all workers of a daemon work with. */
 export function workerContext(
