@@ -6,13 +6,14 @@ import { definitionHash } from '../documents/hash.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError, SchemaError } from '../errors.ts'
+import { readDatabaseName } from '../postgres/identity.ts'
 import { checkSchema } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
 import type { InstalledDocument } from '../queue/read-documents.ts'
 import { checkPipeline } from './check-pipeline.ts'
 import { checkTables } from './check-tables.ts'
 import { type DatabaseChanges, databaseChanges } from './database-changes.ts'
-import { type Maker, readDatabaseName } from './document-index.ts'
+import { type Maker, makersOf } from './document-index.ts'
 import { type IndexChanges, indexChanges } from './index-changes.ts'
 import type { InstallPart } from './install-part.ts'
 import { type Inventory, readInventory } from './inventory.ts'
@@ -118,7 +119,13 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
     if (elasticsearch) await checkPipeline(elasticsearch, plan)
     const maker = { schema, document: name, database }
     const adopt = input.reindex?.options.adopt === true
-    const index = await indexChanges(elasticsearch, plan, inventory, maker, adopt)
+    const index = await indexChanges(
+      elasticsearch,
+      plan,
+      inventory,
+      makersOf(maker, inventory.formerNames),
+      adopt,
+    )
     const change = documentChange(plan, definition, index, maker, catalog, inventory, input)
     notes.push(...plan.warnings, ...index.notes, ...stateNotes(change, inventory.documents.get(name)))
     aliases.push(plan.index)

@@ -13,7 +13,16 @@ import { checkAlias } from './index-alias.ts'
 export interface IdentityCheck {
   readonly pool: pg.Pool
   readonly schema: string
-  readonly elasticsearch: Pick<Elasticsearch, 'indexStates' | 'indexAliases'>
+  readonly elasticsearch: Pick<
+    Elasticsearch,
+    | 'indexStates'
+    | 'indexAliases'
+    | 'aliasTargets'
+    | 'getMappings'
+    | 'putMappings'
+    | 'getSettings'
+    | 'indexUuid'
+  >
   readonly log: Logger
   /** Documents none of whose indices could be seen, and since when (monotonic milliseconds); kept from one check to the next. */
   readonly unseen: Map<string, number>
