@@ -111,7 +111,7 @@ async function leftover(
   if (concrete) {
     throw new ConfigError(`${plan.index} is an index already, and sluice needs the name for its alias`, {
       where,
-      remedy: `sluice reindex ${plan.document} --adopt builds a new index, which takes the place of this one without a gap for searches. Or choose another name.`,
+      remedy: `sluice reindex ${plan.document} --adopt builds a new index, which takes the place of this one in one request (a search under way at that moment may be answered 503). Or choose another name.`,
     })
   }
   const [only] = indices

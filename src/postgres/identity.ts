@@ -36,7 +36,9 @@ export async function assertPrimary(db: Queryable, url: string): Promise<void> {
 
 /** What the indices of a database are signed with: system identifier and name. */
 export async function readDatabaseName(db: Queryable): Promise<string> {
-  const { rows } = await db.query<{ name: string }>(`SELECT ${databaseSql} AS name FROM pg_control_system() c`)
+  const { rows } = await db.query<{ name: string }>(
+    `SELECT ${databaseSql} AS name FROM pg_control_system() c`,
+  )
   const [row] = rows
   if (row === undefined) throw new Error('pg_control_system() returned no row')
   return row.name

@@ -121,7 +121,7 @@ async function adoptedPlace(
   if (!adopt) {
     throw new FailedError(`${index} is an index already, and sluice needs the name for its alias`, {
       where: document,
-      remedy: `sluice reindex ${document} --adopt builds a new index and then drops this one, without a gap for searches.`,
+      remedy: `sluice reindex ${document} --adopt builds a new index, which takes the place of this one in one request (a search under way at that moment may be answered 503).`,
     })
   }
   return { alias: index, from: index, adopted: await elasticsearch.countWrites(index) }

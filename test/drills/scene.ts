@@ -115,10 +115,10 @@ export class Scene {
     return server
   }
 
-  /** Writes a configuration file; `sluice` and `startDaemon` name it. */
-  async configure(name: string, postgres: string): Promise<void> {
+  /** Writes a configuration file; `sluice` and `startDaemon` name it. `also`: documents beside `article`. */
+  async configure(name: string, postgres: string, also: object = {}): Promise<void> {
     const connection = { postgres, elasticsearch: this.elasticsearch.url }
-    const documents = { article: { table: 'article', index: this.index } }
+    const documents = { article: { table: 'article', index: this.index }, ...also }
     await writeFile(this.#config(name), JSON.stringify({ connection, documents }, null, 2))
   }
 
@@ -247,6 +247,9 @@ export class Scene {
     for (const daemons of this.#daemons) this.problems.push(...daemons.failures)
     await this.#writes?.stop()
     await this.atRest()
+    const searched = Object.keys(await this.request('GET', `/_alias/${this.index}`))
+    if (searched.join() !== (await this.physical()))
+      this.problems.push(`the alias points to ${searched.join()}`)
     const { documents, missing, stale, extra, examples } = await compare({
       pool: this.#pool,
       elasticsearch: this.elasticsearch.url,
@@ -272,7 +275,7 @@ export class Scene {
   /** The physical index that batches write to. */
   async physical(): Promise<string> {
     const { rows } = await this.#pool.query<{ name: string }>(
-      "SELECT name FROM sluice.sync_index WHERE role = 'live'",
+      "SELECT name FROM sluice.sync_index WHERE role = 'live' AND document = 'article'",
     )
     const [row] = rows
     if (row === undefined) throw new Error('no index is registered')

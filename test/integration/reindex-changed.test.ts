@@ -146,7 +146,7 @@ describe('an index that has the name of the alias', () => {
     await daemon.stop()
   })
 
-  test('becomes the alias of a new index without a gap, and is gone', async () => {
+  test('becomes the alias of a new index in one moment, and is gone', async () => {
     await expect(world.request('taken')).rejects.toMatchObject({
       remedy: expect.stringContaining('--adopt'),
     })
