@@ -9,6 +9,7 @@ import { migrate } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
 import { readTargets } from '../queue/read-targets.ts'
 import { REWRITE, type RequestedRun, requestRun } from '../queue/request-run.ts'
+import type { DocumentChange, RunWanted } from './document-change.ts'
 import {
   type CreatedIndex,
   createDocumentIndex,
@@ -17,7 +18,7 @@ import {
   signedMappings,
 } from './document-index.ts'
 import { missingFields } from './mapping-changes.ts'
-import type { DocumentChange, InstallPlan, RunWanted } from './plan-install.ts'
+import type { InstallPlan } from './plan-install.ts'
 import { withShortLocks } from './short-locks.ts'
 
 export interface InstallTarget {

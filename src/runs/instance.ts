@@ -1,7 +1,8 @@
 import type pg from 'pg'
 import { connectElasticsearch, type Elasticsearch } from '../elasticsearch/client.ts'
 import { createPool } from '../postgres/connect.ts'
-import { Daemon, type DaemonOptions } from '../sync/daemon.ts'
+import { Daemon } from '../sync/daemon.ts'
+import type { DaemonOptions } from '../sync/daemon-options.ts'
 import { RunLoop } from './run-loop.ts'
 import { Schedules } from './schedules.ts'
 

@@ -6,7 +6,7 @@ import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError, FailedError } from '../errors.ts'
 import { rollback } from '../postgres/transaction.ts'
 import { readTargetsOf } from '../queue/read-targets.ts'
-import { REWRITE, requestRun } from '../queue/request-run.ts'
+import { requestRewrite } from '../queue/request-rewrite.ts'
 import type { BatchTarget } from '../queue/types.ts'
 import type { AddressedKey } from './addressed.ts'
 import { leftIndex } from './left-index.ts'
@@ -105,8 +105,7 @@ async function makeOne(
     await registerIndex(client, schema, plan, alias, index)
     if (left?.filled === true) {
       const reason = `index ${left.name} was found with documents in it`
-      const verify = { kind: 'verify', options: REWRITE, onActive: 'verify-after' } as const
-      await requestRun(client, schema, { ...verify, document, reason })
+      await requestRewrite(client, schema, { document, reason })
     }
     const targets = await readTargetsOf(client, schema, document, [alias])
     await client.query('COMMIT')

@@ -6,7 +6,7 @@ import type { DocumentPlan } from '../documents/types.ts'
 import { ConfigError } from '../errors.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { type KnownIndex, readKnownIndices, replaceLive } from '../queue/known-indices.ts'
-import { REWRITE, requestRun } from '../queue/request-run.ts'
+import { requestRewrite } from '../queue/request-rewrite.ts'
 import type { IdentityCheck } from './index-identity.ts'
 import { tenantIndexLock } from './tenant-indices.ts'
 
@@ -84,13 +84,7 @@ async function takeIn(
   await replaceLive(client, schema, { document, alias, index, present })
   await registerIndex(client, schema, plan, alias, { name: index, uuid, hash: fit.hash })
   const reason = `the alias ${alias} points to ${index}, which sluice made for it and this database did not know: it was set back to before that. It is written to from now on${replacedText(replaced, present)}`
-  const verify = {
-    kind: 'verify',
-    options: REWRITE,
-    requestedBy: 'sluice',
-    onActive: 'verify-after',
-  } as const
-  await requestRun(client, schema, { ...verify, document, reason })
+  await requestRewrite(client, schema, { document, reason })
   return { index, reason }
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeError, UsageError } from '../../src/errors.ts'
+import { closing, runProgram } from '../support/program.ts'
 import { type Server, startElasticsearch } from '../support/servers/index.ts'
 import { adopted } from './adoption.ts'
 import { findPgDump } from './copies.ts'
@@ -78,21 +79,10 @@ interface Result extends Figures {
   readonly verifies: readonly { readonly state: string; readonly reason: string }[]
 }
 
-const closing = new AsyncDisposableStack()
-const interrupted = new Promise<number>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(130))
-})
-
-try {
+await runProgram(async () => {
   const options = readOptions()
-  process.exitCode = options === null ? 0 : await Promise.race([runAll(options), interrupted])
-} catch (error) {
-  process.stderr.write(`${describeError(error)}\n`)
-  process.exitCode = error instanceof UsageError ? 2 : 1
-} finally {
-  await closing.disposeAsync()
-  process.exit()
-}
+  return options === null ? 0 : runAll(options)
+})
 
 interface Options {
   readonly names: readonly string[]

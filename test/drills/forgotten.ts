@@ -52,14 +52,14 @@ export async function beforeTenant(scene: Scene): Promise<void> {
   })
   await scene.sluice(['install'])
   scene.daemon.start(0)
-  await scene.write()
-  await scene.atRest()
+  const writes = await scene.write()
+  await scene.expect('the first tenant’s documents are there', async () => (await notes(scene, 'acme')) === 100)
   const start = await coldCopy(scene.postgres)
   scene.say(
     'the data directory was copied, as a disk snapshot; then a tenant comes, with an index of its own',
   )
   await scene.pool.query(`INSERT INTO note SELECT n, 'late', 'note ' || n FROM generate_series(101, 150) n`)
-  await scene.expect('the tenant’s documents are there', async () => (await notes(scene)) === 50)
+  await scene.expect('the tenant’s documents are there', async () => (await notes(scene, 'late')) === 50)
   await scene.moment(3_000)
   await setBack(scene, start)
   await scene.expect('its index is known again, and a verify done', async () =>
@@ -68,6 +68,7 @@ export async function beforeTenant(scene: Scene): Promise<void> {
   await scene.look()
   await scene.pool.query(`INSERT INTO note VALUES (101, 'late', 'once more')`)
   await scene.moment()
+  await writes.stop()
   await scene.atRest()
   const { missing, stale, extra, examples } = await compare({
     pool: scene.pool,
@@ -81,8 +82,8 @@ export async function beforeTenant(scene: Scene): Promise<void> {
   }
 }
 
-/** How many documents the late tenant has; 0 without an index. */
-async function notes(scene: Scene): Promise<number> {
-  const path = `/${scene.index}-note-late/_count?ignore_unavailable=true`
+/** How many documents a tenant has; 0 without an index. */
+async function notes(scene: Scene, tenant: string): Promise<number> {
+  const path = `/${scene.index}-note-${tenant}/_count?ignore_unavailable=true`
   return Number((await scene.request('GET', path)).count)
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ReindexAsked } from '../../src/capture/plan-install.ts'
+import type { ReindexAsked } from '../../src/capture/document-change.ts'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import { eventually } from '../support/eventually.ts'
 import { type ReindexWorld, reindexWorld } from './reindex-world.ts'

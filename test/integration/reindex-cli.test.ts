@@ -1,33 +1,24 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  type TestDatabase,
-  type TestElasticsearch,
-  testDatabase,
-  testElasticsearch,
-} from '../support/context.ts'
-import { type Workspace, workspace } from './cli-support.ts'
+import type { TestDatabase, TestElasticsearch } from '../support/context.ts'
+import { type CommandWorld, commandWorld, type Workspace } from './cli-support.ts'
 
 /** `sluice reindex` as an operator has it, without a daemon. The tests follow each other. */
 
+let world: CommandWorld
 let db: TestDatabase
 let search: TestElasticsearch
 let place: Workspace
 
 beforeAll(async () => {
-  db = await testDatabase()
-  search = testElasticsearch()
-  place = await workspace({ DATABASE_URL: db.url, ELASTICSEARCH_URL: search.url, LOG_LEVEL: 'silent' })
+  world = await commandWorld({ LOG_LEVEL: 'silent' })
+  ;({ db, search, place } = world)
   await db.pool.query(`
     CREATE TABLE city (id bigint PRIMARY KEY, name text, n int);
     INSERT INTO city SELECT n, 'city ' || n, n FROM generate_series(1, 20) n`)
   await configure({})
   expect(await place.sluice(['install', '--no-backfill'])).toMatchObject({ code: 0 })
 })
-afterAll(async () => {
-  await place.remove()
-  await search.drop()
-  await db.drop()
-})
+afterAll(() => world?.drop())
 
 const configure = (mappings: object) =>
   place.write(
