@@ -10,8 +10,6 @@ import type { Queryable } from '../postgres/types.ts'
 import { fingerprint } from './names.ts'
 import { sameJson } from './same-json.ts'
 
-type JsonObject = Readonly<Record<string, unknown>>
-
 /** Who made an index: written to the `_meta` of its mappings, so that what was interrupted is known again. */
 export interface Maker {
   readonly schema: string
@@ -77,11 +75,7 @@ export async function isOwnIndex(
   index: string,
   makers: Makers,
 ): Promise<boolean> {
-  return isSignedBy(await elasticsearch.getMappings(index), makers)
-}
-
-/** The same of mappings as the server has them. */
-export function isSignedBy({ _meta: meta }: JsonObject, makers: Makers): boolean {
+  const { _meta: meta } = await elasticsearch.getMappings(index)
   return isRecord(meta) && makers.some((maker) => sameJson(meta.sluice, maker))
 }
 

@@ -62,6 +62,24 @@ test('--rollback goes back and says so; --keep 0 leaves one index', async () => 
   expect(Object.keys(all)).toHaveLength(1)
 })
 
+test('a database that forgot the index its alias points to, and that does not fit: install says so, reindex replaces it', async () => {
+  // Set back to before the last reindex: the index it knows was dropped since.
+  const [left] = Object.keys((await search.request('GET', `/${search.prefix}*`)) as object)
+  await db.pool.query(`UPDATE sluice.sync_index SET name = '${search.prefix}city-20200101000000-before'`)
+  await configure({ properties: { n: { type: 'long' } } })
+  expect(await place.sluice(['install'])).toMatchObject({
+    code: 3,
+    stdout: expect.stringMatching(/-before is gone, and .* points to .*, which sluice made for it/),
+  })
+  const { code, value } = await place.json(['reindex', 'city', '--keep', '0'])
+  expect(value).toMatchObject({ indices: [{ before: left }], run: { state: 'done', walked: 20 } })
+  expect(code).toBe(0)
+  const all = Object.keys((await search.request('GET', `/${search.prefix}*`)) as object)
+  expect(all).toEqual([expect.not.stringMatching(left ?? '')])
+  const { rows } = await db.pool.query(`SELECT name, role FROM sluice.sync_index WHERE role <> 'retired'`)
+  expect(rows).toEqual([{ name: all[0], role: 'live' }])
+})
+
 test('a wrong time, an unknown document, one that is paused, a run under way: each with a clear answer', async () => {
   expect(await place.sluice(['reindex', 'city', '--keep', 'long'])).toMatchObject({
     code: 2,
