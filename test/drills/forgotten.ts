@@ -28,7 +28,7 @@ export async function beforeSwap(scene: Scene, keep: string): Promise<void> {
     await scene.expect('the index before is dropped', async () => !(await isThere(scene, before)))
   }
   scene.say('the application writes on: these transactions will be lost')
-  await scene.moment(3_000)
+  await scene.batches()
   await setBack(scene, start)
   await scene.verifyAsked(/did not know/)
   await scene.look()
@@ -53,14 +53,17 @@ export async function beforeTenant(scene: Scene): Promise<void> {
   await scene.sluice(['install'])
   scene.daemon.start(0)
   const writes = await scene.write()
-  await scene.expect('the first tenant’s documents are there', async () => (await notes(scene, 'acme')) === 100)
+  await scene.expect(
+    'the first tenant’s documents are there',
+    async () => (await notes(scene, 'acme')) === 100,
+  )
   const start = await coldCopy(scene.postgres)
   scene.say(
     'the data directory was copied, as a disk snapshot; then a tenant comes, with an index of its own',
   )
   await scene.pool.query(`INSERT INTO note SELECT n, 'late', 'note ' || n FROM generate_series(101, 150) n`)
   await scene.expect('the tenant’s documents are there', async () => (await notes(scene, 'late')) === 50)
-  await scene.moment(3_000)
+  await scene.batches()
   await setBack(scene, start)
   await scene.expect('its index is known again, and a verify done', async () =>
     (await scene.verifies()).some(({ reason, state }) => /did not know/.test(reason) && state === 'done'),

@@ -178,6 +178,21 @@ export class Scene {
     await delay(ms)
   }
 
+  /**
+   * The application writes on until the daemon has sent so many batches more: it may have to join the database again first.
+   * A copy of the data directory may count some 50 batches of its original as its own (docs/identity.md).
+   */
+  async batches(more = 100): Promise<void> {
+    const sent = async () => {
+      const { rows } = await this.#pool.query<{ sent: number }>(
+        'SELECT coalesce(sum(batches), 0)::float8 AS sent FROM sluice.sync_rollup',
+      )
+      return rows[0]?.sent ?? 0
+    }
+    const before = await sent()
+    await this.expect(`${more} more batches are sent`, async () => (await sent()) >= before + more)
+  }
+
   /** Waits for a condition of the drill; that it does not come is a problem, and the drill goes on. */
   async expect(
     what: string,
