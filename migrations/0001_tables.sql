@@ -240,9 +240,11 @@ CREATE TABLE sync_identity (
   system_identifier text        NOT NULL,
   timeline          text        NOT NULL,
   changed_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
-  skipped           int8multirange NOT NULL DEFAULT '{}'
+  skipped           int8multirange NOT NULL DEFAULT '{}',
+  known_as          text[]      NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE  sync_identity IS 'The server we last worked on; a change queues a verify of every document (invariant 5).';
+COMMENT ON COLUMN sync_identity.known_as IS 'System identifier and name of this database, now and before it was restored elsewhere or renamed: what the _meta of its indices says. An index that one of them has made is ours, also where a restore made us forget it.';
 COMMENT ON COLUMN sync_identity.skipped IS 'Numbers that sync_version skipped when it was moved up to the clock, the newest twenty gaps: a document with such a version was written by another database, or by this one before it was set back.';
 
 CREATE TABLE sync_log (

@@ -772,6 +772,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION sync_document_names IS 'The document, which has to be there; all for NULL.';
 
+-- Looks at no table, so that it stays within the snapshot of the statement that asks. Inlined there.
+CREATE FUNCTION stands_for(run sync_run, below xid8) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT run.verify_after < below
+      OR (run.kind = 'verify' AND run.options ->> 'repair' = 'rewrite' AND run.origin < below);
+END;
+COMMENT ON FUNCTION stands_for IS 'Whether a run under way stands for everything that changed below this transaction: it rewrites all, or a verify that does is to follow it.';
+
 CREATE FUNCTION is_synced(token text, document text DEFAULT NULL) RETURNS boolean
 -- SECURITY DEFINER: applications have no grant on our tables. VOLATILE, for a snapshot of this moment.
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
@@ -804,8 +813,7 @@ BEGIN
       OR EXISTS (
            SELECT FROM sync_run r
             WHERE r.document = ANY (names) AND r.state IN ('requested', 'running', 'cancelling')
-              AND (r.verify_after < stated.below
-                   OR (r.kind = 'verify' AND r.options ->> 'repair' = 'rewrite' AND r.origin < stated.below)))
+              AND stands_for(r, stated.below))
       OR EXISTS (
            SELECT FROM sync_failed f
             WHERE f.state = 'retrying' AND f.due_at > '-infinity' AND f.document = ANY (names)
@@ -875,8 +883,7 @@ BEGIN
             WHERE x.document = d.name AND x.state = 'retrying' AND x.origin < stated.below) f
       LEFT JOIN sync_run r
         ON r.document = d.name AND r.state IN ('requested', 'running', 'cancelling')
-       AND (r.verify_after < stated.below
-            OR (r.kind = 'verify' AND r.options ->> 'repair' = 'rewrite' AND r.origin < stated.below))
+       AND stands_for(r, stated.below)
      WHERE d.name = ANY (names) AND (q.keys + q.parked + f.retrying > 0 OR r.id IS NOT NULL)
      ORDER BY d.name;
 END $$;

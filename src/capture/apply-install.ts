@@ -9,9 +9,16 @@ import { migrate } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
 import { readTargets } from '../queue/read-targets.ts'
 import { REWRITE, type RequestedRun, requestRun } from '../queue/request-run.ts'
-import { type CreatedIndex, createDocumentIndex, indexHash, registerIndex } from './document-index.ts'
+import type { DocumentChange, RunWanted } from './document-change.ts'
+import {
+  type CreatedIndex,
+  createDocumentIndex,
+  indexHash,
+  registerIndex,
+  signedMappings,
+} from './document-index.ts'
 import { missingFields } from './mapping-changes.ts'
-import type { DocumentChange, InstallPlan, RunWanted } from './plan-install.ts'
+import type { InstallPlan } from './plan-install.ts'
 import { withShortLocks } from './short-locks.ts'
 
 export interface InstallTarget {
@@ -77,7 +84,8 @@ async function applyIndex(
 ): Promise<CreatedIndex | null> {
   const { plan, index, maker } = change
   if (index.first) await elasticsearch.putTemplate(plan.index)
-  for (const name of index.extend) await elasticsearch.putMappings(name, plan.mappings)
+  const signed = signedMappings(plan, maker)
+  for (const name of index.extend) await elasticsearch.putMappings(name, signed)
   for (const name of index.extendWhere) await extendWherePossible(elasticsearch, name, plan)
   if (index.create === null) return null
   if (index.create.remove) await elasticsearch.deleteIndex(index.create.remove)

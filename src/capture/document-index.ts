@@ -5,7 +5,7 @@ import { isRecord } from '../documents/merge.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { physicalName } from '../elasticsearch/names.ts'
-import { readIdentity } from '../postgres/identity.ts'
+import { readDatabaseName, readFormerNames } from '../postgres/identity.ts'
 import type { Queryable } from '../postgres/types.ts'
 import { fingerprint } from './names.ts'
 import { sameJson } from './same-json.ts'
@@ -24,11 +24,16 @@ export interface CreatedIndex {
   readonly uuid: string
 }
 
-/** `database` of a Maker. */
-export async function readDatabaseName(db: Queryable): Promise<string> {
-  const { systemIdentifier } = await readIdentity(db)
-  const { rows } = await db.query<{ name: string }>('SELECT current_database() AS name')
-  return `${systemIdentifier}/${rows[0]?.name}`
+/** Who may have made an index of ours: this database first, then what it was before it was restored elsewhere, or renamed. */
+export type Makers = readonly [Maker, ...Maker[]]
+
+export async function readMakers(db: Queryable, schema: string, document: string): Promise<Makers> {
+  const former = await readFormerNames(db, schema)
+  return makersOf({ schema, document, database: await readDatabaseName(db) }, former)
+}
+
+export function makersOf(maker: Maker, formerNames: readonly string[]): Makers {
+  return [maker, ...formerNames.map((database) => ({ ...maker, database }))]
 }
 
 /** Creates a physical index of a document, and the alias with it. Throws ConfigError for what the server refuses. */
@@ -68,10 +73,10 @@ export function indexHash({ mappings, settings }: Pick<DocumentPlan, 'mappings' 
 export async function isOwnIndex(
   elasticsearch: Pick<Elasticsearch, 'getMappings'>,
   index: string,
-  maker: Maker,
+  makers: Makers,
 ): Promise<boolean> {
   const { _meta: meta } = await elasticsearch.getMappings(index)
-  return isRecord(meta) && sameJson(meta.sluice, maker)
+  return isRecord(meta) && makers.some((maker) => sameJson(meta.sluice, maker))
 }
 
 /** From now on every batch writes to it. */
@@ -80,13 +85,13 @@ export async function registerIndex(
   schema: string,
   plan: DocumentPlan,
   alias: string,
-  { name, uuid }: CreatedIndex,
+  { name, uuid, hash = indexHash(plan) }: CreatedIndex & { readonly hash?: string },
   role: 'live' | 'building' = 'live',
 ): Promise<void> {
   await db.query(
     `INSERT INTO ${quoteIdentifier(schema)}.sync_index (name, document, alias, uuid, role, hash)
      VALUES ($1, $2, $3, $4, $5, $6)`,
-    [name, plan.document, alias, uuid, role, indexHash(plan)],
+    [name, plan.document, alias, uuid, role, hash],
   )
 }
 

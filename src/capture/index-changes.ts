@@ -2,11 +2,12 @@ import { isTenantPattern } from '../config/tenant-index.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError } from '../errors.ts'
-import { isOwnIndex, type Maker } from './document-index.ts'
+import { isOwnIndex, type Makers } from './document-index.ts'
 import type { InstalledIndex, Inventory } from './inventory.ts'
 import { livingIndices, takesAnother } from './living-indices.ts'
 import type { Step } from './steps.ts'
 import { tenantChanges } from './tenant-changes.ts'
+import { unknownIndexOf } from './unknown-index.ts'
 
 /** What has to be done in Elasticsearch for one document. */
 export interface IndexChanges {
@@ -46,7 +47,7 @@ export async function indexChanges(
   elasticsearch: Elasticsearch | null,
   plan: DocumentPlan,
   inventory: Inventory,
-  maker: Maker,
+  makers: Makers,
   adopt = false,
 ): Promise<IndexChanges> {
   if (isTenantPattern(plan.index))
@@ -56,7 +57,7 @@ export async function indexChanges(
   if (live === undefined || previous === undefined) {
     if (adopt && elasticsearch && (await elasticsearch.aliasTargets(plan.index)).concrete)
       return adoption(plan)
-    return elasticsearch ? newIndex(elasticsearch, plan, inventory, maker) : createdIndex(plan)
+    return elasticsearch ? newIndex(elasticsearch, plan, inventory, makers) : createdIndex(plan)
   }
   if (live.alias !== plan.index) {
     throw takesAnother(
@@ -67,9 +68,8 @@ export async function indexChanges(
   const own = inventory.indices.filter(({ document }) => document === plan.document)
   if (elasticsearch === null) return { ...none, ...(await livingIndices(null, plan, previous, own)) }
   const uuid = await elasticsearch.indexUuid(live.name)
-  if (uuid === null) return lostIndex(elasticsearch, plan, inventory, maker, live)
-  const { indices } = await elasticsearch.aliasTargets(plan.index)
-  const notes = indices.includes(live.name) ? [] : [lostAlias(plan, live)]
+  if (uuid === null) return lostIndex(elasticsearch, plan, inventory, makers, live)
+  const notes = await aliasNotes(elasticsearch, plan, inventory, makers, live)
   return { ...none, ...(await livingIndices(elasticsearch, plan, previous, own)), notes }
 }
 
@@ -77,9 +77,9 @@ async function newIndex(
   elasticsearch: Elasticsearch,
   plan: DocumentPlan,
   inventory: Inventory,
-  maker: Maker,
+  makers: Makers,
 ): Promise<IndexChanges> {
-  const remove = await leftover(elasticsearch, plan, inventory, maker)
+  const remove = await leftover(elasticsearch, plan, inventory, makers)
   if (remove === null) return createdIndex(plan)
   const what = `index ${remove}, left by an interrupted install`
   const created = createdIndex(plan)
@@ -104,14 +104,14 @@ async function leftover(
   elasticsearch: Elasticsearch,
   plan: DocumentPlan,
   inventory: Inventory,
-  maker: Maker,
+  makers: Makers,
 ): Promise<string | null> {
   const where = `documents.${plan.document}.index`
   const { indices, concrete } = await elasticsearch.aliasTargets(plan.index)
   if (concrete) {
     throw new ConfigError(`${plan.index} is an index already, and sluice needs the name for its alias`, {
       where,
-      remedy: `sluice reindex ${plan.document} --adopt builds a new index, which takes the place of this one without a gap for searches. Or choose another name.`,
+      remedy: `sluice reindex ${plan.document} --adopt builds a new index, which takes the place of this one in one request (a search under way at that moment may be answered 503). Or choose another name.`,
     })
   }
   const [only] = indices
@@ -123,18 +123,20 @@ async function leftover(
       remedy: `Choose another name, or remove that document first: sluice uninstall ${owner}`,
     })
   }
-  if (indices.length === 1 && (await isOwnAndEmpty(elasticsearch, only, maker))) return only
-  throw new ConfigError(
-    `the alias ${plan.index} exists and points to ${indices.join(', ')}, which this sluice did not make`,
-    {
-      where,
-      remedy: 'Choose another name, or delete what it points to if nobody needs it.',
-    },
-  )
+  const own = indices.length === 1 && (await isOwnIndex(elasticsearch, only, makers))
+  if (own && (await isEmpty(elasticsearch, only))) return only
+  const whose = own
+    ? 'which an earlier installation of this sluice left, with documents'
+    : 'which this sluice did not make'
+  throw new ConfigError(`the alias ${plan.index} exists and points to ${indices.join(', ')}, ${whose}`, {
+    where,
+    remedy: own
+      ? `Delete it, and it is built anew from the rows: DELETE /${only}`
+      : 'Choose another name, or delete what it points to if nobody needs it.',
+  })
 }
 
-async function isOwnAndEmpty(elasticsearch: Elasticsearch, index: string, maker: Maker): Promise<boolean> {
-  if (!(await isOwnIndex(elasticsearch, index, maker))) return false
+async function isEmpty(elasticsearch: Elasticsearch, index: string): Promise<boolean> {
   await elasticsearch.refresh(index)
   return (await elasticsearch.count(index)) === 0
 }
@@ -143,11 +145,16 @@ async function lostIndex(
   elasticsearch: Elasticsearch,
   plan: DocumentPlan,
   inventory: Inventory,
-  maker: Maker,
+  makers: Makers,
   live: InstalledIndex,
 ): Promise<IndexChanges> {
+  const unknown = await unknownIndexOf(elasticsearch, plan.index, inventory.indices, makers)
+  if (unknown !== null && !(await isEmpty(elasticsearch, unknown))) {
+    const reindex = `its index ${live.name} is gone, and ${plan.index} points to ${unknown}, which sluice made for it and this database does not know: it was set back to before that. A daemon that works on it (sluice run) takes that index in, if it fits`
+    return { ...none, reindex }
+  }
   const others = { ...inventory, indices: inventory.indices.filter(({ name }) => name !== live.name) }
-  const changes = await newIndex(elasticsearch, plan, others, maker)
+  const changes = await newIndex(elasticsearch, plan, others, makers)
   const lost = {
     action: 'remove',
     document: plan.document,
@@ -156,7 +163,22 @@ async function lostIndex(
   return { ...changes, first: false, lost: [live.name], steps: [lost, ...changes.steps] }
 }
 
-function lostAlias(plan: DocumentPlan, live: InstalledIndex): string {
+async function aliasNotes(
+  elasticsearch: Elasticsearch,
+  plan: DocumentPlan,
+  { indices }: Inventory,
+  makers: Makers,
+  live: InstalledIndex,
+): Promise<readonly string[]> {
+  const targets = await elasticsearch.aliasTargets(plan.index)
+  if (targets.indices.includes(live.name)) return []
+  const lost = `The alias ${plan.index} no longer points to ${live.name}, so searches do not see it.`
+  const unknown = await unknownIndexOf(elasticsearch, plan.index, indices, makers)
+  if (unknown !== null) {
+    return [
+      `${lost} It points to ${unknown}, which sluice made for it and this database does not know: it was set back to before that. A daemon takes it in (sluice run), or says why not.`,
+    ]
+  }
   const body = JSON.stringify({ actions: [{ add: { index: live.name, alias: plan.index } }] })
-  return `The alias ${plan.index} no longer points to ${live.name}, so searches do not see it. Put it back: POST /_aliases ${body}`
+  return [`${lost} Put it back: POST /_aliases ${body}`]
 }

@@ -1,5 +1,6 @@
 import { quoteIdentifier } from '../catalog/quote.ts'
 import type { TableName } from '../catalog/types.ts'
+import { readFormerNames } from '../postgres/identity.ts'
 import type { Queryable } from '../postgres/types.ts'
 import { type InstalledDocument, readDocuments } from '../queue/read-documents.ts'
 import { parseObjectComment } from './names.ts'
@@ -8,6 +9,8 @@ import { parseObjectComment } from './names.ts'
 export interface Inventory {
   /** False where our schema is missing or was never migrated. */
   readonly schemaExists: boolean
+  /** What indices of this database may be signed with besides its present name. */
+  readonly formerNames: readonly string[]
   readonly documents: ReadonlyMap<string, InstalledDocument>
   readonly sources: readonly InstalledSource[]
   readonly indices: readonly InstalledIndex[]
@@ -81,6 +84,7 @@ export async function readInventory(db: Queryable, schema: string): Promise<Inve
   const functions = await readFunctions(db, schema)
   return {
     schemaExists: true,
+    formerNames: await readFormerNames(db, schema),
     documents: new Map((await readDocuments(db, schema)).map((document) => [document.name, document])),
     sources: await readSources(db, schema),
     indices: await readIndices(db, schema),
@@ -92,6 +96,7 @@ export async function readInventory(db: Queryable, schema: string): Promise<Inve
 
 const empty: Inventory = {
   schemaExists: false,
+  formerNames: [],
   documents: new Map(),
   sources: [],
   indices: [],

@@ -56,6 +56,24 @@ export function typeConflict(index: JsonObject, wanted: JsonObject, path = ''): 
   return null
 }
 
+/**
+ * Whether an index has each field of `wanted` just as it is stated, and states the same of itself. The server leaves out
+ * what is its default, so that a no means nothing but that one cannot tell.
+ */
+export function sameFields(index: JsonObject, wanted: JsonObject): boolean {
+  const { properties: _properties, _meta, ...parameters } = wanted
+  const present = propertiesOf(index) ?? {}
+  return (
+    Object.entries(parameters).every(
+      ([name, value]) => sameJson(index[name], value) || (name === 'type' && value === 'object'),
+    ) &&
+    Object.entries(propertiesOf(wanted) ?? {}).every(([name, field]) => {
+      const known = present[name]
+      return known !== undefined && sameFields(known, field)
+    })
+  )
+}
+
 /** The fields of `wanted` that an index does not have, at any depth, as mappings to be added; null: it has all of them. */
 export function missingFields(index: JsonObject, wanted: JsonObject): JsonObject | null {
   const present = propertiesOf(index) ?? {}

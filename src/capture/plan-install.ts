@@ -1,25 +1,20 @@
 import type pg from 'pg'
 import { readCatalog } from '../catalog/read-catalog.ts'
-import type { Catalog } from '../catalog/types.ts'
 import type { DocumentDefinition } from '../config/types.ts'
-import { definitionHash } from '../documents/hash.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError, SchemaError } from '../errors.ts'
+import { readDatabaseName } from '../postgres/identity.ts'
 import { checkSchema } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
-import type { InstalledDocument } from '../queue/read-documents.ts'
 import { checkPipeline } from './check-pipeline.ts'
 import { checkTables } from './check-tables.ts'
-import { type DatabaseChanges, databaseChanges } from './database-changes.ts'
-import { type Maker, readDatabaseName } from './document-index.ts'
-import { type IndexChanges, indexChanges } from './index-changes.ts'
+import { type DocumentChange, documentChange, type ReindexAsked, stateNotes } from './document-change.ts'
+import { makersOf } from './document-index.ts'
+import { indexChanges } from './index-changes.ts'
 import type { InstallPart } from './install-part.ts'
-import { type Inventory, readInventory } from './inventory.ts'
-import { takesAnother } from './living-indices.ts'
-import { lostPartitions } from './lost-partitions.ts'
+import { readInventory } from './inventory.ts'
 import { planDocuments } from './plan-documents.ts'
-import { sameJson } from './same-json.ts'
 import type { Step } from './steps.ts'
 
 /** All that `install` will do. Plain data, made before anything is changed; no steps: there is nothing to do. */
@@ -41,38 +36,9 @@ export interface InstallPlan {
   readonly plans: readonly DocumentPlan[]
 }
 
-export interface DocumentChange {
-  readonly steps: readonly Step[]
-  readonly plan: DocumentPlan
-  readonly definition: DocumentDefinition
-  readonly hash: string
-  readonly database: DatabaseChanges
-  readonly index: IndexChanges
-  readonly maker: Maker
-  /** The row of sync_document: whether it becomes active, whatever it was. */
-  readonly activate: boolean
-  /** Run to be requested, and why. */
-  readonly run: RunWanted | null
-}
-
 export interface ReindexNeeded {
   readonly document: string
   readonly why: string
-}
-
-/** A backfill fills an empty index; where there may be documents whose rows are gone, it takes a verify. */
-export interface RunWanted {
-  readonly kind: 'backfill' | 'verify' | 'reindex'
-  readonly reason: string
-  /** Of a reindex, which a user asks for. */
-  readonly asked?: ReindexAsked
-}
-
-/** A reindex follows, and with it the new definition takes effect. */
-export interface ReindexAsked {
-  /** `sync_run.options`. */
-  readonly options: { readonly keepMs?: number; readonly adopt?: boolean }
-  readonly requestedBy: string
 }
 
 export interface InstallInput {
@@ -118,7 +84,13 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
     if (elasticsearch) await checkPipeline(elasticsearch, plan)
     const maker = { schema, document: name, database }
     const adopt = input.reindex?.options.adopt === true
-    const index = await indexChanges(elasticsearch, plan, inventory, maker, adopt)
+    const index = await indexChanges(
+      elasticsearch,
+      plan,
+      inventory,
+      makersOf(maker, inventory.formerNames),
+      adopt,
+    )
     const change = documentChange(plan, definition, index, maker, catalog, inventory, input)
     notes.push(...plan.warnings, ...index.notes, ...stateNotes(change, inventory.documents.get(name)))
     aliases.push(plan.index)
@@ -161,135 +133,6 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
       ...(part?.steps ?? []),
     ],
   }
-}
-
-function documentChange(
-  plan: DocumentPlan,
-  definition: DocumentDefinition,
-  index: IndexChanges,
-  maker: Maker,
-  catalog: Catalog,
-  inventory: Inventory,
-  { schema, backfill, reindex }: PlanInput,
-): DocumentChange {
-  const installed = inventory.documents.get(plan.document)
-  if (installed) refuseOtherKey(installed.plan, plan, catalog)
-  const database = databaseChanges(plan, schema, catalog, inventory)
-  const gone = installed !== undefined && lostPartitions(installed.plan, plan, catalog, inventory)
-  const run: RunWanted | null =
-    reindex === undefined
-      ? runWanted(installed, plan, database, index, gone)
-      : { kind: 'reindex', reason: index.reindex ?? 'its definition changed', asked: reindex }
-  // A pause by an operator stays. One for a view or function that was gone ends with its repair.
-  const activate =
-    installed === undefined ||
-    installed.state === 'detached' ||
-    database.missedChanges ||
-    database.viewChanged
-  const change = {
-    plan,
-    definition,
-    hash: definitionHash(definition),
-    database,
-    index,
-    maker,
-    activate,
-    run: backfill ? run : null,
-  }
-  return { ...change, steps: stepsOf(change, installed) }
-}
-
-/**
- * The `_id`s in the index are made of the key, and its address says where a document is. A renamed column makes the same
- * ones; another column, type or number of parts does not, and nothing would find the old documents again.
- */
-function refuseOtherKey(before: DocumentPlan, after: DocumentPlan, catalog: Catalog): void {
-  const columns = catalog.table(after.table)?.columns ?? []
-  const same =
-    before.idParts === after.idParts &&
-    before.key.length === after.key.length &&
-    before.key.every(({ name, type }, n) => {
-      const wanted = after.key[n]
-      return (
-        wanted?.type === type && (wanted.name === name || !columns.some((column) => column.name === name))
-      )
-    })
-  if (same) return
-  const idOf = ({ key, idParts }: DocumentPlan) => key.slice(0, idParts)
-  const what = sameJson(idOf(before), idOf(after))
-    ? 'tenant, routing: documents are at other addresses'
-    : 'id: the key is another, and with it every _id'
-  throw takesAnother(after, what)
-}
-
-function runWanted(
-  installed: InstalledDocument | undefined,
-  plan: DocumentPlan,
-  database: DatabaseChanges,
-  index: IndexChanges,
-  partitionGone: boolean,
-): RunWanted | null {
-  if (installed === undefined) return { kind: 'backfill', reason: 'installed' }
-  if (index.create || index.lost.length > 0) return { kind: 'backfill', reason: 'its index was gone' }
-  if (installed.state === 'detached') return { kind: 'verify', reason: 'it was detached' }
-  if (database.missedChanges) return { kind: 'verify', reason: 'a trigger or function was gone or off' }
-  if (partitionGone) return { kind: 'verify', reason: 'a partition is gone, and its documents may not be' }
-  if (
-    database.viewChanged ||
-    database.sourcesAdded ||
-    index.extend.length > 0 ||
-    !sameJson(plan.mappings, installed.plan.mappings)
-  ) {
-    return { kind: 'verify', reason: 'its definition changed' }
-  }
-  return null
-}
-
-/** All steps of a document; none when it is as it should be. */
-function stepsOf(
-  { plan, hash, database, index, activate, run }: Omit<DocumentChange, 'steps'>,
-  installed: InstalledDocument | undefined,
-): Step[] {
-  const document = plan.document
-  const steps: Step[] = [...index.steps, ...database.steps]
-  if (installed === undefined) steps.push({ action: 'create', document, what: `document ${document}` })
-  else {
-    const definition =
-      installed.hash !== hash || !sameJson(forComparison(plan), forComparison(installed.plan))
-    if (definition || database.sourcesChanged)
-      steps.push({ action: 'change', document, what: `definition of ${document}` })
-    if (activate && installed.state !== 'active') {
-      steps.push({
-        action: 'change',
-        document,
-        what: `state of ${document}: from ${installed.state} to active`,
-      })
-    }
-    // What the mass-delete brake says stays until it is decided, or until the documents are others.
-    if (installed.alarm !== null && (!installed.tripped || database.viewChanged || index.create))
-      steps.push({ action: 'remove', document, what: `alarm: ${installed.alarm}` })
-  }
-  if (run && steps.length > 0) {
-    const why = run.reason === 'installed' ? '' : `: ${run.reason}`
-    steps.push({ action: 'request', document, what: `${run.kind} of ${document}${why}` })
-  }
-  return steps
-}
-
-/** A plan without what is for people only: a column that came later, and that the document leaves out, changes nothing. */
-function forComparison({ warnings: _warnings, columns: { used }, ...plan }: DocumentPlan): object {
-  return { ...plan, used }
-}
-
-function stateNotes(
-  { plan: { document }, activate }: DocumentChange,
-  installed: InstalledDocument | undefined,
-): string[] {
-  return installed?.state === 'paused' && !activate
-    ? [
-        `${document} is paused (${installed.reason ?? 'no reason given'}) and stays so: sluice resume ${document}`,
-      ]
-    : []
 }
 
 function removedNote(name: string): string {

@@ -4,6 +4,7 @@ import type { DocumentPlan } from '../documents/types.ts'
 import { count, duration } from './format.ts'
 import type { doctorJson } from './json/doctor.ts'
 import type { Status } from './read-status.ts'
+import type { Strayed } from './strayed.ts'
 import type { ShortTombstones } from './tombstones.ts'
 
 export type DoctorFinding = z.infer<typeof doctorJson>['findings'][number]
@@ -16,18 +17,26 @@ export interface OldSnapshot {
   readonly ageMs: number
 }
 
+/** What was found besides the configuration and the status. */
+export interface Looked {
+  readonly snapshots: readonly OldSnapshot[]
+  readonly tombstones: readonly ShortTombstones[]
+  readonly strayed: readonly Strayed[]
+}
+
 /** What makes documents wrong, and then what makes them slow: findings in the order in which to see to them. Pure. */
 export function diagnose(
   plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed' | 'reindexes'>,
   status: Status,
-  snapshots: readonly OldSnapshot[],
-  tombstones: readonly ShortTombstones[],
+  { snapshots, tombstones, strayed }: Looked,
 ): readonly DoctorFinding[] {
   const findings = [
     ...structure(plan),
     ...status.documents.flatMap(documentFindings),
     ...workers(status),
     ...status.schedules.flatMap(scheduleFindings),
+    ...status.failedRuns.map(failedRunFinding),
+    ...strayed.flatMap((one) => strayedFinding(one, status)),
     ...tombstones.map(tombstoneFinding),
     ...plan.plans.flatMap(planFindings),
     ...snapshots.map(snapshotFinding),
@@ -135,6 +144,42 @@ function planFindings({ document, missingIndexes, warnings }: DocumentPlan): Doc
       .filter((text) => !told.some((sql) => text.includes(sql)))
       .map((text) => warning(document, text, null, null)),
   ]
+}
+
+function failedRunFinding({ id, kind, document, error: why, endedAt }: Status['failedRuns'][number]) {
+  const evidence = `run ${id}, ended ${endedAt}: ${why ?? 'no reason was given'}`
+  const remedy = `sluice ${kind} ${document}, when the cause is gone; sluice runs show ${id} says what was asked for`
+  return error(document, `has a last ${kind} that failed`, evidence, remedy)
+}
+
+function strayedFinding(strayed: Strayed, { documents }: Status): DoctorFinding[] {
+  const { kind, document, index } = strayed
+  // A daemon has seen it, and says so in the alarm.
+  const told = documents.some(({ name, alarm }) => name === document && alarm?.startsWith('alias ') === true)
+  switch (kind) {
+    case 'unknown': {
+      const evidence = `${strayed.alias} points to ${index}, which sluice made for it and this database does not know: it was set back to before that`
+      const remedy =
+        'sluice run: a daemon takes it in and has it verified within ten seconds, or says why not'
+      return told
+        ? []
+        : [error(document, 'is searched in an index that it does not write to', evidence, remedy)]
+    }
+    case 'moved': {
+      const { alias, searched } = strayed
+      const evidence = `${alias} points to ${searched.join(', ') || 'no index of it'}, and not to ${index}, which sluice writes to`
+      const actions = [
+        ...searched.map((other) => ({ remove: { index: other, alias } })),
+        { add: { index, alias } },
+      ]
+      const remedy = `POST /_aliases ${JSON.stringify({ actions })}`
+      return told ? [] : [error(document, 'is not searched where it is written to', evidence, remedy)]
+    }
+    case 'left': {
+      const evidence = `${index} was made by sluice for it; no alias points to it, and this database does not know it`
+      return [warning(document, 'has an index that nobody uses', evidence, `DELETE /${index}`)]
+    }
+  }
 }
 
 function tombstoneFinding({ document, index, stated, configured }: ShortTombstones): DoctorFinding {

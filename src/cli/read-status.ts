@@ -22,10 +22,11 @@ export interface Configured {
  */
 export async function readStatus({ pool, schema }: Database, configured: Configured | null): Promise<Status> {
   const s = pg.escapeIdentifier(schema)
-  const [documents, workers, runs, schedules, indices] = await Promise.all([
+  const [documents, workers, runs, failedRuns, schedules, indices] = await Promise.all([
     pool.query<Omit<DocumentStatus, 'definition'> & { hash: string }>(documentsSql(s)),
     pool.query<Status['workers'][number]>(workersSql(s)),
     pool.query<Status['runs'][number]>(runsSql(s)),
+    pool.query<Status['failedRuns'][number]>(failedRunsSql(s)),
     pool.query<Omit<ScheduleStatus, 'definition' | 'nextAtLocal'> & { hash: string }>(schedulesSql(s)),
     pool.query<Status['indices'][number]>(indicesSql(s)),
   ])
@@ -39,6 +40,7 @@ export async function readStatus({ pool, schema }: Database, configured: Configu
     notInstalled: notInstalled(configured?.documents.keys() ?? [], documents.rows),
     workers: workers.rows,
     runs: runs.rows,
+    failedRuns: failedRuns.rows,
     schedules: schedules.rows.map(({ hash, ...schedule }) => ({
       ...schedule,
       nextAtLocal: localTime(schedule.nextAt, schedule.timezone),
@@ -104,6 +106,18 @@ function runsSql(s: string): string {
       FROM ${s}.sync_runs
      WHERE state IN ('requested', 'running', 'cancelling')
      ORDER BY sync_runs.id`
+}
+
+/** A later run of that kind, however it ended or stands, is the operator's answer. An alarm says it where sluice itself had asked. */
+function failedRunsSql(s: string): string {
+  return `
+    SELECT r.id::text AS id, r.kind, r.document, r.error, r.requested_by AS "requestedBy", ${utc('r.finished_at', 'endedAt')}
+      FROM ${s}.sync_run r JOIN ${s}.sync_document d ON d.name = r.document
+     WHERE r.state = 'failed' AND r.finished_at > clock_timestamp() - interval '7 days'
+       AND NOT coalesce(starts_with(d.alarm, format('%s run %s (', r.kind, r.id)), false)
+       AND NOT EXISTS (SELECT FROM ${s}.sync_run later
+                        WHERE later.document = r.document AND later.kind = r.kind AND later.id > r.id)
+     ORDER BY r.id`
 }
 
 function schedulesSql(s: string): string {

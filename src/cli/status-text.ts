@@ -17,6 +17,7 @@ export function statusText(status: Status): string {
     ...pausesText(status.workers),
     '',
     ...runLines(status.runs),
+    ...failedRunLines(status.failedRuns),
     ...schedulesText(status),
     indicesText(status.indices),
   ].join('\n')
@@ -107,6 +108,17 @@ function runLines(runs: Status['runs']): string[] {
     ({ id, kind, document, state, processed, total, perSecond, remainingMs, waitsFor }) =>
       `run ${id}: ${kind} of ${document} is ${state}: ${progressText({ done: processed, total, perSecond, remainingMs })}` +
       (waitsFor === null ? '' : `; ${paint('yellow', `it waits for ${waitsFor}`)}`),
+  )
+  return [...lines, '']
+}
+
+function failedRunLines(runs: Status['failedRuns']): string[] {
+  if (runs.length === 0) return []
+  const lines = runs.map(({ id, kind, document, error, endedAt }) =>
+    paint(
+      'red',
+      `run ${id}: the last ${kind} of ${document} failed, ${timeText(endedAt)}: ${error?.split('\n')[0] ?? 'no reason was given'}; sluice runs show ${id}`,
+    ),
   )
   return [...lines, '']
 }

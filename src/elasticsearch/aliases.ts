@@ -11,7 +11,10 @@ export type Aliases = ReadonlyMap<string, JsonObject>
 export type AliasAction =
   | { readonly kind: 'add'; readonly index: string; readonly alias: string; readonly says: JsonObject }
   | { readonly kind: 'remove'; readonly index: string; readonly alias: string }
-  /** Drops an index, so that an alias may take its name in the same moment. */
+  /**
+   * Drops an index, so that an alias may take its name in the same moment. A search that is under way in it then may lose its
+   * shard, and is answered 503 (docs/reindex.md has the measurement); no search begins between the two.
+   */
   | { readonly kind: 'remove_index'; readonly index: string }
 
 /** All aliases of an index, whoever made them. Throws FailedError when there is no such index. */

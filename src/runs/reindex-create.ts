@@ -2,10 +2,11 @@ import { escapeIdentifier } from 'pg'
 import {
   indexHash,
   newIndexName,
-  readDatabaseName,
+  readMakers,
   registerIndex,
   signedMappings,
 } from '../capture/document-index.ts'
+import { unknownIndexOf } from '../capture/unknown-index.ts'
 import { isTenantPattern } from '../config/tenant-index.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { flatSettings } from '../elasticsearch/indices.ts'
@@ -13,6 +14,7 @@ import { ConfigError, FailedError } from '../errors.ts'
 import { READ_SETTINGS } from '../postgres/read-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Queryable } from '../postgres/types.ts'
+import { readKnownIndices } from '../queue/known-indices.ts'
 import { readTargets } from '../queue/read-targets.ts'
 import { advance } from './advance.ts'
 import type { RunWork } from './context.ts'
@@ -76,19 +78,35 @@ export async function findPlaces(
   if (live.length === 0 && isTenantPattern(index)) {
     throw new FailedError('no tenant has an index yet', { where: document })
   }
-  if (live.length === 0) return [await adoptedPlace(elasticsearch, plan, adopt)]
-  for (const target of live) {
-    const { indices, concrete } = await elasticsearch.aliasTargets(target.alias)
-    const others = indices.filter((name) => name !== target.index)
-    if (concrete || others.length > 0) throw notOurs(document, target.alias, { others, concrete })
-    if ((await elasticsearch.indexUuid(target.index)) === null) {
-      throw new FailedError(`its index ${target.index} is gone`, {
-        where: document,
-        remedy: 'sluice install makes a new one and requests a backfill.',
-      })
-    }
+  const known = await readKnownIndices(pool, schema, document)
+  const makers = await readMakers(pool, schema, document)
+  const aliases = live.length === 0 ? [{ alias: index, index: null }] : live
+  const places: Omit<Replacement, 'name'>[] = []
+  for (const { alias, index: from } of aliases) {
+    // What a restored database does not know, and a daemon has not taken in, is replaced as if it were the living one.
+    const unknown = await unknownIndexOf(elasticsearch, alias, known, makers)
+    if (unknown !== null) places.push({ alias, from: unknown })
+    else if (from === null) places.push(await adoptedPlace(elasticsearch, plan, adopt))
+    else places.push(await livingPlace(elasticsearch, document, { alias, from }))
   }
-  return live.map(({ alias, index: from }) => ({ alias, from }))
+  return places
+}
+
+async function livingPlace(
+  elasticsearch: RunWork['elasticsearch'],
+  document: string,
+  { alias, from }: { readonly alias: string; readonly from: string },
+): Promise<Omit<Replacement, 'name'>> {
+  const { indices, concrete } = await elasticsearch.aliasTargets(alias)
+  const others = indices.filter((name) => name !== from)
+  if (concrete || others.length > 0) throw notOurs(document, alias, { others, concrete })
+  if ((await elasticsearch.indexUuid(from)) === null) {
+    throw new FailedError(`its index ${from} is gone`, {
+      where: document,
+      remedy: 'sluice install makes a new one and requests a backfill.',
+    })
+  }
+  return { alias, from }
 }
 
 /** A document without an index: the one that has the name of its alias is taken over, or there is none. */
@@ -103,7 +121,7 @@ async function adoptedPlace(
   if (!adopt) {
     throw new FailedError(`${index} is an index already, and sluice needs the name for its alias`, {
       where: document,
-      remedy: `sluice reindex ${document} --adopt builds a new index and then drops this one, without a gap for searches.`,
+      remedy: `sluice reindex ${document} --adopt builds a new index, which takes the place of this one in one request (a search under way at that moment may be answered 503).`,
     })
   }
   return { alias: index, from: index, adopted: await elasticsearch.countWrites(index) }
@@ -137,7 +155,7 @@ export async function createIndices(work: RunWork, run: Run): Promise<Run> {
   const state = cursor?.reindex
   if (cursor === null || state === undefined) throw new Error(`run ${run.id} has no names of indices`)
   if (indexHash(plan) !== state.hash) throw installedAnew(plan.document)
-  const maker = { schema, document: plan.document, database: await readDatabaseName(pool) }
+  const [maker] = await readMakers(pool, schema, plan.document)
   const settings = { ...flatSettings(plan.settings), ...LOADING }
   const made: { readonly alias: string; readonly name: string; readonly uuid: string }[] = []
   for (const { alias, name } of state.indices) {

@@ -116,7 +116,9 @@ async function assertUnwritten(
 
 /**
  * The roles as the aliases are now. Of several kept indices of an alias one stays, so that a rollback has one answer. The
- * living one first: there is one of an alias at most. Returns until when the one before is kept, ISO 8601.
+ * living one first: there is one of an alias at most. What the alias pointed to without this database knowing it (a restored
+ * one, see sync/unknown-indices.ts) is dropped, and so is what was registered in its stead, which nobody searched. Returns
+ * until when the one before is kept, ISO 8601.
  */
 async function writeRoles(
   client: PoolClient,
@@ -133,14 +135,22 @@ async function writeRoles(
       WHERE document = $1 AND role = 'kept' AND alias = ANY ($2) AND name <> ALL ($3)`,
     [document, aliases, names],
   )
+  const before = indices.filter(({ adopted, from }) => adopted === undefined && from !== null)
+  const searched = before.map(({ from }) => from)
+  await client.query(
+    `INSERT INTO ${s}.sync_index (name, document, alias, uuid, role, hash, retired_at)
+     SELECT name, $1, alias, '', 'retired', '', clock_timestamp() FROM unnest($2::text[], $3::text[]) AS u (name, alias)
+     ON CONFLICT (name) DO NOTHING`,
+    [document, searched, before.map(({ alias }) => alias)],
+  )
   const { rows } = await client.query<{ until: string | null }>(
     `UPDATE ${s}.sync_index
-        SET role = CASE WHEN $4 > 0 THEN 'kept' ELSE 'retired' END,
-            drop_at = CASE WHEN $4 > 0 THEN clock_timestamp() + make_interval(secs => $4::float8 / 1000) END,
-            retired_at = CASE WHEN $4 > 0 THEN NULL ELSE clock_timestamp() END
+        SET role = CASE WHEN $4 > 0 AND name = ANY ($5) THEN 'kept' ELSE 'retired' END,
+            drop_at = CASE WHEN $4 > 0 AND name = ANY ($5) THEN clock_timestamp() + make_interval(secs => $4::float8 / 1000) END,
+            retired_at = CASE WHEN $4 > 0 AND name = ANY ($5) THEN NULL ELSE clock_timestamp() END
       WHERE document = $1 AND role = 'live' AND alias = ANY ($2) AND name <> ALL ($3)
       RETURNING to_char(drop_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS until`,
-    [document, aliases, names, keepMs],
+    [document, aliases, names, keepMs, searched],
   )
   await client.query(
     `UPDATE ${s}.sync_index SET role = 'live', drop_at = NULL WHERE document = $1 AND name = ANY ($2)`,

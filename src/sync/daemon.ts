@@ -1,43 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
-import type { Logger } from 'pino'
-import type { ElasticsearchSettings, ScheduleDefinition, Settings } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
-import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { pendingLanes } from '../queue/pending-lanes.ts'
 import { Absences } from './absences.ts'
 import { awaitElasticsearch } from './await-elasticsearch.ts'
+import { batchEnded, type Consequences } from './batch-ended.ts'
 import { BlockedIndices } from './blocked-indices.ts'
 import { BulkGate } from './bulk-gate.ts'
 import { Chores } from './chores.ts'
-import { isSuspicious } from './confidence.ts'
 import { type ChoresContext, daemonChores, heart, writeOutstanding } from './daemon-chores.ts'
-import type { Assignment } from './dispatcher.ts'
+import type { DaemonOptions } from './daemon-options.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { DocumentPauses } from './document-pauses.ts'
 import { batchesInFlight } from './in-flight.ts'
 import { joinDatabase } from './join-database.ts'
 import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
-import type { BatchResult, DaemonState, Obstacle } from './types.ts'
+import type { DaemonState } from './types.ts'
 import { type IndexWatch, watchIndices } from './watch-indices.ts'
 import { runWorker, type Unwritten } from './worker.ts'
 import { workerContext } from './worker-context.ts'
-
-export interface DaemonOptions {
-  readonly settings: Settings
-  /** Schedules that this instance fires; default: none. A command that is a daemon for a while fires none. */
-  readonly schedules?: ReadonlyMap<string, ScheduleDefinition>
-  readonly pool: pg.Pool
-  readonly elasticsearch: Elasticsearch
-  readonly log: Logger
-  /** Reads the settings once more, when Elasticsearch does not know us (any more). */
-  readonly readElasticsearch?: () => Promise<ElasticsearchSettings>
-  /** Told of every batch that was more than an empty claim. */
-  readonly onBatch?: (assignment: Assignment, result: BatchResult) => void
-  /** Told when its state, or what it waits for, has changed; perhaps more often. */
-  readonly onState?: (state: DaemonState) => void
-}
 
 /**
  * The daemon: workers that run batches, a poller that finds work for them, chores beside them, and a
@@ -53,6 +35,7 @@ export class Daemon {
   readonly #blocked: BlockedIndices
   readonly #poller: Poller
   readonly #choresContext: ChoresContext
+  readonly #consequences: Consequences
   readonly #chores: Chores
   /** Documents it may work on now; replaced entry by entry, for the workers hold the map. */
   readonly #plans = new Map<string, DocumentPlan>()
@@ -102,6 +85,14 @@ export class Daemon {
       found: (pending) => this.#dispatcher.found(pending),
       onError: (error) => this.#failed(error, 'poll'),
     })
+    this.#consequences = {
+      log: options.log,
+      dispatcher: this.#dispatcher,
+      pauses: this.#pauses,
+      served: () => this.#away.served(),
+      hurry: () => this.#poller.hurry(),
+      goneAway: (server, reason) => this.#goneAway(server, reason),
+    }
     this.#choresContext = {
       ...options,
       dispatcher: this.#dispatcher,
@@ -143,7 +134,10 @@ export class Daemon {
       plans: this.#plans,
       unwritten: this.#unwritten,
       server: () => this.#server,
-      onBatch: (assignment, result) => this.#batchEnded(assignment, result),
+      onBatch: (assignment, result) => {
+        batchEnded(this.#consequences, assignment, result)
+        this.#options.onBatch?.(assignment, result)
+      },
     })
     const workers = batchesInFlight(context.limits)
     this.#workers = Promise.all(Array.from({ length: workers }, () => runWorker(context)))
@@ -231,47 +225,6 @@ export class Daemon {
     } catch (error) {
       this.#options.log.warn({ reason: obstacleOf(error).reason }, 'could not say goodbye to the database')
     }
-  }
-
-  #batchEnded(assignment: Assignment, result: BatchResult): void {
-    const { document } = assignment
-    switch (result.outcome) {
-      case 'settled':
-        if (result.tripped !== null)
-          this.#options.log.error({ document, reason: result.tripped }, 'deletes are held back')
-        if (result.foreign !== null)
-          this.#options.log.error({ document, reason: result.foreign }, 'a verify is requested')
-        this.#away.served()
-        // A trial says nothing of the document's other indices.
-        if (result.obstacle === null && assignment.target === undefined) this.#pauses.end(document)
-        else if (result.obstacle !== null) this.#obstructed(document, result.obstacle)
-        this.#poller.hurry()
-        break
-      case 'expanded':
-        if (result.verify !== null)
-          this.#options.log.warn({ document, reason: result.verify }, 'verify requested')
-        // It is not known yet whether Elasticsearch takes the document's batches.
-        this.#dispatcher.tryAgain(document)
-        this.#poller.hurry()
-        break
-      case 'given-back':
-        this.#obstructed(document, result.obstacle)
-        break
-      case 'empty':
-    }
-    this.#options.onBatch?.(assignment, result)
-  }
-
-  #obstructed(document: string, obstacle: Obstacle): void {
-    if (obstacle.scope === 'index') return
-    this.#dispatcher.obstructed(obstacle)
-    if (obstacle.scope === 'document') {
-      this.#pauses.begin(document, obstacle)
-      return
-    }
-    // The document waits as well: a server that answers probes and not this document's batches must not be hammered.
-    if (isSuspicious(obstacle)) this.#dispatcher.pause(document, obstacle)
-    this.#goneAway(obstacle.scope, obstacle.reason)
   }
 
   /** A chore or the poll failed. */

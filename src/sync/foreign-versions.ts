@@ -3,11 +3,10 @@ import type { Logger } from 'pino'
 import { isTenantPattern } from '../config/tenant-index.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { templatePattern } from '../elasticsearch/names.ts'
-import { inTransaction } from '../postgres/transaction.ts'
 import { currentVersion, raiseVersionFloor } from '../postgres/version.ts'
 import { noteForeignVersion, readSkippedVersions } from '../queue/foreign-versions.ts'
 import { readTargets } from '../queue/read-targets.ts'
-import { REWRITE, requestRun } from '../queue/request-run.ts'
+import { verifyOnce } from './verify-once.ts'
 
 interface VersionCheck {
   readonly pool: pg.Pool
@@ -54,17 +53,7 @@ export async function checkVersions(
   if (foreign === null) return
   if (above !== null) await raiseVersionFloor(pool, schema, above + 1n)
   const reason = foreignVersionReason(foreign)
-  const first = await inTransaction(pool, async (client) => {
-    if (!(await noteForeignVersion(client, schema, document, foreign))) return false
-    await requestRun(client, schema, {
-      kind: 'verify',
-      options: REWRITE,
-      document,
-      reason,
-      requestedBy: 'sluice',
-      onActive: 'verify-after',
-    })
-    return true
-  })
-  if (first) log.error({ document, reason }, 'a verify is requested')
+  await verifyOnce({ pool, schema, log }, { document, reason }, (client) =>
+    noteForeignVersion(client, schema, document, foreign),
+  )
 }

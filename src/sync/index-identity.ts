@@ -3,17 +3,25 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { templatePattern } from '../elasticsearch/names.ts'
-import { inTransaction } from '../postgres/transaction.ts'
 import { acceptIndexUuid } from '../queue/accept-index-uuid.ts'
 import { noteShards, readShards, type SeenShards } from '../queue/index-shards.ts'
 import { readTargets } from '../queue/read-targets.ts'
-import { REWRITE, requestRun } from '../queue/request-run.ts'
 import { checkAlias } from './index-alias.ts'
+import { verifyOnce } from './verify-once.ts'
 
 export interface IdentityCheck {
   readonly pool: pg.Pool
   readonly schema: string
-  readonly elasticsearch: Pick<Elasticsearch, 'indexStates' | 'indexAliases'>
+  readonly elasticsearch: Pick<
+    Elasticsearch,
+    | 'indexStates'
+    | 'indexAliases'
+    | 'aliasTargets'
+    | 'getMappings'
+    | 'putMappings'
+    | 'getSettings'
+    | 'indexUuid'
+  >
   readonly log: Logger
   /** Documents none of whose indices could be seen, and since when (monotonic milliseconds); kept from one check to the next. */
   readonly unseen: Map<string, number>
@@ -103,17 +111,7 @@ async function checkShards(
   const is = now[shard]
   const another = is?.history === was.history ? '' : ' of another history'
   const reason = `index ${index} lost what it had: its shard ${shard} was at operation ${was.checkpoint}, and is at ${is?.checkpoint}${another} (restored from an older state, or made anew)`
-  const first = await inTransaction(pool, async (client) => {
-    if (!(await noteShards(client, schema, { index, before, now }))) return false
-    await requestRun(client, schema, {
-      kind: 'verify',
-      options: REWRITE,
-      document,
-      reason,
-      requestedBy: 'sluice',
-      onActive: 'verify-after',
-    })
-    return true
-  })
-  if (first) log.error({ document, index, reason }, 'a verify is requested')
+  await verifyOnce({ pool, schema, log }, { document, index, reason }, (client) =>
+    noteShards(client, schema, { index, before, now }),
+  )
 }

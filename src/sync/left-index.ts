@@ -1,4 +1,4 @@
-import { type CreatedIndex, isOwnIndex, type Maker } from '../capture/document-index.ts'
+import { type CreatedIndex, isOwnIndex, type Makers, signedMappings } from '../capture/document-index.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { FailedError } from '../errors.ts'
@@ -18,12 +18,12 @@ export async function leftIndex(
   elasticsearch: Indices,
   plan: DocumentPlan,
   alias: string,
-  maker: Maker,
+  makers: Makers,
 ): Promise<(CreatedIndex & { readonly filled: boolean }) | null> {
   const { indices, concrete } = await elasticsearch.aliasTargets(alias)
   if (!concrete && indices.length === 0) return null
   const foreign = concrete ? [alias] : []
-  for (const index of indices) if (!(await isOwnIndex(elasticsearch, index, maker))) foreign.push(index)
+  for (const index of indices) if (!(await isOwnIndex(elasticsearch, index, makers))) foreign.push(index)
   if (foreign.length > 0) {
     const what = concrete ? 'is an index already' : `is an alias of ${foreign.join(', ')} already`
     throw new FailedError(`${alias} ${what}, which this sluice did not make for ${plan.document}`, {
@@ -38,7 +38,7 @@ export async function leftIndex(
   const [kept, ...others] = counted.toSorted((a, b) => b.documents - a.documents)
   if (kept === undefined) return null
   for (const { name, documents } of others) if (documents === 0) await elasticsearch.deleteIndex(name)
-  await elasticsearch.putMappings(kept.name, plan.mappings)
+  await elasticsearch.putMappings(kept.name, signedMappings(plan, makers[0]))
   const uuid = await elasticsearch.indexUuid(kept.name)
   if (uuid === null) throw new FailedError(`index ${kept.name} went away while it was being registered`)
   return { name: kept.name, uuid, filled: kept.documents > 0 }

@@ -1,12 +1,12 @@
 import type pg from 'pg'
-import { createDocumentIndex, readDatabaseName, registerIndex } from '../capture/document-index.ts'
+import { createDocumentIndex, readMakers, registerIndex } from '../capture/document-index.ts'
 import { quoteIdentifier, quoteLiteral } from '../catalog/quote.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError, FailedError } from '../errors.ts'
 import { rollback } from '../postgres/transaction.ts'
 import { readTargetsOf } from '../queue/read-targets.ts'
-import { REWRITE, requestRun } from '../queue/request-run.ts'
+import { requestRewrite } from '../queue/request-rewrite.ts'
 import type { BatchTarget } from '../queue/types.ts'
 import type { AddressedKey } from './addressed.ts'
 import { leftIndex } from './left-index.ts'
@@ -60,6 +60,11 @@ export async function makeTenantIndices(
   return { targets, failures }
 }
 
+/** Keys of the advisory lock under which an index of this alias is made and registered. */
+export function tenantIndexLock(schema: string, alias: string): string {
+  return `hashtext(${quoteLiteral(`sluice index ${schema}`)}), hashtext(${quoteLiteral(alias)})`
+}
+
 interface Wanted {
   readonly plan: DocumentPlan
   readonly hash: string
@@ -79,9 +84,8 @@ async function makeOne(
 ): Promise<{ readonly targets: readonly BatchTarget[] } | { readonly refused: string }> {
   const s = quoteIdentifier(schema)
   const { document } = plan
-  const lock = `hashtext(${quoteLiteral(`sluice index ${schema}`)}), hashtext(${quoteLiteral(alias)})`
   try {
-    await client.query(`BEGIN; SELECT pg_advisory_xact_lock(${lock})`)
+    await client.query(`BEGIN; SELECT pg_advisory_xact_lock(${tenantIndexLock(schema, alias)})`)
     const { rows } = await client.query(
       `SELECT FROM ${s}.sync_document WHERE name = $1 AND hash = $2 AND state = 'active' FOR SHARE`,
       [document, hash],
@@ -95,14 +99,13 @@ async function makeOne(
       await client.query('COMMIT')
       return { targets: known }
     }
-    const maker = { schema, document, database: await readDatabaseName(client) }
-    const left = await leftIndex(elasticsearch, plan, alias, maker)
-    const index = left ?? (await createDocumentIndex(elasticsearch, plan, alias, maker))
+    const makers = await readMakers(client, schema, document)
+    const left = await leftIndex(elasticsearch, plan, alias, makers)
+    const index = left ?? (await createDocumentIndex(elasticsearch, plan, alias, makers[0]))
     await registerIndex(client, schema, plan, alias, index)
     if (left?.filled === true) {
       const reason = `index ${left.name} was found with documents in it`
-      const verify = { kind: 'verify', options: REWRITE, onActive: 'verify-after' } as const
-      await requestRun(client, schema, { ...verify, document, reason })
+      await requestRewrite(client, schema, { document, reason })
     }
     const targets = await readTargetsOf(client, schema, document, [alias])
     await client.query('COMMIT')

@@ -1,6 +1,6 @@
 import { definitionHash } from '../documents/hash.ts'
 import { DEFAULT_SHARE } from './brake.ts'
-import type { DaemonOptions } from './daemon.ts'
+import type { DaemonOptions } from './daemon-options.ts'
 import { indexSizes } from './index-sizes.ts'
 import type { WorkerContext } from './worker.ts'
 

@@ -4,9 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
-import { describeError, FailedError, UsageError } from '../../src/errors.ts'
+import { FailedError, UsageError } from '../../src/errors.ts'
 import { createPool } from '../../src/postgres/connect.ts'
 import { createMutant } from '../support/mutant.ts'
+import { closing, runProgram, say } from '../support/program.ts'
 import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
 import { plainEnvironment, prepareDaemons } from './daemons.ts'
 import { startFaults } from './faults.ts'
@@ -37,34 +38,11 @@ interface Options {
   readonly mutants: boolean
 }
 
-const begun = performance.now()
-const say = (text: string) => {
-  const seconds = ((performance.now() - begun) / 1000).toFixed(1).padStart(6)
-  process.stderr.write(`${seconds} s  ${text}\n`)
-}
-
-const closing = new AsyncDisposableStack()
-// Not only the first signal: a server that is just starting has its guard, which ends it when this process is gone.
-const interrupted = new Promise<number>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      say(`${signal}: everything is being stopped`)
-      resolve(130)
-    })
-  }
-})
-
-try {
+await runProgram(async () => {
   const options = readOptions()
-  const told = options?.mutants === true ? mutantsStory : story
-  process.exitCode = options === null ? 0 : await Promise.race([told(options), interrupted])
-} catch (error) {
-  process.stderr.write(`${describeError(error)}\n`)
-  process.exitCode = error instanceof UsageError ? 2 : 1
-} finally {
-  await closing.disposeAsync()
-  process.exit()
-}
+  if (options === null) return 0
+  return options.mutants ? mutantsStory(options) : story(options)
+})
 
 function readOptions(): Options | null {
   const { values } = parseArgs({

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import type pg from 'pg'
-import { describeError, FailedError, UsageError } from '../../src/errors.ts'
+import { FailedError, UsageError } from '../../src/errors.ts'
 import { createPool } from '../../src/postgres/connect.ts'
 import { compare } from '../support/compare.ts'
+import { closing, runProgram, say } from '../support/program.ts'
 import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
 import { plainEnvironment, prepareDaemons } from './daemons.ts'
 import { askStatus, type Status, untruths } from './outage-status.ts'
@@ -28,27 +29,10 @@ const DAEMONS = 2
 /** How long the daemons may take to work off what has gathered. */
 const CATCH_UP_MS = 300_000
 
-const begun = performance.now()
-const say = (text: string) => {
-  const seconds = ((performance.now() - begun) / 1000).toFixed(1).padStart(6)
-  process.stderr.write(`${seconds} s  ${text}\n`)
-}
-
-const closing = new AsyncDisposableStack()
-const interrupted = new Promise<number>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(130))
-})
-
-try {
+await runProgram(async () => {
   const options = readOptions()
-  process.exitCode = options === null ? 0 : await Promise.race([story(options), interrupted])
-} catch (error) {
-  process.stderr.write(`${describeError(error)}\n`)
-  process.exitCode = error instanceof UsageError ? 2 : 1
-} finally {
-  await closing.disposeAsync()
-  process.exit()
-}
+  return options === null ? 0 : story(options)
+})
 
 interface Options {
   readonly minutes: number

@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeError, UsageError } from '../../src/errors.ts'
+import { closing, runProgram } from '../support/program.ts'
 import { type Server, startElasticsearch } from '../support/servers/index.ts'
+import { adopted } from './adoption.ts'
 import { findPgDump } from './copies.ts'
 import { failover, splitBrain } from './failover.ts'
 import type { Figures } from './figures.ts'
+import { beforeSwap, beforeTenant } from './forgotten.ts'
 import { aliasMoved, dataRestored, deletedByHand, recreatedByHand, restoredOverClosed } from './indices.ts'
 import { coldCopied, reinstalled, restoredDump, sequenceSetBack, silentCopy } from './restores.ts'
 import { Scene } from './scene.ts'
@@ -50,6 +53,17 @@ const drills: Readonly<Record<string, Drill>> = {
   },
   recreated: { about: 'the index is created again by hand', run: recreatedByHand },
   deleted: { about: 'the index is deleted by hand', run: deletedByHand },
+  'before-swap': {
+    about:
+      'an older copy of the data directory is started: from before a reindex, and the index it knows is dropped',
+    run: (scene) => beforeSwap(scene, '0'),
+  },
+  'before-swap-kept': {
+    about: 'the same, and the index it knows is there',
+    run: (scene) => beforeSwap(scene, '24h'),
+  },
+  'before-tenant': { about: 'the same, from before a tenant came', run: beforeTenant },
+  adopt: { about: 'an index gives its name to an alias, while it is searched', run: adopted },
   alias: { about: 'the alias is moved by hand', run: aliasMoved },
   snapshot: { about: 'a snapshot is restored over the closed index', run: restoredOverClosed },
   data: { about: 'Elasticsearch starts with an older copy of its data', run: dataRestored },
@@ -65,21 +79,10 @@ interface Result extends Figures {
   readonly verifies: readonly { readonly state: string; readonly reason: string }[]
 }
 
-const closing = new AsyncDisposableStack()
-const interrupted = new Promise<number>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(130))
-})
-
-try {
+await runProgram(async () => {
   const options = readOptions()
-  process.exitCode = options === null ? 0 : await Promise.race([runAll(options), interrupted])
-} catch (error) {
-  process.stderr.write(`${describeError(error)}\n`)
-  process.exitCode = error instanceof UsageError ? 2 : 1
-} finally {
-  await closing.disposeAsync()
-  process.exit()
-}
+  return options === null ? 0 : runAll(options)
+})
 
 interface Options {
   readonly names: readonly string[]

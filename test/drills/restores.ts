@@ -28,7 +28,7 @@ export async function coldCopied(scene: Scene): Promise<void> {
     'the data directory is copied, as a disk snapshot; the application writes on: these transactions will be lost',
   )
   const start = await coldCopy(scene.postgres)
-  await scene.moment(3_000)
+  await scene.batches()
   await scene.daemon.kill(0)
   scene.say('the server and the daemon are lost; the copy is started, and a new daemon')
   await scene.postgres.kill('SIGKILL')
@@ -45,7 +45,7 @@ export async function coldCopied(scene: Scene): Promise<void> {
 export async function silentCopy(scene: Scene): Promise<void> {
   await scene.write()
   const start = await coldCopy(scene.postgres)
-  await scene.moment(3_000)
+  await scene.batches()
   const writes = await scene.write()
   await writes.stop()
   await scene.atRest()

@@ -115,10 +115,10 @@ export class Scene {
     return server
   }
 
-  /** Writes a configuration file; `sluice` and `startDaemon` name it. */
-  async configure(name: string, postgres: string): Promise<void> {
+  /** Writes a configuration file; `sluice` and `startDaemon` name it. `also`: documents beside `article`. */
+  async configure(name: string, postgres: string, also: object = {}): Promise<void> {
     const connection = { postgres, elasticsearch: this.elasticsearch.url }
-    const documents = { article: { table: 'article', index: this.index } }
+    const documents = { article: { table: 'article', index: this.index }, ...also }
     await writeFile(this.#config(name), JSON.stringify({ connection, documents }, null, 2))
   }
 
@@ -176,6 +176,21 @@ export class Scene {
   /** The application writes on for a moment. */
   async moment(ms = WRITING_MS): Promise<void> {
     await delay(ms)
+  }
+
+  /**
+   * The application writes on until the daemon has sent so many batches more: it may have to join the database again first.
+   * A copy of the data directory may count some 50 batches of its original as its own (docs/identity.md).
+   */
+  async batches(more = 100): Promise<void> {
+    const sent = async () => {
+      const { rows } = await this.#pool.query<{ sent: number }>(
+        'SELECT coalesce(sum(batches), 0)::float8 AS sent FROM sluice.sync_rollup',
+      )
+      return rows[0]?.sent ?? 0
+    }
+    const before = await sent()
+    await this.expect(`${more} more batches are sent`, async () => (await sent()) >= before + more)
   }
 
   /** Waits for a condition of the drill; that it does not come is a problem, and the drill goes on. */
@@ -247,6 +262,9 @@ export class Scene {
     for (const daemons of this.#daemons) this.problems.push(...daemons.failures)
     await this.#writes?.stop()
     await this.atRest()
+    const searched = Object.keys(await this.request('GET', `/_alias/${this.index}`))
+    if (searched.join() !== (await this.physical()))
+      this.problems.push(`the alias points to ${searched.join()}`)
     const { documents, missing, stale, extra, examples } = await compare({
       pool: this.#pool,
       elasticsearch: this.elasticsearch.url,
@@ -272,7 +290,7 @@ export class Scene {
   /** The physical index that batches write to. */
   async physical(): Promise<string> {
     const { rows } = await this.#pool.query<{ name: string }>(
-      "SELECT name FROM sluice.sync_index WHERE role = 'live'",
+      "SELECT name FROM sluice.sync_index WHERE role = 'live' AND document = 'article'",
     )
     const [row] = rows
     if (row === undefined) throw new Error('no index is registered')

@@ -12,10 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.drop())
 
-async function marksOf(sql: string): Promise<string[]> {
-  await pool.query(sql)
-  return world.takeMarks()
-}
+const marksOf = (sql: string) => world.marksOf(sql)
 
 describe('links', () => {
   it('of several columns are a tuple, and nobody is concerned where one of them is null', async () => {

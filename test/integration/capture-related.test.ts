@@ -12,10 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.drop())
 
-async function marksOf(sql: string): Promise<string[]> {
-  await pool.query(sql)
-  return world.takeMarks()
-}
+const marksOf = (sql: string) => world.marksOf(sql)
 
 type Case = [name: string, sql: string, marks: string[]]
 

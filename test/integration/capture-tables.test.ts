@@ -12,11 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.drop())
 
-/** Runs SQL and returns the marks it left, in order. */
-async function marksOf(sql: string): Promise<string[]> {
-  await pool.query(sql)
-  return world.takeMarks()
-}
+const marksOf = (sql: string) => world.marksOf(sql)
 
 describe('keys', () => {
   it('of several columns are a JSON array, encoded as encode_key does', async () => {

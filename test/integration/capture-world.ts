@@ -10,6 +10,8 @@ export interface CaptureWorld extends TestDatabase {
   capture(document: string, source: SourceSketch): Promise<void>
   /** Takes all marks out of the queue: `insert 1,2`, `lane 1 update 500 keys` or, of a related table, `delete reviews 7`. */
   takeMarks(): Promise<string[]>
+  /** Runs SQL and takes the marks it left, in order. */
+  marksOf(sql: string): Promise<string[]>
 }
 
 export interface SourceSketch {
@@ -29,6 +31,21 @@ export interface SourceSketch {
 export async function captureWorld(schema = 'Sluice "odd"'.replaceAll('"', '')): Promise<CaptureWorld> {
   const database = await testDatabase()
   await migrate(database.url, schema)
+  const takeMarks = async (): Promise<string[]> => {
+    const { rows } = await database.pool.query<{
+      lane: number
+      op: string
+      source: string
+      keys: string[] | null
+    }>(
+      `WITH taken AS (DELETE FROM "${schema}".sync_queue RETURNING *) SELECT lane, op, source, keys FROM taken ORDER BY id`,
+    )
+    return rows.map(({ lane, op, source, keys }) => {
+      const what =
+        keys === null ? 'everything' : keys.length > 10 ? `${keys.length} keys` : [...keys].sort().join(',')
+      return `${lane === 0 ? '' : `lane ${lane} `}${op} ${source && `${source} `}${what}`
+    })
+  }
   return {
     ...database,
     schema,
@@ -37,20 +54,10 @@ export async function captureWorld(schema = 'Sluice "odd"'.replaceAll('"', '')):
       const { functions, triggers } = captureStatements(planOf(document, source), source, schema)
       for (const { sql } of [...functions, ...triggers]) await database.pool.query(sql)
     },
-    takeMarks: async () => {
-      const { rows } = await database.pool.query<{
-        lane: number
-        op: string
-        source: string
-        keys: string[] | null
-      }>(
-        `WITH taken AS (DELETE FROM "${schema}".sync_queue RETURNING *) SELECT lane, op, source, keys FROM taken ORDER BY id`,
-      )
-      return rows.map(({ lane, op, source, keys }) => {
-        const what =
-          keys === null ? 'everything' : keys.length > 10 ? `${keys.length} keys` : [...keys].sort().join(',')
-        return `${lane === 0 ? '' : `lane ${lane} `}${op} ${source && `${source} `}${what}`
-      })
+    takeMarks,
+    marksOf: async (sql) => {
+      await database.pool.query(sql)
+      return takeMarks()
     },
   }
 }

@@ -2,6 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import {
+  type TestDatabase,
+  type TestElasticsearch,
+  testDatabase,
+  testElasticsearch,
+} from '../support/context.ts'
 
 /** The command line, as its users have it: a process in a folder, with an environment. */
 
@@ -33,6 +39,30 @@ export interface Started {
   readonly ended: Promise<Ended>
   /** What it has printed so far. */
   output(): string
+}
+
+/** A database of its own, a place in Elasticsearch, and a folder whose commands find both in their environment. */
+export interface CommandWorld {
+  readonly db: TestDatabase
+  readonly search: TestElasticsearch
+  readonly place: Workspace
+  drop(): Promise<void>
+}
+
+export async function commandWorld(env: Readonly<Record<string, string>> = {}): Promise<CommandWorld> {
+  const db = await testDatabase()
+  const search = testElasticsearch()
+  const place = await workspace({ DATABASE_URL: db.url, ELASTICSEARCH_URL: search.url, ...env })
+  return {
+    db,
+    search,
+    place,
+    drop: async () => {
+      await place.remove()
+      await search.drop()
+      await db.drop()
+    },
+  }
 }
 
 /** An empty folder whose commands see only this environment. */

@@ -105,6 +105,48 @@ describe('the doctor', () => {
     expect(await findings()).toEqual([])
   })
 
+  test('tells of a run that failed while nobody watched, and of an index that nobody uses; status of the run, too', async () => {
+    const left = `${elasticsearch.prefix}cities-29991231000000-abcdef`
+    const [live] = Object.values(
+      (await elasticsearch.request('GET', `/${elasticsearch.prefix}cities/_mapping`)) as {
+        mappings: object
+      }[],
+    )
+    await elasticsearch.request('PUT', `/${left}`, { mappings: live?.mappings })
+    await database.pool.query(
+      `INSERT INTO sluice.sync_run (kind, document, options) VALUES ('optimize', 'city', '{"nonsense": 1}')`,
+    )
+    await eventually(async () => {
+      const { rows } = await database.pool.query(`SELECT state FROM sluice.sync_run WHERE kind = 'optimize'`)
+      expect(rows).toEqual([{ state: 'failed' }])
+    })
+    expect(await findings()).toEqual([
+      {
+        severity: 'error',
+        document: 'city',
+        what: 'has a last optimize that failed',
+        evidence: expect.stringMatching(/^run \d+, ended .*: .*nonsense/),
+        remedy: expect.stringMatching(/^sluice optimize city/),
+      },
+      {
+        severity: 'warning',
+        document: 'city',
+        what: 'has an index that nobody uses',
+        evidence: expect.stringContaining(`${left} was made by sluice for it`),
+        remedy: `DELETE /${left}`,
+      },
+    ])
+    const status = await place.sluice(['status'])
+    expect(status.stdout).toMatch(
+      /run \d+: the last optimize of city failed, .*nonsense.*; sluice runs show \d+/,
+    )
+    await elasticsearch.request('DELETE', `/${left}`)
+    // Another of its kind was asked for.
+    await database.pool.query(`INSERT INTO sluice.sync_run (kind, document) VALUES ('optimize', 'city')`)
+    const again = await place.sluice(['status'])
+    expect(again.stdout).not.toMatch(/the last optimize of city failed/)
+  })
+
   test('notices an index that forgets deletes too soon', async () => {
     const { rows } = await database.pool.query<{ name: string }>('SELECT name FROM sluice.sync_index')
     const index = rows[0]?.name ?? ''

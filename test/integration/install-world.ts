@@ -1,5 +1,6 @@
+import type { ReindexAsked } from '../../src/capture/document-change.ts'
 import { type InstallResult, install } from '../../src/capture/install.ts'
-import type { InstallPlan, ReindexAsked } from '../../src/capture/plan-install.ts'
+import type { InstallPlan } from '../../src/capture/plan-install.ts'
 import type { Step } from '../../src/capture/steps.ts'
 import { type UninstallResult, uninstall } from '../../src/capture/uninstall.ts'
 import type { DocumentDefinition } from '../../src/config/types.ts'

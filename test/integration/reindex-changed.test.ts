@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ReindexAsked } from '../../src/capture/plan-install.ts'
+import type { ReindexAsked } from '../../src/capture/document-change.ts'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import { eventually } from '../support/eventually.ts'
 import { type ReindexWorld, reindexWorld } from './reindex-world.ts'
@@ -146,7 +146,7 @@ describe('an index that has the name of the alias', () => {
     await daemon.stop()
   })
 
-  test('becomes the alias of a new index without a gap, and is gone', async () => {
+  test('becomes the alias of a new index in one moment, and is gone', async () => {
     await expect(world.request('taken')).rejects.toMatchObject({
       remedy: expect.stringContaining('--adopt'),
     })

@@ -1,33 +1,24 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  type TestDatabase,
-  type TestElasticsearch,
-  testDatabase,
-  testElasticsearch,
-} from '../support/context.ts'
-import { type Workspace, workspace } from './cli-support.ts'
+import type { TestDatabase, TestElasticsearch } from '../support/context.ts'
+import { type CommandWorld, commandWorld, type Workspace } from './cli-support.ts'
 
 /** `sluice reindex` as an operator has it, without a daemon. The tests follow each other. */
 
+let world: CommandWorld
 let db: TestDatabase
 let search: TestElasticsearch
 let place: Workspace
 
 beforeAll(async () => {
-  db = await testDatabase()
-  search = testElasticsearch()
-  place = await workspace({ DATABASE_URL: db.url, ELASTICSEARCH_URL: search.url, LOG_LEVEL: 'silent' })
+  world = await commandWorld({ LOG_LEVEL: 'silent' })
+  ;({ db, search, place } = world)
   await db.pool.query(`
     CREATE TABLE city (id bigint PRIMARY KEY, name text, n int);
     INSERT INTO city SELECT n, 'city ' || n, n FROM generate_series(1, 20) n`)
   await configure({})
   expect(await place.sluice(['install', '--no-backfill'])).toMatchObject({ code: 0 })
 })
-afterAll(async () => {
-  await place.remove()
-  await search.drop()
-  await db.drop()
-})
+afterAll(() => world?.drop())
 
 const configure = (mappings: object) =>
   place.write(
@@ -69,6 +60,24 @@ test('--rollback goes back and says so; --keep 0 leaves one index', async () => 
   expect(again.stdout).toMatch(/run \d+: reindex of city is done: 20 keys/)
   const all = (await search.request('GET', `/${search.prefix}*`)) as object
   expect(Object.keys(all)).toHaveLength(1)
+})
+
+test('a database that forgot the index its alias points to, and that does not fit: install says so, reindex replaces it', async () => {
+  // Set back to before the last reindex: the index it knows was dropped since.
+  const [left] = Object.keys((await search.request('GET', `/${search.prefix}*`)) as object)
+  await db.pool.query(`UPDATE sluice.sync_index SET name = '${search.prefix}city-20200101000000-before'`)
+  await configure({ properties: { n: { type: 'long' } } })
+  expect(await place.sluice(['install'])).toMatchObject({
+    code: 3,
+    stdout: expect.stringMatching(/-before is gone, and .* points to .*, which sluice made for it/),
+  })
+  const { code, value } = await place.json(['reindex', 'city', '--keep', '0'])
+  expect(value).toMatchObject({ indices: [{ before: left }], run: { state: 'done', walked: 20 } })
+  expect(code).toBe(0)
+  const all = Object.keys((await search.request('GET', `/${search.prefix}*`)) as object)
+  expect(all).toEqual([expect.not.stringMatching(left ?? '')])
+  const { rows } = await db.pool.query(`SELECT name, role FROM sluice.sync_index WHERE role <> 'retired'`)
+  expect(rows).toEqual([{ name: all[0], role: 'live' }])
 })
 
 test('a wrong time, an unknown document, one that is paused, a run under way: each with a clear answer', async () => {

@@ -1,22 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  type TestDatabase,
-  type TestElasticsearch,
-  testDatabase,
-  testElasticsearch,
-} from '../support/context.ts'
-import { type Workspace, workspace } from './cli-support.ts'
+import type { TestDatabase, TestElasticsearch } from '../support/context.ts'
+import { type CommandWorld, commandWorld, type Workspace } from './cli-support.ts'
 
 /** `sluice verify` as its users have it, without a daemon. */
 
+let world: CommandWorld
 let db: TestDatabase
 let search: TestElasticsearch
 let here: Workspace
 
 beforeAll(async () => {
-  db = await testDatabase()
-  search = testElasticsearch()
-  here = await workspace({ DATABASE_URL: db.url, ELASTICSEARCH_URL: search.url })
+  world = await commandWorld()
+  ;({ db, search, place: here } = world)
   await db.pool.query(`
     CREATE TABLE city (id bigint PRIMARY KEY, name text);
     INSERT INTO city SELECT n, 'city ' || n FROM generate_series(1, 50) n;
@@ -33,11 +28,7 @@ beforeAll(async () => {
   expect(await here.sluice(['install', '--no-backfill'])).toMatchObject({ code: 0 })
   expect(await here.sluice(['backfill', '--all'])).toMatchObject({ code: 0 })
 })
-afterAll(async () => {
-  await here.remove()
-  await search.drop()
-  await db.drop()
-})
+afterAll(() => world?.drop())
 
 const document = (method: string, id: number, body?: unknown) =>
   search.request(method, `/${search.prefix}city/_doc/${id}`, body)

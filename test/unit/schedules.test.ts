@@ -192,6 +192,7 @@ test('a status shows the next firing in both clocks, the last with what came of 
     notInstalled: [],
     workers: [],
     runs: [],
+    failedRuns: [],
     schedules: [schedule, { ...schedule, name: 'weekly', last: null, attended: false }],
     schedulesNotInstalled: ['hourly'],
     indices: [],

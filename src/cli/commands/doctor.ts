@@ -9,6 +9,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { paint } from '../format.ts'
 import { doctorJson } from '../json/doctor.ts'
 import { readStatus } from '../read-status.ts'
+import { readStrayed } from '../strayed.ts'
 import { readShortTombstones } from '../tombstones.ts'
 
 export function registerDoctor(program: Command): void {
@@ -23,8 +24,8 @@ export function registerDoctor(program: Command): void {
       )}
 
 It changes nothing. It looks at triggers, partitions and views against the configuration, missing indexes, tables that a
-document reads and nothing watches, paused documents, failures, blocked indices, daemons, schedules, indices that forget
-deletes too soon, and old transactions.`,
+document reads and nothing watches, paused documents, failures, failed runs, blocked indices, daemons, schedules, aliases
+and indices that the database does not know, indices that forget deletes too soon, and old transactions.`,
     )
     .action(action(doctor))
 }
@@ -40,7 +41,9 @@ async function doctor(context: CommandContext): Promise<ExitCode> {
     const plan = await planInstall(client, { schema, definitions, elasticsearch, backfill: true, also })
     const status = await readStatus({ pool, schema }, { documents: definitions, schedules })
     const tombstones = await readShortTombstones(elasticsearch, plan.plans, status.indices)
-    const findings = diagnose(plan, status, await readOldSnapshots(client), tombstones)
+    const strayed = await readStrayed({ pool, schema }, elasticsearch, plan.plans)
+    const snapshots = await readOldSnapshots(client)
+    const findings = diagnose(plan, status, { snapshots, tombstones, strayed })
     context.output.result(doctorJson, { findings: [...findings] }, () => findingsText(findings))
     return findings.length === 0 ? exitCodes.done : exitCodes.differences
   } finally {

@@ -33,7 +33,7 @@ export function registerReindex(program: Command): void {
     .option('--rollback', 'move the alias back to the index that was kept')
     .option(
       '--adopt',
-      'take the place of an index that has the name of the alias; that index is dropped in the end',
+      'take the place of an index that has the name of the alias; it is dropped in the end, and a search that is under way in it at that moment may be answered 503',
     )
     .option('--no-wait', 'request it and return')
     .addHelpText(
@@ -45,7 +45,7 @@ export function registerReindex(program: Command): void {
         ],
         ['sluice reindex city --keep 0', 'the index before is dropped at once'],
         ['sluice reindex city --rollback', 'back to the index before, which is current'],
-        ['sluice reindex cities --adopt', 'an existing index "cities" becomes an alias, without a gap'],
+        ['sluice reindex cities --adopt', 'an existing index "cities" becomes an alias, in one request'],
       )}
 
 Where the configuration has changed, the document is installed first: what takes a new index, sluice install leaves

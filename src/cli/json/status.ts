@@ -90,6 +90,20 @@ export const statusJson = z.strictObject({
       waitsFor: z.string().nullable(),
     }),
   ),
+  /**
+   * The last run of a kind of a document, where it failed within a week and no alarm of the document says so: nobody may have
+   * watched it (`--no-wait`, SQL).
+   */
+  failedRuns: z.array(
+    z.strictObject({
+      id: z.string(),
+      kind: z.enum(['backfill', 'reindex', 'verify', 'optimize']),
+      document: z.string(),
+      error: z.string().nullable(),
+      requestedBy: z.string(),
+      endedAt: z.string(),
+    }),
+  ),
   schedules: z.array(
     z.strictObject({
       name: z.string(),
