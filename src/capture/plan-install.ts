@@ -8,6 +8,7 @@ import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError, SchemaError } from '../errors.ts'
 import { checkSchema } from '../postgres/migrate.ts'
 import type { Queryable } from '../postgres/types.ts'
+import { isCaptureAlarm } from '../queue/capture-alarm.ts'
 import type { InstalledDocument } from '../queue/read-documents.ts'
 import { checkPipeline } from './check-pipeline.ts'
 import { checkTables } from './check-tables.ts'
@@ -234,6 +235,7 @@ function runWanted(
   if (installed.state === 'detached') return { kind: 'verify', reason: 'it was detached' }
   if (database.missedChanges) return { kind: 'verify', reason: 'a trigger or function was gone or off' }
   if (partitionGone) return { kind: 'verify', reason: 'a partition is gone, and its documents may not be' }
+  if (isCaptureAlarm(installed.alarm)) return { kind: 'verify', reason: 'changes could go by without a mark' }
   if (
     database.viewChanged ||
     database.sourcesAdded ||
