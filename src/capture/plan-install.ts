@@ -17,6 +17,7 @@ import { type Maker, readDatabaseName } from './document-index.ts'
 import { type IndexChanges, indexChanges } from './index-changes.ts'
 import type { InstallPart } from './install-part.ts'
 import { type Inventory, readInventory } from './inventory.ts'
+import { laterColumnsText, readLaterColumns } from './later-columns.ts'
 import { takesAnother } from './living-indices.ts'
 import { lostPartitions } from './lost-partitions.ts'
 import { planDocuments } from './plan-documents.ts'
@@ -140,6 +141,8 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
       onRefused(name, error)
     }
   }
+  const later = migrate ? [] : await readLaterColumns(client, schema)
+  notes.push(...later.filter(({ document }) => definitions.has(document)).map(laterColumnsText))
   const part = await also?.plan(client, { migrate, plans, onRefused })
   const removed = [...inventory.documents.keys()].filter((name) => !definitions.has(name))
   notes.push(...removed.map(removedNote), ...(part?.notes ?? []))

@@ -1,8 +1,11 @@
 import type { z } from 'zod'
 import type { InstallPlan } from '../capture/plan-install.ts'
+import type { ReplicaSetting } from '../capture/replica-settings.ts'
 import type { DocumentPlan } from '../documents/types.ts'
+import { laterColumnFindings, mappingFinding, replicaFinding, stepsToTell } from './drift-findings.ts'
 import { count, duration } from './format.ts'
 import type { doctorJson } from './json/doctor.ts'
+import type { DriftedIndices } from './mapping-drift.ts'
 import type { Status } from './read-status.ts'
 import type { ShortTombstones } from './tombstones.ts'
 
@@ -16,19 +19,35 @@ export interface OldSnapshot {
   readonly ageMs: number
 }
 
+/** What was looked at. */
+export interface Examined {
+  readonly plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed' | 'reindexes'>
+  readonly status: Status
+  readonly snapshots: readonly OldSnapshot[]
+  readonly tombstones: readonly ShortTombstones[]
+  readonly mappings: readonly DriftedIndices[]
+  readonly replica: readonly ReplicaSetting[]
+}
+
 /** What makes documents wrong, and then what makes them slow: findings in the order in which to see to them. Pure. */
-export function diagnose(
-  plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed' | 'reindexes'>,
-  status: Status,
-  snapshots: readonly OldSnapshot[],
-  tombstones: readonly ShortTombstones[],
-): readonly DoctorFinding[] {
+export function diagnose(examined: Examined): readonly DoctorFinding[] {
+  const { plan, status, snapshots, tombstones, mappings, replica } = examined
+  // Where all rows come by logical replication, triggers fire always.
+  const ordinary = plan.plans.filter(({ sources }) => sources.some(({ always }) => !always))
   const findings = [
-    ...structure(plan),
+    ...structure(plan, status),
+    ...(ordinary.length === 0 ? [] : replica).map((setting) =>
+      replicaFinding(
+        setting,
+        ordinary.map(({ document }) => document),
+      ),
+    ),
     ...status.documents.flatMap(documentFindings),
     ...workers(status),
     ...status.schedules.flatMap(scheduleFindings),
     ...tombstones.map(tombstoneFinding),
+    ...mappings.map(mappingFinding),
+    ...status.documents.flatMap(laterColumnFindings),
     ...plan.plans.flatMap(planFindings),
     ...snapshots.map(snapshotFinding),
   ]
@@ -36,23 +55,23 @@ export function diagnose(
 }
 
 /** What differs from the configuration: a trigger that is off or gone, a partition that came, a table that was swapped. */
-function structure({
-  steps,
-  removed,
-  reindexes,
-}: Pick<InstallPlan, 'steps' | 'removed' | 'reindexes'>): DoctorFinding[] {
+function structure({ steps, removed, reindexes }: Examined['plan'], { documents }: Status): DoctorFinding[] {
+  const told = stepsToTell(steps, documents)
   return [
     ...reindexes.map(({ document, why }) =>
       error(document, 'needs a reindex', why, `sluice reindex ${document}`),
     ),
-    ...steps.map(({ action, document, what }) =>
-      error(
+    ...told.map(({ action, document, what }) => {
+      // Without a run nothing has been missed, and nothing is wrong with the documents.
+      const run =
+        document === null || told.some((step) => step.action === 'request' && step.document === document)
+      return (run ? error : warning)(
         document,
         'is not as the configuration has it',
         `sluice install would ${action} ${what}`,
         'sluice install',
-      ),
-    ),
+      )
+    }),
     ...removed.map((document) =>
       error(
         document,
