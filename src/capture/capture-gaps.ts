@@ -17,7 +17,7 @@ export interface Captured {
   readonly name: string
   readonly alarm: string | null
   readonly gaps: readonly CaptureGap[]
-  /** Its triggers fire in ordinary sessions alone: not under `session_replication_role = replica`. */
+  /** Some of its triggers are not ALWAYS enabled: they do not fire under `session_replication_role = replica`. */
   readonly ordinary: boolean
 }
 
@@ -89,17 +89,18 @@ function capturedSql(s: string): string {
                       WHERE l.schema = n.nspname AND l.name = c.relname) AS noted,
              NOT source.always
                AND EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = c.oid) AS subscribed,
-             (SELECT count(*) FROM pg_catalog.unnest(source.triggers) AS wanted (name)
-                JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid AND t.tgname = wanted.name
-               WHERE t.tgenabled = 'A' OR (t.tgenabled = 'O' AND NOT source.always)) AS firing,
-             cardinality(source.triggers) AS wanted,
-             EXISTS (SELECT FROM pg_catalog.unnest(source.triggers) AS wanted (name)
-                       JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid AND t.tgname = wanted.name
-                      WHERE t.tgparentid = 0) AS own
+             cardinality(source.triggers) AS wanted, present.*
         FROM tree
         JOIN source USING (document, source)
         JOIN pg_catalog.pg_class c ON c.oid = tree.relation
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       CROSS JOIN LATERAL (
+         SELECT count(*) FILTER (WHERE t.tgenabled = 'A' OR (t.tgenabled = 'O' AND NOT source.always)) AS firing,
+                count(*) FILTER (WHERE t.tgenabled = 'A') AS always,
+                count(*) FILTER (WHERE t.tgparentid = 0) > 0 AS own
+           FROM pg_catalog.unnest(source.triggers) AS wanted (name)
+           JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid AND t.tgname = wanted.name
+       ) present
        WHERE c.relkind <> 'p' OR NOT tree.inner_level
     ), gap AS (
       SELECT document, schema::text, name::text, CASE WHEN leaf AND NOT noted AND NOT own THEN 'came' ELSE 'off' END AS kind
@@ -116,7 +117,7 @@ function capturedSql(s: string): string {
              < pg_catalog.jsonb_array_length(source.leaves)
     )
     SELECT d.name, d.alarm,
-           EXISTS (SELECT FROM source WHERE source.document = d.name AND NOT source.always) AS ordinary,
+           EXISTS (SELECT FROM watched w WHERE w.document = d.name AND w.always < w.wanted) AS ordinary,
            coalesce((SELECT json_agg(json_build_object('kind', kind, 'schema', schema, 'name', name)
                                      ORDER BY kind, schema, name)
                        FROM gap WHERE gap.document = d.name), '[]') AS gaps

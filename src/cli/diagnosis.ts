@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Captured } from '../capture/capture-gaps.ts'
 import type { InstallPlan } from '../capture/plan-install.ts'
 import type { ReplicaSetting } from '../capture/replica-settings.ts'
 import type { DocumentPlan } from '../documents/types.ts'
@@ -27,21 +28,16 @@ export interface Examined {
   readonly tombstones: readonly ShortTombstones[]
   readonly mappings: readonly DriftedIndices[]
   readonly replica: readonly ReplicaSetting[]
+  readonly captured: readonly Captured[]
 }
 
 /** What makes documents wrong, and then what makes them slow: findings in the order in which to see to them. Pure. */
 export function diagnose(examined: Examined): readonly DoctorFinding[] {
-  const { plan, status, snapshots, tombstones, mappings, replica } = examined
-  // Where all rows come by logical replication, triggers fire always.
-  const ordinary = plan.plans.filter(({ sources }) => sources.some(({ always }) => !always))
+  const { plan, status, snapshots, tombstones, mappings, replica, captured } = examined
+  const ordinary = captured.filter((document) => document.ordinary).map(({ name }) => name)
   const findings = [
     ...structure(plan, status),
-    ...(ordinary.length === 0 ? [] : replica).map((setting) =>
-      replicaFinding(
-        setting,
-        ordinary.map(({ document }) => document),
-      ),
-    ),
+    ...(ordinary.length === 0 ? [] : replica).map((setting) => replicaFinding(setting, ordinary)),
     ...status.documents.flatMap(documentFindings),
     ...workers(status),
     ...status.schedules.flatMap(scheduleFindings),

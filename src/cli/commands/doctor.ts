@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type pg from 'pg'
+import { readCaptured } from '../../capture/capture-gaps.ts'
 import { planInstall } from '../../capture/plan-install.ts'
 import { readReplicaSettings } from '../../capture/replica-settings.ts'
 import { schedulesPart } from '../../runs/install-schedules.ts'
@@ -45,8 +46,9 @@ async function doctor(context: CommandContext): Promise<ExitCode> {
     const tombstones = await readShortTombstones(elasticsearch, plan.plans, status.indices)
     const mappings = await readMappingDrift(pool, schema, elasticsearch, plan.plans)
     const replica = await readReplicaSettings(pool)
+    const captured = await readCaptured(pool, schema)
     const snapshots = await readOldSnapshots(client)
-    const findings = diagnose({ plan, status, snapshots, tombstones, mappings, replica })
+    const findings = diagnose({ plan, status, snapshots, tombstones, mappings, replica, captured })
     context.output.result(doctorJson, { findings: [...findings] }, () => findingsText(findings))
     return findings.length === 0 ? exitCodes.done : exitCodes.differences
   } finally {

@@ -177,6 +177,12 @@ export const structure: readonly TriggerCase[] = [
     check: ['breaks capture null'],
   },
   {
+    name: 'session_replication_role = replica, and ENABLE ALWAYS',
+    sql: "ALTER TABLE geo.city ENABLE ALWAYS TRIGGER sluice_city_update; SET LOCAL session_replication_role = replica; UPDATE geo.city SET name = 'x' WHERE id = 1",
+    marks: ['city update 1'],
+    check: ['breaks capture null'],
+  },
+  {
     name: 'session_replication_role = replica, of a role',
     sql: 'ALTER ROLE app SET session_replication_role = replica',
     marks: [],
