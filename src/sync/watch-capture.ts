@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import { gapTexts, readCaptured } from '../capture/capture-gaps.ts'
+import { catalogSettings, gapTexts, readCaptured } from '../capture/capture-gaps.ts'
 import {
   type ReplicaSetting,
   readReplicaSettings,
@@ -44,7 +44,10 @@ export function captureChore(watch: CaptureWatch): Chore {
  */
 export async function checkCapture({ pool, schema, log }: CaptureWatch): Promise<void> {
   const replica = (await readReplicaSettings(pool)).map(replicaText)
-  for (const { name: document, alarm, gaps, ordinary } of await readCaptured(pool, schema)) {
+  const captured = await inTransaction(pool, (client) => readCaptured(client, schema), {
+    settings: catalogSettings,
+  })
+  for (const { name: document, alarm, gaps, ordinary } of captured) {
     const texts = [...gapTexts(gaps), ...(ordinary ? replica : [])]
     if (texts.length > 0) {
       const said = captureAlarm(texts)
