@@ -1,7 +1,7 @@
 import { tableText } from '../catalog/table-name.ts'
 import type { DocumentDefinition } from '../config/types.ts'
 import { type Finding, findingOf } from './findings.ts'
-import { definitionPart, fieldOf, partsUsing } from './parts-using.ts'
+import { definitionPart, fieldOf, leftOut, partsUsing } from './parts-using.ts'
 import {
   leavesOf,
   type Snapshot,
@@ -155,10 +155,7 @@ function columnFinding(
 
 /** A part of the document that takes all columns of the table, without a list of them. */
 function takesAllColumns({ definition }: WatchedDocument, { parts }: WatchedTable): boolean {
-  return parts.some(({ source }) => {
-    const { row } = definitionPart(definition, source)
-    return row !== null && row.fields === undefined && definition.sql === undefined && !('flatten' in row)
-  })
+  return parts.some(({ source }) => leftOut(definition, source) !== null)
 }
 
 function addedColumns(

@@ -55,7 +55,7 @@ export function databaseChanges(
   const sources = plan.sources.map((source) => ({
     source,
     statements: captureStatements(plan, source, schema),
-    known: noted.some((row) => row.source === source.source),
+    known: noted.find((row) => row.source === source.source),
   }))
   const wanted = new Set<unknown>()
 
@@ -70,10 +70,12 @@ export function databaseChanges(
   if (plan.query !== undefined) wanted.add(compareQuery(changes, plan, plan.query, schema, oidOf, inventory))
   for (const { source, statements, known } of sources) {
     for (const item of statements.functions) {
-      wanted.add(compareFunction(changes, item, oidOf(source.table), inventory, known))
+      // Of a table that was used whole none compares rows, until it gets a column that is not used.
+      const had = known?.functions.includes(item.name) === true
+      wanted.add(compareFunction(changes, item, oidOf(source.table), inventory, had))
     }
     for (const item of statements.triggers) {
-      wanted.add(compareTrigger(changes, item, oidOf(item.table), inventory, known))
+      wanted.add(compareTrigger(changes, item, oidOf(item.table), inventory, known !== undefined))
     }
   }
   removeLeftovers(changes, plan.document, schema, inventory, wanted)
@@ -90,7 +92,7 @@ export function databaseChanges(
     ...changes.result(),
     sources: rows,
     sourcesChanged: noted.length !== rows.length || !rows.every(isNoted),
-    sourcesAdded: !isNew && sources.some(({ known }) => !known),
+    sourcesAdded: !isNew && sources.some(({ known }) => known === undefined),
   }
 }
 

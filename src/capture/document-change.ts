@@ -2,6 +2,7 @@ import type { Catalog } from '../catalog/types.ts'
 import type { DocumentDefinition } from '../config/types.ts'
 import { definitionHash } from '../documents/hash.ts'
 import type { DocumentPlan } from '../documents/types.ts'
+import { isCaptureAlarm } from '../queue/capture-alarm.ts'
 import type { InstalledDocument } from '../queue/read-documents.ts'
 import { type DatabaseChanges, databaseChanges } from './database-changes.ts'
 import type { Maker } from './document-index.ts'
@@ -122,6 +123,7 @@ function runWanted(
   if (installed.state === 'detached') return { kind: 'verify', reason: 'it was detached' }
   if (database.missedChanges) return { kind: 'verify', reason: 'a trigger or function was gone or off' }
   if (partitionGone) return { kind: 'verify', reason: 'a partition is gone, and its documents may not be' }
+  if (isCaptureAlarm(installed.alarm)) return { kind: 'verify', reason: 'changes could go by without a mark' }
   if (
     database.viewChanged ||
     database.sourcesAdded ||

@@ -24,6 +24,8 @@ export interface InstalledSource {
   readonly document: string
   readonly source: string
   readonly relation: number
+  /** Names of its functions, unquoted. */
+  readonly functions: readonly string[]
   readonly fingerprint: string
 }
 
@@ -107,7 +109,9 @@ const empty: Inventory = {
 
 async function readSources(db: Queryable, schema: string): Promise<InstalledSource[]> {
   const { rows } = await db.query<InstalledSource>(
-    `SELECT document, source, relation, fingerprint FROM ${quoteIdentifier(schema)}.sync_source`,
+    `SELECT document, source, relation, fingerprint,
+            ARRAY(SELECT (parse_ident(f, false))[1] FROM jsonb_array_elements_text(objects -> 'functions') AS f) AS functions
+       FROM ${quoteIdentifier(schema)}.sync_source`,
   )
   return rows
 }

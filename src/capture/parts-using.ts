@@ -22,6 +22,14 @@ export function definitionPart(definition: DocumentDefinition, source: string): 
   return between ? { path: `${found.path}.through`, row: null } : { path: found.path, row: found.relation }
 }
 
+/** The columns that a part leaves out of all that its table has; null where it takes those it names, or none. */
+export function leftOut(definition: DocumentDefinition, source: string): readonly string[] | null {
+  const { row } = definitionPart(definition, source)
+  if (row === null || row.fields !== undefined || definition.sql !== undefined || 'flatten' in row)
+    return null
+  return row.omit ?? []
+}
+
 function relationAt(
   row: RowFields,
   source: string,

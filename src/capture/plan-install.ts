@@ -14,6 +14,7 @@ import { makersOf } from './document-index.ts'
 import { indexChanges } from './index-changes.ts'
 import type { InstallPart } from './install-part.ts'
 import { readInventory } from './inventory.ts'
+import { laterColumnsText, readLaterColumns } from './later-columns.ts'
 import { planDocuments } from './plan-documents.ts'
 import type { Step } from './steps.ts'
 
@@ -111,6 +112,8 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
       onRefused(name, error)
     }
   }
+  const later = migrate ? [] : await readLaterColumns(client, schema)
+  notes.push(...later.filter(({ document }) => definitions.has(document)).map(laterColumnsText))
   const part = await also?.plan(client, { migrate, plans, onRefused })
   const removed = [...inventory.documents.keys()].filter((name) => !definitions.has(name))
   notes.push(...removed.map(removedNote), ...(part?.notes ?? []))

@@ -143,8 +143,12 @@ function failure(error: pg.DatabaseError, where: string): Error {
   }
 }
 
-function switchesTriggersOff({ sql, words }: SqlStatement): boolean {
-  return words[0] === 'SET' && /\bsession_replication_role\b/i.test(sql) && /\breplica\b/i.test(sql)
+/** Also by set_config(), in a DO block, or for the sessions of a role or database. */
+function switchesTriggersOff({ sql, words: [first = ''] }: SqlStatement): boolean {
+  return (
+    ['SET', 'ALTER', 'SELECT', 'DO'].includes(first) &&
+    /\bsession_replication_role\W+(?:TO\W+)?replica\b/i.test(sql)
+  )
 }
 
 function unnoticed(where: string): Finding {
@@ -154,7 +158,7 @@ function unnoticed(where: string): Finding {
     document: null,
     fields: [],
     where,
-    what: 'it switches triggers off: what it changes from here on is not noticed',
+    what: 'it switches triggers off: what is changed from there on is not noticed',
     remedy: 'Leave it out; or run sluice backfill for the documents whose rows it changes.',
   }
 }

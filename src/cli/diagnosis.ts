@@ -1,8 +1,12 @@
 import type { z } from 'zod'
+import type { Captured } from '../capture/capture-gaps.ts'
 import type { InstallPlan } from '../capture/plan-install.ts'
+import type { ReplicaSetting } from '../capture/replica-settings.ts'
 import type { DocumentPlan } from '../documents/types.ts'
+import { laterColumnFindings, mappingFinding, replicaFinding, stepsToTell } from './drift-findings.ts'
 import { count, duration } from './format.ts'
 import type { doctorJson } from './json/doctor.ts'
+import type { DriftedIndices } from './mapping-drift.ts'
 import type { Status } from './read-status.ts'
 import type { Strayed } from './strayed.ts'
 import type { ShortTombstones } from './tombstones.ts'
@@ -17,27 +21,33 @@ export interface OldSnapshot {
   readonly ageMs: number
 }
 
-/** What was found besides the configuration and the status. */
-export interface Looked {
+/** What was looked at. */
+export interface Examined {
+  readonly plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed' | 'reindexes'>
+  readonly status: Status
   readonly snapshots: readonly OldSnapshot[]
   readonly tombstones: readonly ShortTombstones[]
   readonly strayed: readonly Strayed[]
+  readonly mappings: readonly DriftedIndices[]
+  readonly replica: readonly ReplicaSetting[]
+  readonly captured: readonly Captured[]
 }
 
 /** What makes documents wrong, and then what makes them slow: findings in the order in which to see to them. Pure. */
-export function diagnose(
-  plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed' | 'reindexes'>,
-  status: Status,
-  { snapshots, tombstones, strayed }: Looked,
-): readonly DoctorFinding[] {
+export function diagnose(examined: Examined): readonly DoctorFinding[] {
+  const { plan, status, snapshots, tombstones, strayed, mappings, replica, captured } = examined
+  const ordinary = captured.filter((document) => document.ordinary).map(({ name }) => name)
   const findings = [
-    ...structure(plan),
+    ...structure(plan, status),
+    ...(ordinary.length === 0 ? [] : replica).map((setting) => replicaFinding(setting, ordinary)),
     ...status.documents.flatMap(documentFindings),
     ...workers(status),
     ...status.schedules.flatMap(scheduleFindings),
     ...status.failedRuns.map(failedRunFinding),
     ...strayed.flatMap((one) => strayedFinding(one, status)),
     ...tombstones.map(tombstoneFinding),
+    ...mappings.map(mappingFinding),
+    ...status.documents.flatMap(laterColumnFindings),
     ...plan.plans.flatMap(planFindings),
     ...snapshots.map(snapshotFinding),
   ]
@@ -45,23 +55,23 @@ export function diagnose(
 }
 
 /** What differs from the configuration: a trigger that is off or gone, a partition that came, a table that was swapped. */
-function structure({
-  steps,
-  removed,
-  reindexes,
-}: Pick<InstallPlan, 'steps' | 'removed' | 'reindexes'>): DoctorFinding[] {
+function structure({ steps, removed, reindexes }: Examined['plan'], { documents }: Status): DoctorFinding[] {
+  const told = stepsToTell(steps, documents)
   return [
     ...reindexes.map(({ document, why }) =>
       error(document, 'needs a reindex', why, `sluice reindex ${document}`),
     ),
-    ...steps.map(({ action, document, what }) =>
-      error(
+    ...told.map(({ action, document, what }) => {
+      // Without a run nothing has been missed, and nothing is wrong with the documents.
+      const run =
+        document === null || told.some((step) => step.action === 'request' && step.document === document)
+      return (run ? error : warning)(
         document,
         'is not as the configuration has it',
         `sluice install would ${action} ${what}`,
         'sluice install',
-      ),
-    ),
+      )
+    }),
     ...removed.map((document) =>
       error(
         document,

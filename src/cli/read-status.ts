@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { z } from 'zod'
+import { readLaterColumns } from '../capture/later-columns.ts'
 import type { DocumentDefinition, ScheduleDefinition } from '../config/types.ts'
 import { definitionHash, scheduleHash } from '../documents/hash.ts'
 import type { Database } from './context.ts'
@@ -22,13 +23,14 @@ export interface Configured {
  */
 export async function readStatus({ pool, schema }: Database, configured: Configured | null): Promise<Status> {
   const s = pg.escapeIdentifier(schema)
-  const [documents, workers, runs, failedRuns, schedules, indices] = await Promise.all([
-    pool.query<Omit<DocumentStatus, 'definition'> & { hash: string }>(documentsSql(s)),
+  const [documents, workers, runs, failedRuns, schedules, indices, later] = await Promise.all([
+    pool.query<Omit<DocumentStatus, 'definition' | 'laterColumns'> & { hash: string }>(documentsSql(s)),
     pool.query<Status['workers'][number]>(workersSql(s)),
     pool.query<Status['runs'][number]>(runsSql(s)),
     pool.query<Status['failedRuns'][number]>(failedRunsSql(s)),
     pool.query<Omit<ScheduleStatus, 'definition' | 'nextAtLocal'> & { hash: string }>(schedulesSql(s)),
     pool.query<Status['indices'][number]>(indicesSql(s)),
+    readLaterColumns(pool, schema),
   ])
   const notInstalled = (names: Iterable<string>, rows: readonly { readonly name: string }[]) =>
     [...names].filter((name) => !rows.some((row) => row.name === name))
@@ -36,6 +38,9 @@ export async function readStatus({ pool, schema }: Database, configured: Configu
     documents: documents.rows.map(({ hash, ...document }) => ({
       ...document,
       definition: standing(configured?.documents, document.name, hash, definitionHash),
+      laterColumns: later
+        .filter((columns) => columns.document === document.name)
+        .map(({ table, columns, places }) => ({ table, columns: [...columns], places: [...places] })),
     })),
     notInstalled: notInstalled(configured?.documents.keys() ?? [], documents.rows),
     workers: workers.rows,

@@ -1,3 +1,4 @@
+import { laterColumnsText } from '../capture/later-columns.ts'
 import { count, duration, paint } from './format.ts'
 import { progressText } from './progress.ts'
 import type { Status } from './read-status.ts'
@@ -54,7 +55,7 @@ function documentsText(documents: Status['documents']): string {
 
 /** All that a table cell cannot say. */
 function documentNotes(document: Status['documents'][number]): string[] {
-  const { name, reason, alarm, definition, attended, blockedKeys } = document
+  const { name, reason, alarm, definition, laterColumns, attended, blockedKeys } = document
   const changed = `is not as the configuration has it: sluice install puts that into effect`
   const missing = 'is installed and not in the configuration'
   return [
@@ -62,6 +63,7 @@ function documentNotes(document: Status['documents'][number]): string[] {
     ...(alarm === null ? [] : [alarm]),
     ...(definition === 'changed' ? [changed] : []),
     ...(definition === 'missing' ? [missing] : []),
+    ...laterColumns.map((later) => `${laterColumnsText(later)}: sluice install adds them`),
     ...(attended ? [] : ['no daemon works on it: sluice run']),
     // What the brake has parked its alarm says.
     ...(blockedKeys > 0 ? [`${count(blockedKeys)} keys are parked, because their index is blocked`] : []),

@@ -8,7 +8,16 @@ import {
   countWrites,
   putSettings,
 } from './aliases.ts'
-import { count, existing, find, get, listDocuments, refresh, sampleDocuments } from './documents.ts'
+import {
+  count,
+  countWithField,
+  existing,
+  find,
+  get,
+  listDocuments,
+  refresh,
+  sampleDocuments,
+} from './documents.ts'
 import type { Http } from './http.ts'
 import {
   type AliasTargets,
@@ -20,6 +29,7 @@ import {
   indexSetting,
   indexUuid,
   indexUuids,
+  mappingsOf,
   type NewIndex,
   putMappings,
 } from './indices.ts'
@@ -108,6 +118,8 @@ export interface Elasticsearch {
   countWrites(index: string): Promise<number>
   refresh(index: string): Promise<void>
   count(index: string): Promise<number>
+  /** Documents that have a value in a field; `nested`: the innermost nested field around it, or itself. */
+  countWithField(index: string, field: string, nested: string | null): Promise<number>
   /** Whether each is there, in their order. */
   existing(wanted: readonly DocumentAddress[]): Promise<readonly boolean[]>
   /** How each stands, in their order; with `source`, its text as it was sent. */
@@ -124,6 +136,8 @@ export interface Elasticsearch {
     size: number,
   ): Promise<readonly (ListedDocument & { readonly index: string })[]>
   getMappings(index: string): Promise<JsonObject>
+  /** Of the indices that a name or a pattern stands for, by name. */
+  mappingsOf(names: string): Promise<ReadonlyMap<string, JsonObject>>
   putMappings(index: string, mappings: JsonObject): Promise<void>
   getSettings(index: string): Promise<JsonObject>
   flush(index: string): Promise<void>
@@ -175,6 +189,7 @@ export function connectElasticsearch(
     countWrites: (index) => countWrites(http, index),
     refresh: (index) => refresh(http, index),
     count: (index) => count(http, index),
+    countWithField: (index, field, nested) => countWithField(http, index, field, nested),
     existing: (wanted) => existing(http, wanted),
     stored: (wanted, options) => stored(http, wanted, options),
     get: (index, id, routing) => get(http, index, id, routing),
@@ -182,6 +197,7 @@ export function connectElasticsearch(
     listDocuments: (index) => listDocuments(http, index),
     sampleDocuments: (indices, size) => sampleDocuments(http, indices, size),
     getMappings: (index) => getMappings(http, index),
+    mappingsOf: (names) => mappingsOf(http, names),
     putMappings: (index, mappings) => putMappings(http, index, mappings),
     getSettings: (index) => getSettings(http, index),
     flush: (index) => flush(http, index),

@@ -30,6 +30,27 @@ export async function count(http: Http, index: string): Promise<number> {
 }
 
 /**
+ * Number of documents that have a value in a field, as searches see them. `nested`: the innermost nested field around it,
+ * or itself.
+ */
+export async function countWithField(
+  http: Http,
+  index: string,
+  field: string,
+  nested: string | null,
+): Promise<number> {
+  const doing = `counting documents of ${index} with a field`
+  const exists = nested === field ? { match_all: {} } : { exists: { field } }
+  const query = nested === null ? exists : { nested: { path: nested, query: exists } }
+  const answer = objectOf(
+    await http.send({ method: 'POST', path: pathOf(index, '_count'), body: { query } }),
+    doing,
+  )
+  assertWhole(http, answer, doing)
+  return Number(answer.count)
+}
+
+/**
  * A document as it stands now, searchable or not. Its version is text, and so are integers beyond 2^53 in its
  * source. Throws when the index does not exist; a document that does not is `found: false`.
  */

@@ -146,6 +146,17 @@ export async function getMappings(http: Http, name: string): Promise<JsonObject>
   return isObject(only) && isObject(only.mappings) ? only.mappings : {}
 }
 
+/** Mappings of the indices that a name or a pattern stands for, by name. */
+export async function mappingsOf(http: Http, names: string): Promise<ReadonlyMap<string, JsonObject>> {
+  const answer = await http.send({ method: 'GET', path: pathOf(names, '_mapping') })
+  if (isAbsent(answer)) return new Map()
+  return new Map(
+    Object.entries(objectOf(answer, `reading mappings of ${names}`)).flatMap(([name, entry]) =>
+      isObject(entry) && isObject(entry.mappings) ? [[name, entry.mappings]] : [],
+    ),
+  )
+}
+
 /** Adds fields to an index' mappings. Throws ConfigError when a field exists with another type: that takes a reindex. */
 export async function putMappings(http: Http, name: string, mappings: JsonObject): Promise<void> {
   objectOf(

@@ -21,6 +21,7 @@ import { dropRetired } from './retired-indices.ts'
 import { assertSameServer } from './same-server.ts'
 import { Tally } from './tally.ts'
 import type { DaemonState } from './types.ts'
+import { captureChore } from './watch-capture.ts'
 import type { Unwritten } from './worker.ts'
 
 export interface ChoresContext {
@@ -75,6 +76,7 @@ export function daemonChores(
       },
     },
     ...watch,
+    captureChore({ pool, schema, log }),
     {
       name: 'due failures',
       // A first retry comes after one to three seconds. Each short statement a second is a seventh of what a daemon at rest costs.

@@ -117,3 +117,12 @@ test.each(PAGES)('docs/%s does what it says', { timeout: 120_000 }, async (page)
     expect({ line: step.line, code, said: stdout + stderr }).toMatchObject({ code: step.code })
   }
 })
+
+test('the schedules of docs/schedules.md can be installed', async () => {
+  const page = await readFile(join(import.meta.dirname, '../../docs/schedules.md'), 'utf8')
+  const schedules = /```ts\n([\s\S]*?)```/.exec(page)?.[1]
+  const city = JSON.stringify({ city: config.documents.city })
+  await place.write('dry.config.mjs', `export default { documents: ${city}, ${schedules} }`)
+  const { stdout, code } = await place.sluice(['install', '--dry-run', '--config', 'dry.config.mjs'])
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('schedule glance') })
+})

@@ -68,7 +68,8 @@ describe('the doctor', () => {
 
   test('notices a trigger that was switched off', async () => {
     await database.pool.query('ALTER TABLE country DISABLE TRIGGER USER')
-    const found = await findings()
+    // Perhaps the daemon has noticed it, too.
+    const found = (await findings()).filter(({ what }) => what !== 'has an alarm')
     expect(found.length).toBeGreaterThan(0)
     for (const finding of found)
       expect(finding).toMatchObject({ severity: 'error', document: 'city', remedy: 'sluice install' })
@@ -170,5 +171,85 @@ describe('the doctor', () => {
     }
     await put('1d')
     expect(await findings()).toEqual([])
+  })
+
+  test('notices columns that came after the install of a document that takes all, as every command does', async () => {
+    await database.pool.query('ALTER TABLE city ADD height int')
+    expect(await findings()).toEqual([
+      {
+        severity: 'warning',
+        document: 'city',
+        what: 'takes all columns of city, and not those that it has got since the install',
+        evidence: 'height (documents.city)',
+        remedy: 'sluice install adds them; omit leaves them out',
+      },
+    ])
+    const told = 'city has got height since the install, and documents.city takes all columns'
+    expect((await place.sluice(['status'])).stdout).toContain(told)
+    expect((await place.sluice(['install', '--dry-run'])).stderr).toContain(told)
+    expect((await place.sluice(['check'])).stderr).toContain(told)
+    await database.pool.query(
+      'ALTER TABLE city RENAME height TO altitude; ALTER TABLE city RENAME name TO title',
+    )
+    expect(await findings()).toMatchObject([{ evidence: 'altitude (documents.city)' }])
+    await install()
+  })
+
+  test('makes no fuss of a column that no document uses', async () => {
+    // Until now all columns were used, and nothing had to be compared.
+    await database.pool.query('ALTER TABLE country ADD area int')
+    const found = await findings()
+    expect(found.map(({ evidence }) => evidence)).toContain(
+      'sluice install would create function changed_city.country',
+    )
+    expect(new Set(found.map(({ severity }) => severity))).toEqual(new Set(['warning']))
+    await install()
+  })
+
+  test('notices mappings that were changed, and fields that others write', async () => {
+    const { rows } = await database.pool.query<{ name: string }>('SELECT name FROM sluice.sync_index')
+    const index = rows[0]?.name ?? ''
+    const mapping = (body: object) => elasticsearch.request('PUT', `/${index}/_mapping`, body)
+    await mapping({ dynamic: true })
+    // No document has this one: it is of no consequence.
+    await mapping({ properties: { left: { type: 'keyword' } } })
+    await elasticsearch.request('PUT', `/${index}/_doc/1?refresh=true`, { color: { of: 'red' } })
+    expect(await findings()).toEqual([
+      {
+        severity: 'warning',
+        document: 'city',
+        what: 'has other mappings in its index than it was made with',
+        evidence: `dynamic was "strict", and is "true" in ${index}`,
+        remedy: `PUT /${index}/_mapping {"dynamic":"strict"}`,
+      },
+      {
+        severity: 'warning',
+        document: 'city',
+        what: 'has a field in its index that it does not define',
+        evidence: `color (object) in ${index}; 1 document has a value there`,
+        remedy: expect.stringContaining('sluice reindex city'),
+      },
+    ])
+    await elasticsearch.request('DELETE', `/${index}/_doc/1?refresh=true`)
+    await mapping({ dynamic: 'strict' })
+    expect(await findings()).toEqual([])
+  })
+
+  test('notices the setting that keeps triggers from firing', async () => {
+    const setting = (text: string) =>
+      database.pool.query(
+        `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I ${text}', current_database()); END $$`,
+      )
+    await setting('SET session_replication_role = replica')
+    const found = await findings()
+    await setting('RESET session_replication_role')
+    const name = new URL(database.url).pathname.slice(1)
+    expect(found[0]).toEqual({
+      severity: 'error',
+      document: null,
+      what: `session_replication_role is replica for database ${name}: no trigger fires`,
+      evidence: 'what such sessions change goes by without a mark in city',
+      remedy: `ALTER DATABASE "${name}" RESET session_replication_role; end those sessions; then sluice verify --deep --repair`,
+    })
   })
 })

@@ -14,9 +14,9 @@ describe.each([15, 16, 17, 18])('Postgres %i', (version) => {
   const cases = (all: readonly TriggerCase[]) => all.filter(({ since = 0 }) => since <= version)
 
   it.each(cases([...statements, ...structure]))('$name', async (item) => {
-    const { marks, error = null, install = [], check = [] } = item
+    const { marks, error = null, install = [], gaps = [], check = [] } = item
     const structural = structure.includes(item)
-    expect(await world.run(item, structural)).toEqual({ marks, error, install })
+    expect(await world.run(item, structural)).toEqual({ marks, error, install, gaps })
     if (structural) expect(await world.check(item)).toEqual(check)
   })
 

@@ -5,6 +5,7 @@ import type { Status } from '../../src/cli/read-status.ts'
 import { schedulesText } from '../../src/cli/schedules-text.ts'
 import { checkConfig } from '../../src/config/check.ts'
 import { cronProblem, dueAfter } from '../../src/config/cron.ts'
+import { scheduleSchema } from '../../src/config/schema.ts'
 import { scheduleHash } from '../../src/documents/hash.ts'
 
 /** The next times, UTC to the minute. */
@@ -213,11 +214,14 @@ test('a status shows the next firing in both clocks, the last with what came of 
   ])
 })
 
-test('the example of docs/schedules.md is a configuration', () => {
+test('the example of docs/schedules.md is a configuration, and has every key', () => {
   const page = readFileSync(new URL('../../docs/schedules.md', import.meta.url), 'utf8')
   const example = /```ts\n([\s\S]*?)```/.exec(page)?.[1] ?? ''
-  const documents = { city: { table: 'city', index: 'cities' } }
+  const documents = { city: { table: 'city', index: 'cities', tenant: 'tenant_id' } }
   const config = { documents, ...runInThisContext(`({ ${example} })`) }
-  expect(Object.keys(config.schedules)).toHaveLength(6)
+  const shown = new Set(
+    Object.values(config.schedules).flatMap((schedule) => Object.keys(schedule as object)),
+  )
+  expect([...shown].sort()).toEqual(Object.keys(scheduleSchema.shape).sort())
   expect(checkConfig(config).problems).toEqual([])
 })

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import type pg from 'pg'
+import { readCaptured } from '../../capture/capture-gaps.ts'
 import { planInstall } from '../../capture/plan-install.ts'
+import { readReplicaSettings } from '../../capture/replica-settings.ts'
 import { schedulesPart } from '../../runs/install-schedules.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
@@ -8,6 +10,7 @@ import { type DoctorFinding, diagnose, type OldSnapshot } from '../diagnosis.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { paint } from '../format.ts'
 import { doctorJson } from '../json/doctor.ts'
+import { readMappingDrift } from '../mapping-drift.ts'
 import { readStatus } from '../read-status.ts'
 import { readStrayed } from '../strayed.ts'
 import { readShortTombstones } from '../tombstones.ts'
@@ -23,9 +26,11 @@ export function registerDoctor(program: Command): void {
         ["sluice doctor --json | jq -r '.findings[].remedy'", 'what to do, for a program'],
       )}
 
-It changes nothing. It looks at triggers, partitions and views against the configuration, missing indexes, tables that a
-document reads and nothing watches, paused documents, failures, failed runs, blocked indices, daemons, schedules, aliases
-and indices that the database does not know, indices that forget deletes too soon, and old transactions.`,
+It changes nothing. It looks at triggers, partitions and views against the configuration, session_replication_role as it
+is set for roles, database and server, columns that came later, mappings that were changed in Elasticsearch, missing
+indexes, tables that a document reads and nothing watches, paused documents, failures, failed runs, blocked indices,
+daemons, schedules, aliases and indices that the database does not know, indices that forget deletes too soon, and old
+transactions.`,
     )
     .action(action(doctor))
 }
@@ -42,8 +47,12 @@ async function doctor(context: CommandContext): Promise<ExitCode> {
     const status = await readStatus({ pool, schema }, { documents: definitions, schedules })
     const tombstones = await readShortTombstones(elasticsearch, plan.plans, status.indices)
     const strayed = await readStrayed({ pool, schema }, elasticsearch, plan.plans)
+    const mappings = await readMappingDrift(pool, schema, elasticsearch, plan.plans)
+    const replica = await readReplicaSettings(pool)
+    const captured = await readCaptured(pool, schema)
     const snapshots = await readOldSnapshots(client)
-    const findings = diagnose(plan, status, { snapshots, tombstones, strayed })
+    const looked = { snapshots, tombstones, strayed, mappings, replica, captured }
+    const findings = diagnose({ plan, status, ...looked })
     context.output.result(doctorJson, { findings: [...findings] }, () => findingsText(findings))
     return findings.length === 0 ? exitCodes.done : exitCodes.differences
   } finally {

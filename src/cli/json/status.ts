@@ -15,6 +15,10 @@ export const statusJson = z.strictObject({
       alarm: z.string().nullable(),
       /** Against the configuration in this folder: null without one, missing when it does not have the document. */
       definition: z.enum(['installed', 'changed', 'missing']).nullable(),
+      /** Columns that its tables have got since the install, where it takes all of them (`places`: in which parts). */
+      laterColumns: z.array(
+        z.strictObject({ table: z.string(), columns: z.array(z.string()), places: z.array(z.string()) }),
+      ),
       /** True when a living daemon works on it. */
       attended: z.boolean(),
       pendingKeys: number,

@@ -16,6 +16,8 @@ export interface TriggerCase {
    * neither, all their steps. Default: nothing is to be done.
    */
   readonly install?: readonly string[]
+  /** What a daemon alarms of by itself: kind of gap and table, or whose sessions are in the replica role. Default: nothing. */
+  readonly gaps?: readonly string[]
   /** What `sluice check --migration` says of it: effect, kind and document. */
   readonly check?: readonly string[]
 }

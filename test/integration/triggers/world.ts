@@ -1,8 +1,10 @@
 import pg from 'pg'
+import { readCaptured } from '../../../src/capture/capture-gaps.ts'
 import { checkMigration } from '../../../src/capture/check-migration.ts'
 import { install } from '../../../src/capture/install.ts'
 import { readMigration } from '../../../src/capture/migration-file.ts'
 import { planInstall } from '../../../src/capture/plan-install.ts'
+import { readReplicaSettings, replicaSettingText } from '../../../src/capture/replica-settings.ts'
 import { connectElasticsearch } from '../../../src/elasticsearch/client.ts'
 import { testElasticsearch } from '../../support/context.ts'
 import { startPostgres } from '../../support/servers/index.ts'
@@ -26,6 +28,7 @@ export interface Told {
   /** SQLSTATE, or null. */
   readonly error: string | null
   readonly install: readonly string[]
+  readonly gaps: readonly string[]
 }
 
 const SCHEMA = 'sluice'
@@ -77,10 +80,15 @@ export async function triggerWorld(version: number): Promise<TriggerWorld> {
       try {
         await client.query(item.sql)
         await client.query('RESET ROLE')
-        return { marks: await readMarks(client), error: null, install: plan ? await told(structural) : [] }
+        return {
+          marks: await readMarks(client),
+          error: null,
+          install: plan ? await told(structural) : [],
+          gaps: plan ? await readGaps(client) : [],
+        }
       } catch (error) {
         if (error instanceof pg.DatabaseError && error.code === item.error)
-          return { marks: [], error: error.code ?? null, install: [] }
+          return { marks: [], error: error.code ?? null, install: [], gaps: [] }
         throw error
       } finally {
         await client.query('ROLLBACK')
@@ -106,12 +114,20 @@ export async function triggerWorld(version: number): Promise<TriggerWorld> {
 async function runCommitted(client: pg.ClientBase, { sql }: TriggerCase, undo: string): Promise<Told> {
   try {
     for (const statement of sql.split(';\n')) await client.query(statement)
-    return { marks: await readMarks(client), error: null, install: [] }
+    return { marks: await readMarks(client), error: null, install: [], gaps: [] }
   } finally {
     await client.query('ROLLBACK')
     await client.query(undo)
     await client.query(`DELETE FROM ${SCHEMA}.sync_queue`)
   }
+}
+
+async function readGaps(client: pg.ClientBase): Promise<string[]> {
+  const captured = await readCaptured(client, SCHEMA)
+  return [
+    ...captured.flatMap(({ gaps }) => gaps.map(({ kind, name }) => `${kind} ${name}`)),
+    ...(await readReplicaSettings(client)).map((setting) => `replica ${replicaSettingText(setting)}`),
+  ]
 }
 
 /** `city update 1,2`, in order; a tuple of several parts with a colon. Keys of new identities are told by nobody. */

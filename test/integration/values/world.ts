@@ -2,7 +2,9 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { install } from '../../../src/capture/install.ts'
 import { quoteIdentifier } from '../../../src/catalog/quote.ts'
+import { type DriftedIndices, readMappingDrift } from '../../../src/cli/mapping-drift.ts'
 import type { DocumentDefinition, Settings } from '../../../src/config/types.ts'
+import type { DocumentPlan } from '../../../src/documents/types.ts'
 import { connectElasticsearch, type Elasticsearch } from '../../../src/elasticsearch/client.ts'
 import { createPool } from '../../../src/postgres/connect.ts'
 import { Daemon } from '../../../src/sync/daemon.ts'
@@ -43,6 +45,8 @@ export interface ValuesWorld {
   count(document: string): Promise<number>
   /** Dead letters: `id` → `reason`. */
   dead(document: string): Promise<ReadonlyMap<string, string>>
+  /** What `doctor` takes for a mapping that somebody changed. */
+  drift(): Promise<readonly DriftedIndices[]>
   drop(): Promise<void>
 }
 
@@ -111,6 +115,15 @@ export async function valuesWorld(elasticsearchUrl: string): Promise<ValuesWorld
         [document],
       )
       return new Map(failed.map(({ id, reason }) => [id, reason]))
+    },
+    drift: async () => {
+      const plans = await rows<{ plan: DocumentPlan }>(`SELECT plan FROM ${s}.sync_document`)
+      return readMappingDrift(
+        database.pool,
+        SCHEMA,
+        elasticsearch,
+        plans.map(({ plan }) => plan),
+      )
     },
     drop: async () => {
       for (const end of endings) await end()
