@@ -18,13 +18,16 @@ export interface OldSnapshot {
 
 /** What makes documents wrong, and then what makes them slow: findings in the order in which to see to them. Pure. */
 export function diagnose(
-  plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed' | 'reindexes'>,
+  plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed' | 'reindexes' | 'reading'>,
   status: Status,
   snapshots: readonly OldSnapshot[],
   tombstones: readonly ShortTombstones[],
 ): readonly DoctorFinding[] {
   const findings = [
     ...structure(plan),
+    ...plan.reading.map(({ document, what, remedy }) =>
+      error(document, 'is not read by whoever should', what, remedy),
+    ),
     ...status.documents.flatMap(documentFindings),
     ...workers(status),
     ...status.schedules.flatMap(scheduleFindings),

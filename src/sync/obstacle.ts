@@ -35,6 +35,9 @@ export function obstacleOf(error: unknown): Obstacle {
  */
 export function alarmOf({ scope, type, reason }: Obstacle): string | null {
   if (scope !== 'document' || !/^sqlstate_(42|0A)/.test(type)) return null
+  if (type === 'sqlstate_42501' && /row-level security/.test(reason)) {
+    return `cannot be read: ${reason}. Rows that a policy hides would be deleted from the index, so nothing is read. The role that sluice connects as, and the owner of its views, must own the table (without FORCE ROW LEVEL SECURITY) or have BYPASSRLS; sluice doctor says which does not`
+  }
   return type === 'sqlstate_42501'
     ? `cannot be read: ${reason}. Grant it to the role that sluice connects as`
     : `cannot be read: ${reason}. Something it is made of was dropped: adapt the configuration, then run sluice install`
