@@ -22,6 +22,7 @@ export function diagnose(
   status: Status,
   snapshots: readonly OldSnapshot[],
   tombstones: readonly ShortTombstones[],
+  openSchemas: readonly string[] = [],
 ): readonly DoctorFinding[] {
   const findings = [
     ...structure(plan),
@@ -34,6 +35,7 @@ export function diagnose(
     ...tombstones.map(tombstoneFinding),
     ...plan.plans.flatMap(planFindings),
     ...snapshots.map(snapshotFinding),
+    ...openSchemas.map(openSchemaFinding),
   ]
   return findings.toSorted((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'))
 }
@@ -156,6 +158,16 @@ function snapshotFinding({ pid, application, state, ageMs }: OldSnapshot): Docto
     'an old transaction keeps vacuum from cleaning the queue, which slows every claim',
     `process ${pid} (${application === '' ? 'no application name' : application}, ${state}) has held its snapshot for ${duration(ageMs)}`,
     `end it, or: SELECT pg_terminate_backend(${pid})`,
+  )
+}
+
+/** Of two functions Postgres takes the one whose parameters fit exactly, wherever it is on the search_path. */
+function openSchemaFinding(schema: string): DoctorFinding {
+  return warning(
+    null,
+    `anybody who can log in may create functions and operators in schema ${schema}`,
+    'it is on the search_path, and one that fits better than one of Postgres runs with the rights of whoever runs sluice',
+    `REVOKE CREATE ON SCHEMA ${schema} FROM PUBLIC`,
   )
 }
 

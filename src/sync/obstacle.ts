@@ -1,6 +1,7 @@
 import { UnreachableError } from '../errors.ts'
 import { isConnectionError, sqlState } from '../postgres/connect.ts'
 import type { Obstacle } from './types.ts'
+import { withoutValues } from './without-values.ts'
 
 /** Leaves a batch from any depth: the claim is rolled back, nobody is charged. */
 export class Obstructed extends Error {
@@ -26,7 +27,11 @@ export function obstacleOf(error: unknown): Obstacle {
   if (state === undefined) return { scope: 'document', type: 'unexpected', reason }
   // A server in recovery, read-only or out of resources (disk, memory, connections) concerns everybody.
   const everybody = ['25006', '55000', '57P03'].includes(state) || state.startsWith('53')
-  return { scope: everybody ? 'postgres' : 'document', type: `sqlstate_${state}`, reason }
+  return {
+    scope: everybody ? 'postgres' : 'document',
+    type: `sqlstate_${state}`,
+    reason: withoutValues(error) ?? reason,
+  }
 }
 
 /**

@@ -118,6 +118,56 @@ describe('the daemon, under its role', () => {
 /** Insufficient privilege. */
 const refusal = '42501'
 
+describe('an application that means harm', () => {
+  /** As good a match as Postgres's own, or a better one; each would leave a trace. */
+  const TRAPS = `
+    CREATE SCHEMA evil; CREATE TABLE evil.sprung (by text, how text);
+    CREATE FUNCTION evil.trap(text) RETURNS void LANGUAGE sql AS $$ INSERT INTO evil.sprung VALUES (current_user, $1) $$;
+    CREATE FUNCTION evil.unnest(text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trap('unnest'); END $$;
+    CREATE FUNCTION evil.cardinality(text[]) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trap('cardinality'); RETURN 1; END $$;
+    CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trap('clock'); RETURN now(); END $$;
+    CREATE FUNCTION evil.pg_current_xact_id() RETURNS xid8 LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trap('xact'); RETURN '3'; END $$;
+    CREATE FUNCTION evil.same(text, text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trap('='); RETURN true; END $$;
+    CREATE FUNCTION evil.less(xid8, xid8) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trap('<'); RETURN false; END $$;
+    CREATE OPERATOR evil.= (leftarg = text, rightarg = text, procedure = evil.same);
+    CREATE OPERATOR evil.< (leftarg = xid8, rightarg = xid8, procedure = evil.less);
+    GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT INSERT ON evil.sprung TO PUBLIC;
+    CREATE TEMP TABLE sync_queue (id int); CREATE TEMP TABLE sync_document (name text); CREATE TEMP TABLE sync_run (id int);
+    CREATE TEMP TABLE country (code text, name text); CREATE TEMP TABLE new_rows (id int);
+    SET search_path = pg_temp, evil, pg_catalog`
+
+  test('diverts no function of ours by what it puts before Postgres on its search_path', async () => {
+    await world.database.pool.query(
+      `GRANT CREATE ON DATABASE ${new URL(world.database.url).pathname.slice(1)} TO ${world.name('writer')};
+       GRANT USAGE ON SCHEMA ${world.schema} TO ${world.name('writer')};
+       GRANT EXECUTE ON FUNCTION ${world.schema}.sync_token, ${world.schema}.is_synced, ${world.schema}.sync_pending TO ${world.name('writer')}`,
+    )
+    const client = await world.logins.writer.connect()
+    try {
+      await client.query(TRAPS)
+      // It works, where it is meant to.
+      await client.query("SELECT 'a'::text = 'b'::text")
+      expect((await client.query('SELECT count(*)::int AS n FROM evil.sprung')).rows).toEqual([{ n: 1 }])
+      await client.query('TRUNCATE evil.sprung')
+      await client.query(`
+        UPDATE app.city SET name = 'Basel' WHERE id = 5; UPDATE app.country SET name = 'Svizzera';
+        DELETE FROM app.city WHERE id = 6; INSERT INTO app.sale VALUES (7, 5); TRUNCATE app.sale; INSERT INTO app.sale VALUES (8, 5)`)
+      const { rows } = await client.query(`SELECT ${world.schema}.sync_token() AS token`)
+      await client.query(`SELECT ${world.schema}.is_synced($1), ${world.schema}.sync_pending($1)`, [
+        rows[0]?.token,
+      ])
+      await world.settled()
+      expect((await client.query('SELECT * FROM evil.sprung')).rows).toEqual([])
+    } finally {
+      client.release(true)
+    }
+    const cities = await world.found('city')
+    expect(cities.find(({ id }) => id === 5)).toMatchObject({ name: 'Basel', country: { name: 'Svizzera' } })
+    expect(cities.find(({ id }) => id === 6)).toBeUndefined()
+    expect(await world.found('sold')).toEqual([{ name: 'Basel' }])
+  })
+})
+
 describe('the operator', () => {
   test('pauses, resumes, marks, retries, discards, and asks for a run and cancels it', async () => {
     await as('operator', "SELECT sluice.pause('city', 'a look')")

@@ -24,7 +24,8 @@ export function registerDoctor(program: Command): void {
 
 It changes nothing. It looks at triggers, partitions and views against the configuration, missing indexes, tables that a
 document reads and nothing watches, paused documents, failures, blocked indices, daemons, schedules, indices that forget
-deletes too soon, and old transactions.`,
+deletes too soon, old transactions, what row-level security or a missing grant keeps from the roles that read, and schemas
+in which everybody may create functions.`,
     )
     .action(action(doctor))
 }
@@ -40,7 +41,8 @@ async function doctor(context: CommandContext): Promise<ExitCode> {
     const plan = await planInstall(client, { schema, definitions, elasticsearch, backfill: true, also })
     const status = await readStatus({ pool, schema }, { documents: definitions, schedules })
     const tombstones = await readShortTombstones(elasticsearch, plan.plans, status.indices)
-    const findings = diagnose(plan, status, await readOldSnapshots(client), tombstones)
+    const snapshots = await readOldSnapshots(client)
+    const findings = diagnose(plan, status, snapshots, tombstones, await readOpenSchemas(client))
     context.output.result(doctorJson, { findings: [...findings] }, () => findingsText(findings))
     return findings.length === 0 ? exitCodes.done : exitCodes.differences
   } finally {
@@ -63,6 +65,15 @@ async function readOldSnapshots(client: pg.ClientBase): Promise<readonly OldSnap
     [OLD_SNAPSHOT],
   )
   return rows
+}
+
+/** Schemas on the search_path in which everybody may create: public, in a database that is older than Postgres 15. */
+async function readOpenSchemas(client: pg.ClientBase): Promise<readonly string[]> {
+  const { rows } = await client.query<{ schema: string }>(
+    `SELECT quote_ident(n.nspname) AS schema FROM pg_namespace n
+      WHERE n.nspname = ANY (current_schemas(false)) AND has_schema_privilege('public', n.oid, 'CREATE') ORDER BY 1`,
+  )
+  return rows.map(({ schema }) => schema)
 }
 
 function findingsText(findings: readonly DoctorFinding[]): string {
