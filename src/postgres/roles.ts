@@ -31,9 +31,14 @@ export function rolesOf(schema: string): Roles {
 export async function rolesSql(schema: string): Promise<string> {
   const names: Readonly<Record<string, string>> = { schema, ...rolesOf(schema) }
   const text = await readFile(file, 'utf8')
+  // What stands between dollar quotes must not hold them.
+  let tag = 'roles'
+  while (schema.includes(`$${tag}$`)) tag += '_'
   return text
-    .replace(/:"(\w+)"/g, (_, name: string) => escapeIdentifier(names[name] ?? ''))
-    .replace(/:'(\w+)'/g, (_, name: string) => escapeLiteral(names[name] ?? ''))
+    .replaceAll('$roles$', () => `$${tag}$`)
+    .replace(/:(["'])(\w+)\1/g, (_, quote: string, name: string) =>
+      (quote === '"' ? escapeIdentifier : escapeLiteral)(names[name] ?? ''),
+    )
 }
 
 /**

@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { migrate } from '../../src/postgres/migrate.ts'
 import { applyRoles, rolesOf, rolesSql } from '../../src/postgres/roles.ts'
+import type { Instance } from '../../src/runs/instance.ts'
 import { cancelRun } from '../../src/runs/lifecycle.ts'
 import { requestBackfill } from '../../src/runs/request-backfill.ts'
+import { eventually } from '../support/context.ts'
+import { workspace } from './cli-support.ts'
 import type { Definitions } from './install-world.ts'
 import { type Login, type RolesWorld, rolesWorld } from './roles-world.ts'
 
@@ -19,6 +23,7 @@ const TABLES = `
 
 let world: RolesWorld
 let definitions: Definitions
+let daemon: Instance
 const as = (login: Login, sql: string) => world.as(login, sql)
 
 beforeAll(async () => {
@@ -41,7 +46,7 @@ beforeAll(async () => {
     },
   }
   await world.install(definitions)
-  world.start(definitions)
+  daemon = world.start(definitions)
 })
 afterAll(() => world?.drop())
 
@@ -297,5 +302,51 @@ describe('roles', () => {
       code: 'failed',
       remedy: expect.stringContaining('--dry-run'),
     })
+  })
+
+  test('can have odd names, as a schema can', async () => {
+    const schema = 'Odd $roles$ %I :daemon; --'
+    const odd = Object.values(rolesOf(schema)).map((role) => `"${role}"`)
+    const { pool, url } = world.database
+    await migrate(url, schema)
+    try {
+      expect(await applyRoles(url, schema)).toEqual([])
+      const { rows } = await pool.query('SELECT FROM pg_roles WHERE rolname = ANY ($1)', [
+        Object.values(rolesOf(schema)),
+      ])
+      expect(rows).toHaveLength(3)
+    } finally {
+      await pool.query(`DROP SCHEMA "${schema}" CASCADE; DROP OWNED BY ${odd}; DROP ROLE ${odd}`)
+    }
+  })
+})
+
+describe('the command line', () => {
+  test('prints the SQL, which an administrator can run; an operator without a daemon is told what to do', async () => {
+    const place = await workspace({
+      DATABASE_URL: world.url('operator'),
+      ELASTICSEARCH_URL: world.server.url,
+      SLUICE_SCHEMA: world.schema,
+    })
+    try {
+      await place.write('sluice.config.json', JSON.stringify({ documents: definitions }))
+      const printed = await place.sluice(['migrate', '--roles', '--dry-run'])
+      expect(printed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^BEGIN;.*COMMIT;\n$/s) })
+      await world.database.pool.query(printed.stdout)
+      await daemon.stop()
+      const asked = await place.sluice(['backfill', 'city'])
+      expect(asked.stderr).toContain(
+        `no daemon works on city, and role ${world.name('operator')} may only ask`,
+      )
+      expect(asked.code).toBe(1)
+      const daemonless = place.start(['run'])
+      await eventually(() =>
+        daemonless.output().includes('the role in DATABASE_URL may not work as a daemon'),
+      )
+      daemonless.process.kill('SIGTERM')
+      expect((await daemonless.ended).code).toBe(0)
+    } finally {
+      await place.remove()
+    }
   })
 })
