@@ -219,6 +219,7 @@ CREATE TABLE sync_worker (
   host       text        NOT NULL,
   pid        integer     NOT NULL,
   version    text        NOT NULL,
+  role       text        NOT NULL DEFAULT current_user,
   state      text        NOT NULL CHECK (state IN ('running', 'waiting', 'draining', 'stopped')),
   reason     text,
   documents  jsonb       NOT NULL DEFAULT '{}',
@@ -229,6 +230,7 @@ CREATE TABLE sync_worker (
   seen_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE  sync_worker IS 'Daemons, alive when seen_at is younger than 15 seconds.';
+COMMENT ON COLUMN sync_worker.role      IS 'Role of the database that it works as: doctor looks at what that one may read.';
 COMMENT ON COLUMN sync_worker.reason    IS 'What it waits for.';
 COMMENT ON COLUMN sync_worker.documents IS 'Its configuration: document name to hash.';
 COMMENT ON COLUMN sync_worker.schedules IS 'The same of its schedules.';

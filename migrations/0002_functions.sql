@@ -182,7 +182,7 @@ END $$;
 COMMENT ON FUNCTION forget_target IS 'Drops marks that wait for an index which is written to no more: there is nothing left to do for it. Up to 2,000 marks at a time; returns the number of keys.';
 
 CREATE FUNCTION enqueue(document text, VARIADIC ids text[]) RETURNS bigint
-LANGUAGE plpgsql SET search_path FROM CURRENT
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
 AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM sync_document d WHERE d.name = enqueue.document) THEN
@@ -201,7 +201,7 @@ END $$;
 COMMENT ON FUNCTION enqueue IS 'Marks keys of a document to be indexed anew. A key of one column is its text; of several, encode_key(…). Many at once: enqueue(document, VARIADIC array).';
 
 CREATE FUNCTION shed(document text) RETURNS bigint
-LANGUAGE plpgsql SET search_path FROM CURRENT
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -291,7 +291,7 @@ END $$;
 COMMENT ON FUNCTION lock_chosen_failures IS 'For retry_failed and discard_failed: checks their arguments, and keeps settlements from changing the same rows.';
 
 CREATE FUNCTION retry_failed(document text, keys text[], type text) RETURNS bigint
-LANGUAGE plpgsql SET search_path FROM CURRENT
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -347,7 +347,7 @@ COMMENT ON FUNCTION retry_failed(text, text[]) IS
   'Marks failed documents again, dead ones too, with fresh attempts, and returns how many: retry_failed() all, retry_failed(''city'') those of a document, retry_failed(''city'', ''42'', ''43'') some, retry_failed(''city'', VARIADIC ARRAY(SELECT …)) those that a query finds. A key of one column is its text; of several, encode_key(…).';
 
 CREATE FUNCTION discard_failed(document text, keys text[], type text) RETURNS bigint
-LANGUAGE plpgsql SET search_path FROM CURRENT
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -403,7 +403,7 @@ END $$;
 COMMENT ON FUNCTION change_document_state IS 'For pause, resume and detach.';
 
 CREATE FUNCTION pause(document text, reason text DEFAULT NULL) RETURNS void
-LANGUAGE sql
+LANGUAGE sql SECURITY DEFINER
 BEGIN ATOMIC
   SELECT change_document_state(document, 'paused', coalesce(reason, 'paused by ' || session_user));
 END;
@@ -458,7 +458,7 @@ END $$;
 COMMENT ON FUNCTION release_parked IS 'For resume and install: what the mass-delete brake has parked is looked at again, confirmed or not. Returns the number of keys.';
 
 CREATE FUNCTION resume(document text, deletes boolean DEFAULT false) RETURNS bigint
-LANGUAGE plpgsql SET search_path FROM CURRENT
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
 AS $$
 DECLARE
   released bigint;
@@ -540,10 +540,44 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION detach IS 'Emergency switch: drops our triggers, functions and views of a document, and returns the number of triggers dropped. sluice install puts them back and backfills.';
 
+-- Runs ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION cancel_run(run bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
+AS $$
+#variable_conflict use_column
+DECLARE
+  cancelled sync_run;
+BEGIN
+  -- At once where nobody executes it (still requested, or no heartbeat for 15 seconds); else its worker is asked to stop.
+  -- A reindex that moves its aliases is past that, and goes on.
+  UPDATE sync_run r
+     SET state = CASE WHEN r.state = 'requested' OR r.heartbeat_at < clock_timestamp() - interval '15 seconds'
+                      THEN 'cancelled' ELSE 'cancelling' END,
+         finished_at = CASE WHEN r.state = 'requested' OR r.heartbeat_at < clock_timestamp() - interval '15 seconds'
+                            THEN clock_timestamp() END
+   WHERE r.id = cancel_run.run AND r.state IN ('requested', 'running', 'cancelling')
+     AND coalesce(r.cursor ->> 'step', '') NOT IN ('swap', 'swapped')
+  RETURNING r.* INTO cancelled;
+  IF cancelled.finished_at IS NULL THEN RETURN; END IF;
+  -- As at every end of a run (finishRun of the program): the verify that was asked for meanwhile is requested, and what
+  -- a reindex has built is given up, also an index whose creation is under way and that nobody has registered.
+  IF cancelled.verify_after IS NOT NULL THEN
+    INSERT INTO sync_run (kind, document, options, origin, truncated, requested_by, reason)
+    VALUES ('verify', cancelled.document, '{"repair": "rewrite"}', cancelled.verify_after, cancelled.verify_after_truncated,
+            'sluice', 'asked for while run ' || cancelled.id || ' was under way');
+  END IF;
+  INSERT INTO sync_index AS i (name, document, alias, uuid, role, hash, retired_at)
+  SELECT built.name, cancelled.document, built.alias, '', 'retired', '', clock_timestamp()
+    FROM jsonb_to_recordset(coalesce(cancelled.cursor #> '{reindex,indices}', '[]')) AS built (alias text, name text)
+  ON CONFLICT (name) DO UPDATE SET role = 'retired', retired_at = clock_timestamp() WHERE i.role = 'building';
+END $$;
+COMMENT ON FUNCTION cancel_run IS 'Cancels a run: at once when nobody executes it, otherwise by asking its worker. Marks already written stay. Does nothing to a run that has ended.';
+
 -- The log -------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION create_log_partition(day date) RETURNS boolean
-LANGUAGE plpgsql SET search_path FROM CURRENT
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
 SET lock_timeout = '2s'
 AS $$
 DECLARE
@@ -569,7 +603,7 @@ END;
 COMMENT ON FUNCTION ensure_log_partitions IS 'Creates the partitions of sync_log for today and some days ahead; returns how many were missing.';
 
 CREATE FUNCTION drop_old_log_partitions(days integer DEFAULT 7) RETURNS integer
-LANGUAGE plpgsql SET search_path FROM CURRENT
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
 -- DROP locks out the writers of sync_log: better tomorrow than waiting behind somebody's long query.
 SET lock_timeout = '500ms'
 AS $$
@@ -630,7 +664,7 @@ END $$;
 COMMENT ON FUNCTION write_log IS 'Writes to sync_log, creates a missing partition on the spot, and never fails.';
 
 CREATE FUNCTION cleanup_old_sync_records(days integer DEFAULT 7) RETURNS TABLE (records text, removed bigint)
-LANGUAGE plpgsql SET search_path FROM CURRENT
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
 AS $$
 BEGIN
   IF days IS NULL OR days < 0 THEN
@@ -890,6 +924,103 @@ END $$;
 COMMENT ON FUNCTION sync_pending IS
   'What is_synced() waits for, by document: keys, parked keys, failures being retried, a run. attended: a living daemon works on it. Counts the marks of the queue: half a second with a million of them. No row while the transaction of the token is open.';
 
--- They run as their owner, so not everybody who may use the schema may call them. An application needs two grants:
+-- What the daemon's role has to read ---------------------------------------------------------------------------------
+
+CREATE FUNCTION grant_document(document text) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+#variable_conflict use_column
+DECLARE
+  daemon    text := current_schema() || '_daemon';
+  installed sync_document;
+  reads     oid[];
+  wanted    record;
+BEGIN
+  -- Without roles (sluice migrate --roles) the daemon works as the role that installs, or has grants of its own.
+  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = daemon)
+     OR NOT has_schema_privilege(daemon, current_schema(), 'USAGE') THEN
+    RETURN;
+  END IF;
+  SELECT * INTO installed FROM sync_document d WHERE d.name = grant_document.document;
+  IF NOT FOUND OR installed.state = 'detached' THEN RETURN; END IF;
+
+  -- Views are read with their owner's rights; the root table is read itself, too (to tell a row that stopped matching
+  -- from one that is gone, and for backfill --where), and a query runs with the rights of who calls it.
+  SELECT array_agg(DISTINCT x.oid) INTO reads
+    FROM (SELECT to_regclass(format('%I.%I', installed.plan #>> '{table,schema}', installed.plan #>> '{table,name}'))::oid
+          UNION ALL
+          SELECT d.refobjid FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+           WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proname = installed.plan #>> '{query,name}'
+             AND d.refclassid = 'pg_class'::regclass) x (oid)
+   WHERE x.oid IS NOT NULL;
+
+  FOR wanted IN
+    WITH views AS (
+      SELECT DISTINCT c.oid FROM pg_class c
+       WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind = 'v'
+         AND c.relname IN (SELECT installed.plan ->> 'view'
+                           UNION
+                           SELECT v FROM sync_source s, jsonb_array_elements_text(s.objects -> 'views') AS v
+                            WHERE s.document = grant_document.document)
+    ), query AS (
+      SELECT p.oid FROM pg_proc p
+       WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proname = installed.plan #>> '{query,name}'
+    ), called AS (
+      -- Functions of the application: a view's, too, are called with the rights of who reads the view.
+      SELECT DISTINCT d.refobjid AS oid
+        FROM pg_depend d
+       WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid > 16383
+         AND (d.classid = 'pg_proc'::regclass AND d.objid IN (SELECT q.oid FROM query q)
+              OR d.classid = 'pg_rewrite'::regclass
+                 AND d.objid IN (SELECT r.oid FROM pg_rewrite r WHERE r.ev_class IN (SELECT v.oid FROM views v)))
+      UNION
+      SELECT q.oid FROM query q
+    ), namespaces AS (
+      SELECT DISTINCT c.relnamespace AS oid FROM pg_class c WHERE c.oid = ANY (reads)
+      UNION
+      SELECT t.typnamespace FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+       WHERE a.attrelid = ANY (reads) AND a.attnum > 0 AND NOT a.attisdropped
+    )
+    SELECT format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, daemon) AS sql, has_schema_privilege(daemon, n.oid, 'USAGE') AS has,
+           'USAGE' AS privilege, 'n' AS kind, n.oid
+      FROM namespaces x JOIN pg_namespace n ON n.oid = x.oid
+    UNION ALL
+    SELECT format('GRANT SELECT ON %I.%I TO %I', n.nspname, c.relname, daemon), has_table_privilege(daemon, c.oid, 'SELECT'),
+           'SELECT', 'c', c.oid
+      FROM (SELECT v.oid FROM views v UNION SELECT unnest(reads)) x
+      JOIN pg_class c ON c.oid = x.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+    UNION ALL
+    SELECT format('GRANT EXECUTE ON FUNCTION %I.%I(%s) TO %I', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), daemon),
+           has_function_privilege(daemon, p.oid, 'EXECUTE'), 'EXECUTE', 'p', p.oid
+      FROM called x JOIN pg_proc p ON p.oid = x.oid JOIN pg_namespace n ON n.oid = p.pronamespace
+    ORDER BY 1
+  LOOP
+    CONTINUE WHEN wanted.has;
+    BEGIN
+      EXECUTE wanted.sql;
+    EXCEPTION WHEN insufficient_privilege THEN
+      NULL;
+    END;
+    -- Whoever has a privilege without the right to grant it gets a warning, and no error.
+    IF NOT (CASE wanted.kind WHEN 'n' THEN has_schema_privilege(daemon, wanted.oid, wanted.privilege)
+                            WHEN 'c' THEN has_table_privilege(daemon, wanted.oid, wanted.privilege)
+                            ELSE has_function_privilege(daemon, wanted.oid, wanted.privilege) END) THEN
+      RETURN NEXT wanted.sql;
+    END IF;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION grant_document IS
+  'For install and migrate --roles: lets the daemon''s role (<schema>_daemon), where there is one, read what a document is made of. Returns the statements that somebody else has to run, for this role may not.';
+
+-- Who may call what -------------------------------------------------------------------------------------------------
+--
+-- These run as their owner (SECURITY DEFINER), so that a grant of the function is all that it takes, and of the tables
+-- none: whoever could write to sync_queue could also delete marks. So not everybody who may use the schema may call
+-- them. migrations/roles/roles.sql grants the operator's and the daemon's. An application that waits for its own writes
+-- needs two grants:
 -- GRANT USAGE ON SCHEMA sluice TO app; GRANT EXECUTE ON FUNCTION sluice.sync_token, sluice.is_synced, … TO app
 REVOKE EXECUTE ON FUNCTION sync_token, is_synced, sync_dead, sync_pending FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION
+  pause, resume, enqueue, shed, cancel_run, cleanup_old_sync_records, create_log_partition, drop_old_log_partitions,
+  retry_failed(text, text[], text), discard_failed(text, text[], text)
+  FROM PUBLIC;

@@ -153,6 +153,8 @@ export async function applyDatabase(
   if (database.viewChanged || created)
     await client.query(`SELECT ${quoteIdentifier(schema)}.release_parked($1, false)`, [document])
   await writeDocument(client, schema, change)
+  // For the daemon's role, where there is one: views that were dropped have lost their grants.
+  await client.query(`SELECT ${quoteIdentifier(schema)}.grant_document($1)`, [document])
   if (index.lost.length > 0) {
     // Their failures with them: retried for an index that is gone they would never end, and the new one is filled anyway.
     const gone = [index.lost]

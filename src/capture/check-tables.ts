@@ -34,13 +34,29 @@ export async function checkTables(
 }
 
 async function checkPrivileges(db: Queryable, table: TableName, oid: number, where: string): Promise<void> {
-  const { rows } = await db.query<{ usage: boolean; read: boolean; trigger: boolean; role: string }>(
+  const { rows } = await db.query<{
+    usage: boolean
+    read: boolean
+    trigger: boolean
+    hidden: boolean
+    role: string
+  }>(
     `SELECT has_schema_privilege($2, 'USAGE') AS usage, has_any_column_privilege($1::oid, 'SELECT') AS read,
-            has_table_privilege($1::oid, 'TRIGGER') AS trigger, quote_ident(current_user) AS role`,
+            has_table_privilege($1::oid, 'TRIGGER') AS trigger, row_security_active($1::oid) AS hidden,
+            quote_ident(current_user) AS role`,
     [oid, table.schema],
   )
   const [row] = rows
-  if (row === undefined || (row.usage && row.read && row.trigger)) return
+  if (row === undefined) return
+  // The views are read with this role's rights. Rows that it does not see would be deleted from the index, so every
+  // read is refused (row_security = off), and the document would be paused from the start.
+  if (row.hidden) {
+    throw new ConfigError(`row-level security on ${tableText(table)} hides rows from ${row.role}`, {
+      where,
+      remedy: `Install as the table's owner (without FORCE ROW LEVEL SECURITY), or let a superuser run: ALTER ROLE ${row.role} BYPASSRLS`,
+    })
+  }
+  if (row.usage && row.read && row.trigger) return
   const what = row.usage && row.read ? 'create triggers on' : 'read'
   const usage = row.usage ? '' : `GRANT USAGE ON SCHEMA ${quoteIdentifier(table.schema)} TO ${row.role}; `
   throw new ConfigError(`${row.role} may not ${what} ${tableText(table)}`, {

@@ -16,6 +16,7 @@ import type { InstallPart } from './install-part.ts'
 import { readInventory } from './inventory.ts'
 import { laterColumnsText, readLaterColumns } from './later-columns.ts'
 import { planDocuments } from './plan-documents.ts'
+import { type ReadingProblem, readingProblems } from './reading-roles.ts'
 import type { Step } from './steps.ts'
 
 /** All that `install` will do. Plain data, made before anything is changed; no steps: there is nothing to do. */
@@ -31,6 +32,8 @@ export interface InstallPlan {
   readonly aliases: readonly string[]
   /** For the operator: warnings of the plans, documents that are paused or no longer configured. */
   readonly notes: readonly string[]
+  /** What the roles that read the tables may not see of them, as things stand. */
+  readonly reading: readonly ReadingProblem[]
   /** Documents that are installed and no longer configured. */
   readonly removed: readonly string[]
   /** Of all documents of the configuration that can be installed. */
@@ -78,6 +81,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
   const reindexes: ReindexNeeded[] = []
   const notes: string[] = []
   const plans: DocumentPlan[] = []
+  const reading: ReadingProblem[] = []
   const planOne = async (name: string, definition: DocumentDefinition) => {
     const [plan] = await planDocuments(client, schema, catalog, new Map([[name, definition]]))
     if (plan === undefined) return
@@ -94,6 +98,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
     )
     const change = documentChange(plan, definition, index, maker, catalog, inventory, input)
     notes.push(...plan.warnings, ...index.notes, ...stateNotes(change, inventory.documents.get(name)))
+    if (!migrate) reading.push(...(await readingProblems(client, schema, catalog, plan)))
     aliases.push(plan.index)
     plans.push(plan)
     if (index.reindex !== null && input.reindex === undefined)
@@ -117,6 +122,9 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
   const part = await also?.plan(client, { migrate, plans, onRefused })
   const removed = [...inventory.documents.keys()].filter((name) => !definitions.has(name))
   notes.push(...removed.map(removedNote), ...(part?.notes ?? []))
+  // A table's grant is what install gives the daemon's role.
+  const hidden = reading.filter(({ missing }) => missing === 'rows')
+  notes.push(...hidden.map(({ document, what, remedy }) => `${document}: ${what}. ${remedy}`))
   const schemaStep: Step = {
     action: inventory.schemaExists ? 'change' : 'create',
     document: null,
@@ -127,6 +135,7 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
     changes,
     reindexes,
     notes,
+    reading,
     removed,
     plans,
     aliases,

@@ -23,7 +23,7 @@ export interface OldSnapshot {
 
 /** What was looked at. */
 export interface Examined {
-  readonly plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed' | 'reindexes'>
+  readonly plan: Pick<InstallPlan, 'steps' | 'plans' | 'removed' | 'reindexes' | 'reading'>
   readonly status: Status
   readonly snapshots: readonly OldSnapshot[]
   readonly tombstones: readonly ShortTombstones[]
@@ -31,14 +31,19 @@ export interface Examined {
   readonly mappings: readonly DriftedIndices[]
   readonly replica: readonly ReplicaSetting[]
   readonly captured: readonly Captured[]
+  /** Schemas in which everybody may create functions. */
+  readonly openSchemas: readonly string[]
 }
 
 /** What makes documents wrong, and then what makes them slow: findings in the order in which to see to them. Pure. */
 export function diagnose(examined: Examined): readonly DoctorFinding[] {
-  const { plan, status, snapshots, tombstones, strayed, mappings, replica, captured } = examined
+  const { plan, status, snapshots, tombstones, strayed, mappings, replica, captured, openSchemas } = examined
   const ordinary = captured.filter((document) => document.ordinary).map(({ name }) => name)
   const findings = [
     ...structure(plan, status),
+    ...plan.reading.map(({ document, what, remedy }) =>
+      error(document, 'is not read by whoever should', what, remedy),
+    ),
     ...(ordinary.length === 0 ? [] : replica).map((setting) => replicaFinding(setting, ordinary)),
     ...status.documents.flatMap(documentFindings),
     ...workers(status),
@@ -50,6 +55,7 @@ export function diagnose(examined: Examined): readonly DoctorFinding[] {
     ...status.documents.flatMap(laterColumnFindings),
     ...plan.plans.flatMap(planFindings),
     ...snapshots.map(snapshotFinding),
+    ...openSchemas.map(openSchemaFinding),
   ]
   return findings.toSorted((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'))
 }
@@ -208,6 +214,16 @@ function snapshotFinding({ pid, application, state, ageMs }: OldSnapshot): Docto
     'an old transaction keeps vacuum from cleaning the queue, which slows every claim',
     `process ${pid} (${application === '' ? 'no application name' : application}, ${state}) has held its snapshot for ${duration(ageMs)}`,
     `end it, or: SELECT pg_terminate_backend(${pid})`,
+  )
+}
+
+/** Of two functions Postgres takes the one whose parameters fit exactly, wherever it is on the search_path. */
+function openSchemaFinding(schema: string): DoctorFinding {
+  return warning(
+    null,
+    `anybody who can log in may create functions and operators in schema ${schema}`,
+    'it is on the search_path, and one that fits better than one of Postgres runs with the rights of whoever runs sluice',
+    `REVOKE CREATE ON SCHEMA ${schema} FROM PUBLIC`,
   )
 }
 

@@ -1,8 +1,9 @@
 import { hostname, userInfo } from 'node:os'
+import pg from 'pg'
 import { pino } from 'pino'
 import type { Settings } from '../config/types.ts'
 import { definitionHash } from '../documents/hash.ts'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, FailedError } from '../errors.ts'
 import { readDocuments } from '../queue/read-documents.ts'
 import { Instance } from '../runs/instance.ts'
 import { readRun } from '../runs/read-runs.ts'
@@ -67,6 +68,7 @@ export async function ownSettings(
   { pool, schema }: Database,
   unattended: readonly string[],
 ): Promise<Settings> {
+  await assertMayWork({ pool, schema }, unattended)
   const settings = await context.settings()
   await context.elasticsearch()
   const installed = new Map((await readDocuments(pool, schema)).map(({ name, hash }) => [name, hash]))
@@ -86,6 +88,20 @@ export async function ownSettings(
     )
   }
   return settings
+}
+
+/** An operator's role asks for runs, and does none itself. */
+async function assertMayWork({ pool, schema }: Database, unattended: readonly string[]): Promise<void> {
+  const { rows } = await pool.query<{ may: boolean; role: string }>(
+    `SELECT has_table_privilege($1, 'DELETE') AS may, quote_ident(current_user) AS role`,
+    [`${pg.escapeIdentifier(schema)}.sync_queue`],
+  )
+  const [row] = rows
+  if (row === undefined || row.may) return
+  throw new FailedError(
+    `no daemon works on ${unattended.join(', ')}, and role ${row.role} may only ask one to`,
+    { remedy: 'Start a daemon (sluice run), or ask for it all the same and go: --no-wait.' },
+  )
 }
 
 /** For `sync_run.requested_by`. */

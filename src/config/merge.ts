@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { type Credentials, elasticsearchSettings } from './credentials.ts'
+import { hostList, judgePostgres, plainElasticsearch } from './plaintext.ts'
 import { type Problem, show } from './problems.ts'
 import type { BaseSettings, SluiceConfig } from './types.ts'
 import { type Flag, type Variable, variables } from './variables.ts'
@@ -56,10 +57,16 @@ export function mergeSettings(layers: Layers, defaultInstance: string): Merged {
     caFile: read(variables.elasticsearchCaFile, connection.elasticsearchCaFile),
   })
   problems.push(...elasticsearch.problems)
+  const allowed = hostList(read(variables.plaintextHosts, connection.plaintextHosts))
+  if (elasticsearch.settings !== null)
+    problems.push(...plainElasticsearch(elasticsearch.settings.url, allowed))
+  const url = read(variables.postgres, connection.postgres)
+  const postgres = url === undefined ? null : judgePostgres(url, allowed, layers.environment)
+  problems.push(...(postgres?.problems ?? []))
 
   const limit = (name: keyof typeof limits) => read(variables[name], limits[name]) ?? variables[name].default
   const settings = {
-    postgres: read(variables.postgres, connection.postgres) ?? null,
+    postgres: postgres?.url ?? null,
     elasticsearch: elasticsearch.settings,
     schema: read(variables.schema, schema) ?? variables.schema.default,
     instance: read(variables.instance, instance) ?? defaultInstance,

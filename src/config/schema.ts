@@ -116,6 +116,7 @@ export const connectionSchema = object(
     elasticsearchUsername: value.text('a user name').exactOptional(),
     elasticsearchPassword: value.text('a password').exactOptional(),
     elasticsearchCaFile: value.text('the path of a PEM file').exactOptional(),
+    plaintextHosts: value.plaintextHosts.exactOptional(),
   },
   'an object: { postgres, elasticsearch, … }',
 )

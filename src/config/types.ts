@@ -159,6 +159,11 @@ export interface Connection {
   readonly elasticsearchPassword?: string
   /** PEM file; a relative path starts at the configuration file (ELASTICSEARCH_CA_FILE). */
   readonly elasticsearchCaFile?: string
+  /**
+   * Hosts off this machine that may be spoken to without encryption, separated by commas: `db,search`
+   * (PLAINTEXT_HOSTS). Default: none.
+   */
+  readonly plaintextHosts?: string
 }
 
 /** The `limits` of the configuration; each is also an environment variable (`batchSize` is BATCH_SIZE). */

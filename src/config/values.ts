@@ -134,6 +134,10 @@ export const elasticsearchUrl = text(
   (urls) => urls.split(',').every((url) => isUrl(url.trim(), ['http:', 'https:'])),
 )
 
+export const plaintextHosts = text('host names separated by commas, such as "db,search"', (list) =>
+  list.split(',').every((name) => /^[\w.:[\]-]+$/.test(name.trim())),
+)
+
 /**
  * Not public: `uninstall` drops the schema. Not pg_…: Postgres keeps those for itself. No quotes and backslashes:
  * node-pg-migrate puts the name between quotes without escaping it.

@@ -39,6 +39,7 @@ export const variables = {
   elasticsearchUsername: { name: 'ELASTICSEARCH_USERNAME', schema: value.text('a user name') },
   elasticsearchPassword: { name: 'ELASTICSEARCH_PASSWORD', schema: value.text('a password'), redact: hidden },
   elasticsearchCaFile: { name: 'ELASTICSEARCH_CA_FILE', schema: value.text('the path of a PEM file') },
+  plaintextHosts: { name: 'PLAINTEXT_HOSTS', schema: value.plaintextHosts },
   batchSize: limit('batchSize'),
   batchBytes: limit('batchBytes'),
   concurrency: limit('concurrency'),

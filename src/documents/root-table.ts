@@ -71,7 +71,7 @@ export function tableWarnings(table: Table): string[] {
   const warnings: string[] = []
   if (table.rowSecurity) {
     warnings.push(
-      `${tableText(table)} has row-level security: the role that installs must own the table or have BYPASSRLS, else nothing is read`,
+      `${tableText(table)} has row-level security: the roles that install and run must own the table or have BYPASSRLS, else nothing is read`,
     )
   }
   if (table.unlogged) {

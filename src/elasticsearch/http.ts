@@ -81,9 +81,11 @@ export function openHttp(
   const client = new Client({
     nodes: urls.map((url) => bareUrl(url)),
     ...(auth === undefined ? {} : { auth }),
-    ...(settings.caFile === undefined
-      ? {}
-      : { tls: { ca: readCa(settings.caFile), rejectUnauthorized: true } }),
+    // Said, so that NODE_TLS_REJECT_UNAUTHORIZED does not take it back.
+    tls: {
+      rejectUnauthorized: true,
+      ...(settings.caFile === undefined ? {} : { ca: readCa(settings.caFile) }),
+    },
     Transport: PlainTransport,
     Serializer: TextSerializer,
     // The built-in policy sends a 502, 503 or 504 four times within 5 ms. Ours is in sync/.

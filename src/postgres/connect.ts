@@ -69,6 +69,10 @@ const nodeCodes = new Set([
  */
 const connectionStates = /^(08...|57P0[1-5]|53300|25P0[34]|28...|3D000)$/
 
+/** A certificate that is not trusted, is another host's or has expired; no TLS at the other end. */
+const tlsCodes =
+  /^(EPROTO|ERR_TLS_\w+|ERR_SSL_\w+|CERT_\w+|UNABLE_TO_\w+|(DEPTH_ZERO_)?SELF_SIGNED_CERT\w*|ERROR_IN_CERT\w+|HOSTNAME_MISMATCH)$/
+
 /** pg's own errors carry no code. */
 const connectionMessages =
   /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client (has encountered a connection error|was closed) and is not queryable|The server does not support SSL)/i
@@ -78,7 +82,8 @@ export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const state = sqlState(error)
   if (state !== undefined) return connectionStates.test(state)
-  if ('code' in error && typeof error.code === 'string' && nodeCodes.has(error.code)) return true
+  if ('code' in error && typeof error.code === 'string')
+    if (nodeCodes.has(error.code) || tlsCodes.test(error.code)) return true
   return connectionMessages.test(error.message)
 }
 
@@ -94,12 +99,21 @@ export function connectionError(error: unknown, url: string): UnreachableError {
     `Postgres ${refused ? 'refuses the connection' : 'does not answer'}: ${reason}`,
     {
       where: addressOf(url),
-      remedy: refused
-        ? 'Check user, password and database in DATABASE_URL.'
-        : 'Check that the server runs and that DATABASE_URL names it.',
+      remedy: remedyFor(error, refused),
       cause: error,
     },
   )
+}
+
+function remedyFor(error: unknown, refused: boolean): string {
+  if (refused) return 'Check user, password and database in DATABASE_URL.'
+  if (error instanceof Error && /^The server does not support SSL/i.test(error.message)) {
+    return 'Servers off this machine are spoken to in TLS. Switch it on there (ssl = on), or allow plaintext to this host by name: PLAINTEXT_HOSTS.'
+  }
+  if (error instanceof Error && 'code' in error && tlsCodes.test(String(error.code))) {
+    return 'Its certificate has to be valid for the host in DATABASE_URL; an authority of your own is named there by sslrootcert=<PEM file>.'
+  }
+  return 'Check that the server runs and that DATABASE_URL names it.'
 }
 
 /** host:port/database of a connection URL. */

@@ -13,7 +13,7 @@ const directory = fileURLToPath(new URL('../../migrations', import.meta.url))
 const migrationTable = 'sync_migration'
 
 /** Of ours alone: an application that migrates with the same library is not kept waiting. */
-const lockValue = 7_310_583_921
+export const migrationLock = 7_310_583_921
 
 /** Parsed function bodies came with 14; 15 is the oldest that is tested. */
 const oldestServer = 150_000
@@ -45,7 +45,7 @@ export async function migrate(url: string, schema: string): Promise<readonly str
       migrationsTable: migrationTable,
       singleTransaction: true,
       advisoryLockMode: 'wait',
-      lockValue,
+      lockValue: migrationLock,
       logger: { info: ignore, warn: ignore, error: ignore },
     })
     return applied.map(({ name }) => name)

@@ -43,7 +43,7 @@ export async function heartbeat(db: Queryable, schema: string, beat: Heartbeat):
           FROM jsonb_array_elements($8::jsonb) AS p),
        clock_timestamp() - $9 * interval '1 millisecond')
      ON CONFLICT (instance) DO UPDATE
-       SET host = excluded.host, pid = excluded.pid, version = excluded.version, state = excluded.state,
+       SET host = excluded.host, pid = excluded.pid, version = excluded.version, role = excluded.role, state = excluded.state,
            reason = excluded.reason, since = excluded.since, documents = excluded.documents,
            schedules = excluded.schedules, pauses = excluded.pauses,
            started_at = CASE WHEN (w.host, w.pid) = (excluded.host, excluded.pid) AND w.state <> 'stopped'

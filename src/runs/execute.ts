@@ -1,6 +1,7 @@
 import { describeError, IncompleteError } from '../errors.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { obstacleOf } from '../sync/obstacle.ts'
+import { withoutValues } from '../sync/without-values.ts'
 import { backfill } from './backfill.ts'
 import type { RunContext, RunWork } from './context.ts'
 import { type Interruption, RunInterrupted } from './interrupted.ts'
@@ -45,7 +46,8 @@ export async function executeRun(context: RunContext, run: Run, signal: AbortSig
   } catch (error) {
     if (error instanceof RunInterrupted) return leave(context, run, error.interruption)
     if (isTransient(error)) throw error
-    const ended = await finishRun(pool, schema, run, { state: 'failed', error: describeError(error) })
+    const reason = withoutValues(error) ?? describeError(error)
+    const ended = await finishRun(pool, schema, run, { state: 'failed', error: reason })
     return ended === null ? 'lost' : 'failed'
   }
 }

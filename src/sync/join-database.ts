@@ -3,7 +3,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Settings } from '../config/types.ts'
 import { SchemaError, SluiceError } from '../errors.ts'
-import { closeIdle, connectionError, isConnectionError } from '../postgres/connect.ts'
+import { closeIdle, connectionError, isConnectionError, sqlState } from '../postgres/connect.ts'
 import { assertPrimary, readIdentity, rememberIdentity } from '../postgres/identity.ts'
 import { checkSchema } from '../postgres/migrate.ts'
 import { inTransaction } from '../postgres/transaction.ts'
@@ -75,6 +75,8 @@ export async function joinDatabase(
 function reasonOf(error: unknown, url: string): string {
   const known = isConnectionError(error) ? connectionError(error, url) : error
   if (!(known instanceof Error)) return String(known)
+  if (sqlState(known) === '42501')
+    return `${known.message}: the role in DATABASE_URL may not work as a daemon. sluice migrate --roles makes one that may; see docs/security.md`
   return known instanceof SluiceError && known.remedy !== undefined
     ? `${known.message}: ${known.remedy}`
     : known.message

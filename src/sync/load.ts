@@ -4,6 +4,7 @@ import type { DocumentKey, DocumentPlan } from '../documents/types.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { isDataError, readOnly } from '../postgres/read-transaction.ts'
 import type { KeyFailure, LoadedDocument } from './types.ts'
+import { withoutValues } from './without-values.ts'
 
 /** Current state of a slice: rows found, keys whose row cannot be read, and the server that was asked. */
 export interface Loaded {
@@ -39,7 +40,10 @@ export async function loadDocuments(
       if (!isDataError(error)) throw error
       const [key] = some
       if (some.length === 1 && key !== undefined) {
-        refused.set(key.id, { type: `sqlstate_${sqlState(error)}`, reason: rowErrorReason(error) })
+        refused.set(key.id, {
+          type: `sqlstate_${sqlState(error)}`,
+          reason: `the row cannot be read: ${withoutValues(error)}`,
+        })
         return
       }
       const middle = Math.ceil(some.length / 2)
@@ -93,10 +97,4 @@ function isOf({ key, idParts }: LoadPlan, found: string, asked: DocumentKey): bo
 
 function onePerId(keys: readonly DocumentKey[]): readonly DocumentKey[] {
   return [...new Map(keys.map((key) => [key.id, key])).values()]
-}
-
-/** The condition's name is enough; Postgres's message quotes the value. */
-function rowErrorReason(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error)
-  return `the row cannot be read: ${message.replace(/"[^"]*"$|: "[^"]*"/, '').trim()}`
 }

@@ -1,6 +1,7 @@
 import { UnreachableError } from '../errors.ts'
 import { isConnectionError, sqlState } from '../postgres/connect.ts'
 import type { Obstacle } from './types.ts'
+import { withoutValues } from './without-values.ts'
 
 /** Leaves a batch from any depth: the claim is rolled back, nobody is charged. */
 export class Obstructed extends Error {
@@ -26,7 +27,11 @@ export function obstacleOf(error: unknown): Obstacle {
   if (state === undefined) return { scope: 'document', type: 'unexpected', reason }
   // A server in recovery, read-only or out of resources (disk, memory, connections) concerns everybody.
   const everybody = ['25006', '55000', '57P03'].includes(state) || state.startsWith('53')
-  return { scope: everybody ? 'postgres' : 'document', type: `sqlstate_${state}`, reason }
+  return {
+    scope: everybody ? 'postgres' : 'document',
+    type: `sqlstate_${state}`,
+    reason: withoutValues(error) ?? reason,
+  }
 }
 
 /**
@@ -35,6 +40,9 @@ export function obstacleOf(error: unknown): Obstacle {
  */
 export function alarmOf({ scope, type, reason }: Obstacle): string | null {
   if (scope !== 'document' || !/^sqlstate_(42|0A)/.test(type)) return null
+  if (type === 'sqlstate_42501' && /row-level security/.test(reason)) {
+    return `cannot be read: ${reason}. Rows that a policy hides would be deleted from the index, so nothing is read. The role that sluice connects as, and the owner of its views, must own the table (without FORCE ROW LEVEL SECURITY) or have BYPASSRLS; sluice doctor says which does not`
+  }
   return type === 'sqlstate_42501'
     ? `cannot be read: ${reason}. Grant it to the role that sluice connects as`
     : `cannot be read: ${reason}. Something it is made of was dropped: adapt the configuration, then run sluice install`

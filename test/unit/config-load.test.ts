@@ -10,7 +10,7 @@ import type { DocumentDefinition, Settings } from '../../src/config/types.ts'
 // Each load is in a process of its own, by Node alone: vitest would import the configurations its own way, with other
 // errors for bad ones.
 
-const env = { DATABASE_URL: 'postgres://me:secret@db/shop', ELASTICSEARCH_URL: 'http://search:9200' }
+const env = { DATABASE_URL: 'postgres://me:secret@localhost/shop', ELASTICSEARCH_URL: 'https://search:9200' }
 const city = { table: 'geo.city', index: 'cities' }
 const cityText = `{ documents: { city: { table: 'geo.city', index: 'cities' } } }`
 
@@ -225,7 +225,7 @@ describe('the environment', () => {
       'sluice.config.json': JSON.stringify({ documents: { City: city } }),
       '.env': 'BATCH_SIZE=x',
     })
-    expect(await complaint({ env: { DATABASE_URL: 'postgres://db/shop' } })).toBe(
+    expect(await complaint({ env: { DATABASE_URL: 'postgres://localhost/shop' } })).toBe(
       [
         '2 problems in the settings and ./sluice.config.json:',
         '  documents.City: got "City", expected a document name: a lower-case letter, then lower-case letters, digits or "_", at most 40 in all',
@@ -242,9 +242,9 @@ describe('the environment', () => {
     expect(message).toContain('connection.elasticsearch in the configuration')
     const { elasticsearch } = await load({
       env: {},
-      flags: { databaseUrl: 'postgres://db/shop', elasticsearchUrl: 'http://flag:9200' },
+      flags: { databaseUrl: 'postgres://localhost/shop', elasticsearchUrl: 'https://flag:9200' },
     })
-    expect(elasticsearch.url).toBe('http://flag:9200')
+    expect(elasticsearch.url).toBe('https://flag:9200')
   })
 
   it('names a file of certificates that can be read', async () => {

@@ -32,17 +32,17 @@ describe('settings', () => {
 
   it('flags beat the environment, the environment beats the configuration', () => {
     const config = {
-      connection: { postgres: 'postgres://c/c', elasticsearch: 'http://c:9200' },
+      connection: { postgres: 'postgres://localhost/c', elasticsearch: 'https://c:9200' },
       schema: 'c',
       logLevel: 'fatal' as const,
       limits: { batchSize: 3, maxRetries: 3 },
     }
-    const environment = { DATABASE_URL: 'postgres://e/e', SLUICE_SCHEMA: 'e', BATCH_SIZE: '2' }
+    const environment = { DATABASE_URL: 'postgres://localhost/e', SLUICE_SCHEMA: 'e', BATCH_SIZE: '2' }
     const { settings, problems } = merge({ flags: { schema: 'f' }, environment, config })
     expect(problems).toEqual([])
     expect(settings).toMatchObject({
-      postgres: 'postgres://e/e',
-      elasticsearch: { url: 'http://c:9200' },
+      postgres: 'postgres://localhost/e',
+      elasticsearch: { url: 'https://c:9200' },
       schema: 'f',
       logLevel: 'fatal',
       limits: { batchSize: 2, maxRetries: 3 },
@@ -139,7 +139,7 @@ describe('a bad value', () => {
       'ELASTICSEARCH_PASSWORD: is missing, expected with ELASTICSEARCH_USERNAME',
     ],
     [
-      { environment: { ELASTICSEARCH_URL: 'http://u:p@a:9200', ELASTICSEARCH_API_KEY: 'k' } },
+      { environment: { ELASTICSEARCH_URL: 'https://u:p@a:9200', ELASTICSEARCH_API_KEY: 'k' } },
       'ELASTICSEARCH_URL: holds a user name, and there are ELASTICSEARCH_API_KEY or ELASTICSEARCH_USERNAME too',
     ],
   ])('%j', (layers, problem) => {
@@ -157,19 +157,19 @@ describe('a bad value', () => {
 })
 
 describe('credentials of Elasticsearch', () => {
-  const connection = { elasticsearch: 'http://a:9200', elasticsearchApiKey: 'from config' }
+  const connection = { elasticsearch: 'https://a:9200', elasticsearchApiKey: 'from config' }
 
   it('in the environment replace those of the configuration as a whole', () => {
     const environment = { ELASTICSEARCH_USERNAME: 'u', ELASTICSEARCH_PASSWORD: 'p' }
     expect(merge({ environment, config: { connection } })).toMatchObject({
       problems: [],
-      settings: { elasticsearch: { url: 'http://a:9200', username: 'u', password: 'p' } },
+      settings: { elasticsearch: { url: 'https://a:9200', username: 'u', password: 'p' } },
     })
   })
 
   it('come from the configuration otherwise', () => {
     expect(merge({ config: { connection } }).settings.elasticsearch).toEqual({
-      url: 'http://a:9200',
+      url: 'https://a:9200',
       apiKey: 'from config',
     })
   })

@@ -28,7 +28,8 @@ export function registerDoctor(program: Command): void {
 
 It changes nothing. It looks at triggers, partitions and views against the configuration, session_replication_role as it
 is set for roles, database and server, columns that came later, mappings that were changed in Elasticsearch, missing
-indexes, tables that a document reads and nothing watches, paused documents, failures, failed runs, blocked indices,
+indexes, tables that a document reads and nothing watches, what row-level security or a missing grant keeps from the roles
+that read, schemas in which everybody may create functions, paused documents, failures, failed runs, blocked indices,
 daemons, schedules, aliases and indices that the database does not know, indices that forget deletes too soon, and old
 transactions.`,
     )
@@ -51,7 +52,8 @@ async function doctor(context: CommandContext): Promise<ExitCode> {
     const replica = await readReplicaSettings(pool)
     const captured = await readCaptured(pool, schema)
     const snapshots = await readOldSnapshots(client)
-    const looked = { snapshots, tombstones, strayed, mappings, replica, captured }
+    const openSchemas = await readOpenSchemas(client)
+    const looked = { snapshots, tombstones, strayed, mappings, replica, captured, openSchemas }
     const findings = diagnose({ plan, status, ...looked })
     context.output.result(doctorJson, { findings: [...findings] }, () => findingsText(findings))
     return findings.length === 0 ? exitCodes.done : exitCodes.differences
@@ -75,6 +77,15 @@ async function readOldSnapshots(client: pg.ClientBase): Promise<readonly OldSnap
     [OLD_SNAPSHOT],
   )
   return rows
+}
+
+/** Schemas on the search_path in which everybody may create: public, in a database that is older than Postgres 15. */
+async function readOpenSchemas(client: pg.ClientBase): Promise<readonly string[]> {
+  const { rows } = await client.query<{ schema: string }>(
+    `SELECT quote_ident(n.nspname) AS schema FROM pg_namespace n
+      WHERE n.nspname = ANY (current_schemas(false)) AND has_schema_privilege('public', n.oid, 'CREATE') ORDER BY 1`,
+  )
+  return rows.map(({ schema }) => schema)
 }
 
 function findingsText(findings: readonly DoctorFinding[]): string {
