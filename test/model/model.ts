@@ -13,6 +13,8 @@ import { wrongOrders } from './wrong-orders.ts'
 interface Trial {
   readonly name: string
   readonly about: string
+  /** Null for the shipped order. */
+  readonly breaks: string | null
   readonly bounds: Bounds
   readonly run: (bounds: Bounds) => Exploration
   /** What makes it as it has to be. */
@@ -24,15 +26,17 @@ const trials: readonly Trial[] = [
     ([name, { about, bounds }]): Trial => ({
       name,
       about,
+      breaks: null,
       bounds,
       run: (given) => explore(shipped, given),
       holds: ({ wrong }) => wrong === null,
     }),
   ),
   ...Object.entries(wrongOrders).map(
-    ([name, { order, bounds, fault }]): Trial => ({
+    ([name, { order, breaks, bounds, fault }]): Trial => ({
       name,
       about: order.about,
+      breaks,
       bounds,
       run: (given) => explore(order, given, (verdict) => verdict.fault === fault),
       holds: ({ wrong }) => wrong !== null,
@@ -153,14 +157,14 @@ interface Result {
 }
 
 function jsonLine(
-  { name, about }: Trial,
+  { name, about, breaks }: Trial,
   { ok, bounds, seconds, found }: Result & { readonly bounds: Bounds },
 ): string {
   const { states, transitions, depth, wrong } = found
-  return `${JSON.stringify({ variant: name, ok, about, bounds, states, transitions, depth, seconds, wrong })}\n`
+  return `${JSON.stringify({ variant: name, ok, about, breaks, bounds, states, transitions, depth, seconds, wrong })}\n`
 }
 
-function text({ name, about }: Trial, { ok, seconds, found: { states, wrong } }: Result): string {
+function text({ name, about, breaks }: Trial, { ok, seconds, found: { states, wrong } }: Result): string {
   const explored = `${states.toLocaleString('en')} states, ${seconds} s`
   if (wrong === null) {
     const what = ok ? 'nothing lost, never stuck' : 'NOT NOTICED'
@@ -168,7 +172,8 @@ function text({ name, about }: Trial, { ok, seconds, found: { states, wrong } }:
   }
   const { verdict, begins, lines } = wrong
   const steps = [`    ${begins}`, ...lines.map((line, n) => `${String(n + 1).padStart(6)}  ${line}`)]
-  const head = `${ok ? '✔' : '✘'} ${name} (${about}): ${verdict.fault} after ${lines.length} steps; ${explored}`
+  const broken = breaks === null ? '' : `, breaks ${breaks}`
+  const head = `${ok ? '✔' : '✘'} ${name} (${about}): ${verdict.fault} after ${lines.length} steps${broken}; ${explored}`
   return `${head}\n${steps.join('\n')}\n     →  ${verdict.text}\n`
 }
 
