@@ -42,7 +42,7 @@ export function judge(state: State): Verdict | null {
 }
 
 /** Whether nothing is open, claimed or on its way. A reindex may be under way, and changes may come. */
-export function isQuiet({ database, open, workers, late }: State): boolean {
+function isQuiet({ database, open, workers, late }: State): boolean {
   const idle = workers.every(({ claim, operations }) => claim === 'none' && operations.length === 0)
   const closed = open.root === null && open.child === null
   return database.marks.length === 0 && idle && closed && late.length === 0

@@ -67,7 +67,7 @@ export const shipped: Order = {
   application: 'lazy',
 }
 
-export interface Scenario {
+interface Scenario {
   readonly about: string
   readonly bounds: Bounds
 }

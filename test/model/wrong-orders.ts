@@ -1,6 +1,6 @@
 import { type Bounds, type Order, shipped } from './orders.ts'
 
-export interface WrongOrder {
+interface WrongOrder {
   readonly order: Order
   /** What it takes to be noticed. */
   readonly bounds: Bounds
@@ -146,5 +146,3 @@ export const wrongOrders = {
     'stray',
   ),
 } as const satisfies Readonly<Record<string, WrongOrder>>
-
-export type WrongOrderName = keyof typeof wrongOrders
