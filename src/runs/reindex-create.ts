@@ -174,13 +174,19 @@ export async function createIndices(work: RunWork, run: Run): Promise<Run> {
     }
     made.push({ alias, name, uuid })
   }
-  const registered = inTransaction(pool, async (client) => {
-    if ((await lockedHash(client, schema, plan.document)) !== state.hash) throw installedAnew(plan.document)
-    for (const { alias, name, uuid } of made) {
-      await registerIndex(client, schema, plan, alias, { name, uuid }, 'building')
-    }
-    return advance(client, schema, run, { to: { ...cursor, step: 'walk' } })
-  })
+  const registered = inTransaction(
+    pool,
+    async (client) => {
+      if ((await lockedHash(client, schema, plan.document)) !== state.hash) throw installedAnew(plan.document)
+      for (const { alias, name, uuid } of made) {
+        await registerIndex(client, schema, plan, alias, { name, uuid }, 'building')
+      }
+      return advance(client, schema, run, { to: { ...cursor, step: 'walk' } })
+    },
+    // On disk before a batch writes there: undone by a crash and done again, it would come after what was written, and a
+    // row that was deleted in between would keep its document (npm run model -- --variant registration-not-flushed).
+    { settings: { synchronous_commit: 'on' } },
+  )
   return registered.catch(async (error: unknown) => {
     // Uninstalled meanwhile: nobody is left who knows of them.
     if ((await readRun(pool, schema, run.id)) === null) {

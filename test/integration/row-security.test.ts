@@ -67,8 +67,18 @@ const doctor = async () => {
   try {
     const input = { schema: world.schema, definitions: new Map(Object.entries(definitions)), backfill: true }
     const plan = await planInstall(client, { ...input, elasticsearch: world.elasticsearch })
-    const nothing = { documents: [], notInstalled: [], workers: [], runs: [], schedules: [] }
-    return diagnose(plan, { ...nothing, schedulesNotInstalled: [], indices: [] }, [], [])
+    const nothing = { documents: [], notInstalled: [], workers: [], runs: [], failedRuns: [], schedules: [] }
+    return diagnose({
+      plan,
+      status: { ...nothing, schedulesNotInstalled: [], indices: [] },
+      snapshots: [],
+      tombstones: [],
+      strayed: [],
+      mappings: [],
+      replica: [],
+      captured: [],
+      openSchemas: [],
+    })
   } finally {
     client.release()
   }
