@@ -27,7 +27,9 @@ export function batchEnded(of: Consequences, assignment: Assignment, result: Bat
       of.served()
       // A trial says nothing of the document's other indices.
       if (result.obstacle === null && assignment.target === undefined) pauses.end(document)
-      else if (result.obstacle !== null) obstructed(of, document, result.obstacle)
+      else if (result.obstacle !== null) {
+        obstructed(of, document, result.obstacle, { moving: result.tally.anyDone })
+      }
       of.hurry()
       break
     case 'expanded':
@@ -47,11 +49,12 @@ function obstructed(
   { dispatcher, pauses, goneAway }: Consequences,
   document: string,
   obstacle: Obstacle,
+  { moving = false } = {},
 ): void {
   if (obstacle.scope === 'index') return
   dispatcher.obstructed(obstacle)
   if (obstacle.scope === 'document') {
-    pauses.begin(document, obstacle)
+    pauses.begin(document, obstacle, { moving })
     return
   }
   // The document waits as well: a server that answers probes and not this document's batches must not be hammered.

@@ -22,6 +22,13 @@ interface Pause {
   readonly until: number
 }
 
+/**
+ * While batches bring something through, a pause grows no longer than that of this attempt: half a second to a second.
+ * An Elasticsearch that refuses three items in ten refuses some of every batch, and takes seven: with pauses of up to
+ * half a minute the document fell behind without end.
+ */
+const MOVING_ATTEMPTS = 3
+
 /** One assignment in this many goes to the bulk lane first: its guaranteed share beside endless single edits. */
 const BULK_SHARE = 4
 
@@ -128,11 +135,12 @@ export class Dispatcher {
     if (isTooBusy(obstacle)) this.#inFlight.refused()
   }
 
-  /** The document waits, each time longer. */
-  pause(document: string, obstacle: Obstacle): Pause {
+  /** The document waits, each time longer. `moving`: some of its batch was done all the same. */
+  pause(document: string, obstacle: Obstacle, { moving = false } = {}): Pause {
     const now = this.#options.now()
     const known = this.#pauses.get(document)
-    const attempt = (known?.attempt ?? 0) + 1
+    const next = (known?.attempt ?? 0) + 1
+    const attempt = moving ? Math.min(next, MOVING_ATTEMPTS) : next
     const until = now + backoffDelay(attempt, this.#options.random())
     const { type, reason } = obstacle
     const pause = { document, type, reason, attempt, since: known?.since ?? now, until }

@@ -23,12 +23,16 @@ export class DocumentPauses {
     this.#options = options
   }
 
-  begin(document: string, obstacle: Obstacle): void {
+  /** `moving`: some of its batch was done all the same. */
+  begin(document: string, obstacle: Obstacle, { moving = false } = {}): void {
     const { dispatcher, log, pool, schema, tellState } = this.#options
     const { type, reason } = obstacle
-    const { attempt } = dispatcher.pause(document, obstacle)
+    const known = dispatcher.pauses.find((pause) => pause.document === document)
+    const { attempt } = dispatcher.pause(document, obstacle, { moving })
     const alarm = alarmOf(obstacle)
-    log[alarm === null ? 'warn' : 'error'](
+    // Once a second for as long as it lasts would be too much.
+    const level = attempt === known?.attempt ? 'debug' : 'warn'
+    log[alarm === null ? level : 'error'](
       { document, type, reason, attempt },
       'document paused, its marks are given back',
     )

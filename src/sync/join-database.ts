@@ -11,6 +11,12 @@ import type { Identity } from '../postgres/types.ts'
 import { raiseVersionFloor } from '../postgres/version.ts'
 import { requestVerifyOfAll } from '../queue/request-verify-of-all.ts'
 
+/**
+ * Between two attempts to join. A restart of a few seconds must not be followed by a pause of five: within five seconds of
+ * its first connection a batch is to be settled (`npm run proof -- restarts`). An attempt that is refused costs next to nothing.
+ */
+const LONGEST_PAUSE_MS = 2_000
+
 interface Joining {
   readonly settings: Settings
   readonly pool: pg.Pool
@@ -60,7 +66,7 @@ export async function joinDatabase(
     const identity = await pRetry(join, {
       retries: Number.POSITIVE_INFINITY,
       minTimeout: 250,
-      maxTimeout: 5_000,
+      maxTimeout: LONGEST_PAUSE_MS,
       randomize: true,
       signal,
     })

@@ -17,6 +17,11 @@ export class Tally {
     return this.#entries.size === 0
   }
 
+  /** Whether Elasticsearch has, by now, what was meant for it: of one operation at least. */
+  get anyDone(): boolean {
+    return this.entries.some(({ outcome }) => outcome === 'done' || outcome === 'superseded')
+  }
+
   /** Totals for `sync_log`. */
   get entries(): readonly LogEntry[] {
     return [...this.#entries.values()]

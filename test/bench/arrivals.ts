@@ -1,4 +1,5 @@
-import { type BulkExchange, operationsOf } from './observer.ts'
+import { operationsOf } from '../support/bulk-body.ts'
+import type { BulkExchange } from './observer.ts'
 
 interface Change {
   readonly sequence: number

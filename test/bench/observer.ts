@@ -66,28 +66,3 @@ async function collect(stream: IncomingMessage): Promise<Buffer> {
   for await (const chunk of stream) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks)
 }
-
-/** A bulk body's operations: action and document line. Deletes have no document. */
-export function* operationsOf(
-  body: string,
-): Generator<{ readonly index: string; readonly id: string; readonly document: string | null }> {
-  for (let at = 0; at < body.length; ) {
-    const end = lineEnd(body, at)
-    const action = JSON.parse(body.slice(at, end)) as Record<string, { _index: string; _id: string }>
-    at = end + 1
-    const [[kind, operation] = []] = Object.entries(action)
-    if (operation === undefined) throw new Error('an action line without an action')
-    let document: string | null = null
-    if (kind !== 'delete') {
-      const documentEnd = lineEnd(body, at)
-      document = body.slice(at, documentEnd)
-      at = documentEnd + 1
-    }
-    yield { index: operation._index, id: operation._id, document }
-  }
-}
-
-function lineEnd(text: string, from: number): number {
-  const end = text.indexOf('\n', from)
-  return end === -1 ? text.length : end
-}

@@ -1,6 +1,7 @@
 import type { DocumentDefinition } from '../../src/config/types.ts'
+import { operationsOf } from '../support/bulk-body.ts'
 import { type Cell, usual } from './cell.ts'
-import { type BulkExchange, operationsOf, startObserver } from './observer.ts'
+import { type BulkExchange, startObserver } from './observer.ts'
 import { MAX_CONTENT, type Poison, poisons } from './poison-ways.ts'
 import { createWriter, seeded } from './prose.ts'
 import { emptied } from './queue.ts'

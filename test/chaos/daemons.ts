@@ -27,6 +27,8 @@ export interface Daemons {
   startAll(): void
   /** SIGKILL; resolves when it is gone. */
   kill(n: number): Promise<void>
+  /** SIGTERM; resolves when it is gone. One that does not end within a minute is killed. Null: none is running. */
+  terminate(n: number): Promise<Ending | null>
   start(n: number): void
   /** Whether it has started so far that it works on a document. */
   works(n: number): boolean
@@ -35,6 +37,18 @@ export interface Daemons {
   /** Kills all of them, for good. */
   end(): Promise<void>
 }
+
+export interface Ending {
+  /** Its name in `sync_worker`. */
+  readonly instance: string
+  /** Null: killed. */
+  readonly code: number | null
+  /** From the signal to its end, milliseconds. */
+  readonly ms: number
+}
+
+/** Twice as long as SHUTDOWN_TIMEOUT lets it take. */
+const TERMINATION_MS = 60_000
 
 interface Slot {
   readonly guard: Guard
@@ -83,7 +97,7 @@ export async function prepareDaemons({
       cwd: logs,
       // A group of its own: Ctrl-C is for the chaos, which ends it.
       detached: true,
-      env: { ...environment, SLUICE_INSTANCE: `${called} ${n + 1}, life ${slot.lives}` },
+      env: { ...environment, SLUICE_INSTANCE: instanceOf(called, n, slot.lives) },
       stdio: ['ignore', output, output],
     })
     closeSync(output)
@@ -123,6 +137,22 @@ export async function prepareDaemons({
       await gone
       slot.guard.watch(null)
     },
+    terminate: async (n) => {
+      const slot = slots[n]
+      const child = slot?.child
+      if (slot === undefined || child?.pid === undefined) return null
+      const { pid } = child
+      const gone = once(child, 'exit')
+      slot.child = null
+      const began = performance.now()
+      signal(pid, 'SIGTERM')
+      const patience = setTimeout(() => signal(pid, 'SIGKILL'), TERMINATION_MS)
+      const [code] = (await gone) as [number | null]
+      const ms = performance.now() - began
+      clearTimeout(patience)
+      slot.guard.watch(null)
+      return { instance: instanceOf(called, n, slot.lives), code, ms }
+    },
     signal: (n, name) => {
       const pid = slots[n]?.child?.pid
       if (pid !== undefined) signal(pid, name)
@@ -133,6 +163,8 @@ export async function prepareDaemons({
     },
   }
 }
+
+const instanceOf = (called: string, n: number, life: number) => `${called} ${n + 1}, life ${life}`
 
 /** Nothing of ours (DATABASE_URL, limits) shall reach the program: the configuration says it all. */
 export function plainEnvironment(): NodeJS.ProcessEnv {

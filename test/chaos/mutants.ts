@@ -108,6 +108,14 @@ export const mutants = {
       replace: 'first === undefined || key.length > 0',
     },
   ],
+  /** Invariant 10: a document is charged for a busy server. Noticed by `npm run proof -- refused`. */
+  'refusal-is-charged': [
+    {
+      file: 'elasticsearch/outcome.ts',
+      find: "if (busy.has(status)) return { outcome: 'retry', type, reason, charged: false }",
+      replace: "if (busy.has(status)) return { outcome: 'retry', type, reason, charged: true }",
+    },
+  ],
   /** Invariant 9: a claim that was cut off sends all the same. */
   'dead-claim-sends': [
     { file: 'sync/send.ts', find: 'if (!(await beforeEach())) return', replace: 'if (false) return' },

@@ -1,19 +1,10 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs, promisify } from 'node:util'
-import type pg from 'pg'
-import { FailedError, UsageError } from '../../src/errors.ts'
-import { createPool } from '../../src/postgres/connect.ts'
-import { compare } from '../support/compare.ts'
+import { parseArgs } from 'node:util'
+import { UsageError } from '../../src/errors.ts'
 import { closing, runProgram, say } from '../support/program.ts'
-import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
-import { plainEnvironment, prepareDaemons } from './daemons.ts'
+import { openArticles } from './articles-world.ts'
 import { askStatus, type Status, untruths } from './outage-status.ts'
-import { articles, type SteadyWrites, startSteadyWrites } from './steady-writes.ts'
-import { describeState, drained } from './verdict.ts'
+import { type SteadyWrites, startSteadyWrites } from './steady-writes.ts'
 
 const usage = `npm run outage -- [--minutes 10] [--rate 100] [--json]
 
@@ -62,8 +53,9 @@ function readOptions(): Options | null {
 }
 
 async function story({ minutes, rate, json }: Options): Promise<number> {
-  const world = await setUp()
-  const { postgres, elasticsearch, daemons, pool, status, logs } = world
+  const world = await openArticles({ name: 'outage', say, closing, daemons: DAEMONS })
+  const { postgres, elasticsearch, daemons } = world
+  const status = () => askStatus(world.main, world.place)
   const ms = minutes * 60_000
   const problems: string[] = []
 
@@ -79,7 +71,13 @@ async function story({ minutes, rate, json }: Options): Promise<number> {
   const since = Date.now()
   await elasticsearch.kill('SIGKILL')
   writes.begin('during')
-  const looks = await lookOn(since + ms, since, world, problems)
+  const looks = await lookOn({
+    until: since + ms,
+    since,
+    server: new URL(elasticsearch.url).host,
+    status,
+    problems,
+  })
   say('Elasticsearch is started again')
   // Its start takes the processors away from everybody: that is not the outage.
   writes.begin('starting')
@@ -91,68 +89,15 @@ async function story({ minutes, rate, json }: Options): Promise<number> {
   const caughtUp = await catchUp(status, back)
   if (caughtUp === null) problems.push('the daemons did not catch up')
   await writes.stop()
-  if (!(await drained({ pool, elasticsearch: elasticsearch.url, say })))
-    problems.push('the queue did not drain')
-  const compared = await compare({
-    pool,
-    elasticsearch: elasticsearch.url,
-    index: 'outage-articles',
-    truth: `SELECT id::text, json_build_object('id', id, 'title', title, 'body', body, 'stock', stock) AS document FROM article ORDER BY id`,
-  })
-  const charged = await chargedEver(pool)
+  if (!(await world.drained())) problems.push('the queue did not drain')
+  const compared = await world.compareAll()
+  const charged = await world.chargedEver()
   problems.push(...charged.examples, ...compared.examples, ...daemons.failures)
   problems.push(...writes.errors.map((error) => `the application failed: ${error}`))
   if (compared.missing + compared.stale + compared.extra > 0) problems.push('rows and documents do not agree')
-  if (problems.length > 0) {
-    for (const problem of problems) process.stderr.write(`${problem}\n`)
-    process.stderr.write(`${await describeState(pool)}\nlogs of the daemons: ${logs}\n`)
-  }
-  await daemons.end()
-  if (problems.length === 0) await rm(logs, { recursive: true })
+  await world.end(problems)
   report({ minutes, rate, json, writes, looks, charged: charged.count, caughtUp, compared, problems })
   return problems.length === 0 ? 0 : 1
-}
-
-type World = Awaited<ReturnType<typeof setUp>>
-
-/** Servers, a table, an installed configuration, and daemons that have done the first backfill. */
-async function setUp() {
-  const logs = await mkdtemp(join(tmpdir(), 'sluice-outage-'))
-  say(`logs in ${logs}`)
-  const [postgres, elasticsearch] = await Promise.all([startPostgres(), startElasticsearch({ heap: '512m' })])
-  closing.defer(() => postgres.stop())
-  closing.defer(() => elasticsearch.stop())
-  const pool = createPool(postgres.url, { max: 2, applicationName: 'outage drill' })
-  closing.defer(() => pool.end())
-  await pool.query(articles)
-
-  const config = join(logs, 'sluice.config.json')
-  const connection = { postgres: postgres.url, elasticsearch: elasticsearch.url }
-  const documents = { article: { table: 'article', index: 'outage-articles' } }
-  await writeFile(config, JSON.stringify({ connection, documents }, null, 2))
-  const program = join(import.meta.dirname, '../..')
-  const main = join(program, 'src/cli/main.ts')
-  const place = { config, cwd: logs, env: plainEnvironment() }
-  await promisify(execFile)(process.execPath, [main, 'install', '--config', config], place)
-  // A success erases a row of sync_failed: what was ever there has to be kept elsewhere.
-  await pool.query(`
-    CREATE TABLE charged (key text, attempts int, type text, reason text);
-    CREATE FUNCTION charge() RETURNS trigger LANGUAGE plpgsql AS $$
-      BEGIN INSERT INTO public.charged VALUES (new.key, new.attempts, new.type, new.reason); RETURN NULL; END $$;
-    CREATE TRIGGER charge AFTER INSERT OR UPDATE ON sluice.sync_failed FOR EACH ROW EXECUTE FUNCTION charge()`)
-  const daemons = await prepareDaemons({
-    program,
-    config,
-    logs,
-    count: DAEMONS,
-    environment: plainEnvironment(),
-  })
-  closing.defer(() => daemons.end())
-  daemons.startAll()
-  if (!(await drained({ pool, elasticsearch: elasticsearch.url, say }))) {
-    throw new FailedError('the first backfill does not end', { where: `logs of the daemons: ${logs}` })
-  }
-  return { postgres, elasticsearch, pool, daemons, logs, status: () => askStatus(main, place) }
 }
 
 interface Looks {
@@ -161,15 +106,24 @@ interface Looks {
   readonly mostPending: number
 }
 
+interface Looking {
+  /** When it ends and when it began, milliseconds since 1970. */
+  readonly until: number
+  readonly since: number
+  /** host:port of the server that is away. */
+  readonly server: string
+  readonly status: () => Promise<Status>
+  readonly problems: string[]
+}
+
 /** Asks for the status again and again until the outage is to end, and holds it against what is so. */
-async function lookOn(until: number, since: number, world: World, problems: string[]): Promise<Looks> {
+async function lookOn({ until, since, server, status: ask, problems }: Looking): Promise<Looks> {
   const looks = { count: 0, untrue: 0, mostPending: 0 }
-  const server = new URL(world.elasticsearch.url).host
   const every = Math.min(5_000, (until - since) / 4)
   while (Date.now() + every < until) {
     await delay(every)
     const asked = Date.now()
-    const status = await world.status()
+    const status = await ask()
     const wrong = untruths(
       status,
       { since, server, daemons: DAEMONS, pendingBefore: looks.mostPending },
@@ -187,7 +141,7 @@ async function lookOn(until: number, since: number, world: World, problems: stri
 }
 
 /** Waits until every daemon runs and the oldest mark is younger than two seconds; returns how long that took. */
-async function catchUp(status: World['status'], back: number): Promise<number | null> {
+async function catchUp(status: () => Promise<Status>, back: number): Promise<number | null> {
   const isUp = ({ documents, workers }: Status) =>
     workers.filter(({ alive, state }) => alive && state === 'running').length === DAEMONS &&
     (documents[0]?.oldestPendingMs ?? 0) < 2_000
@@ -196,14 +150,6 @@ async function catchUp(status: World['status'], back: number): Promise<number | 
     await delay(200)
   }
   return null
-}
-
-async function chargedEver(pool: pg.Pool): Promise<{ count: number; examples: readonly string[] }> {
-  const { rows } = await pool.query<{ key: string; attempts: number; type: string; reason: string }>(
-    'SELECT * FROM charged',
-  )
-  const examples = rows.slice(0, 10).map((row) => `charged: ${JSON.stringify(row)}`)
-  return { count: rows.length, examples }
 }
 
 interface Ended extends Options {

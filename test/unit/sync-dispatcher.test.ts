@@ -113,6 +113,16 @@ describe('a paused document', () => {
     expect(from.recovered('a')).toEqual(second)
     expect(from.pause('a', obstacle)).toEqual(first)
   })
+
+  test('waits a second at most while each batch brings something through', () => {
+    const from = dispatcher()
+    const moving = Array.from({ length: 10 }, () => from.pause('a', obstacle, { moving: true }))
+    expect(moving.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 3, 3, 3, 3, 3, 3, 3])
+    expect(Math.max(...moving.map(({ until }) => until))).toBeLessThanOrEqual(1_000)
+    expect(from.pause('a', obstacle)).toMatchObject({ attempt: 4 })
+    expect(from.pause('a', obstacle)).toMatchObject({ attempt: 5 })
+    expect(from.pause('a', obstacle, { moving: true })).toMatchObject({ attempt: 3, since: 0 })
+  })
 })
 
 describe('a trial of a blocked index', () => {
