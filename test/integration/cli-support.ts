@@ -73,7 +73,13 @@ export async function workspace(base: Readonly<Record<string, string>> = {}): Pr
   const start: Workspace['start'] = (args, env = {}) => {
     const child = spawn(process.execPath, [main, ...args], {
       cwd: folder,
-      env: { PATH: process.env.PATH, NO_COLOR: '1', ...base, ...env },
+      env: {
+        PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+        NO_COLOR: '1',
+        ...base,
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let stdout = ''

@@ -15,8 +15,7 @@ let stage: Stage
 
 beforeAll(async () => {
   database = await testDatabase()
-  await loadCities(database.url)
-  await database.pool.query('DELETE FROM geo.city WHERE id > $1', [CITIES])
+  await loadCities(database.url, { cities: CITIES })
   process.env.BATCH_SIZE = '200'
   stage = openStage({ postgresUrl: database.url, elasticsearchUrl: inject('elasticsearchUrl') })
 })

@@ -1,41 +1,20 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import pg from 'pg'
-import { afterEach, describe, expect, inject, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { describeError } from '../../src/errors.ts'
-import { eventually } from '../support/context.ts'
+import { describeParents } from '../support/describe-parents.ts'
 import {
-  elasticsearch9Version,
-  elasticsearchVersion,
-  findJava,
   findOrStartServers,
-  opensearchVersion,
+  type PostgresServer,
   type Server,
-  startElasticsearch,
-  startElasticsearch9,
-  startOpenSearch,
   startPostgres,
 } from '../support/servers/index.ts'
 import { requireJava } from '../support/servers/java.ts'
 import { maven } from '../support/servers/maven.ts'
 import { isAlive, processTree } from '../support/servers/processes.ts'
 
-const [java21, jdk21] = await Promise.all([findJava(21), findJava(21, { compiler: true })])
-
-const running: Server[] = []
-
-/** Registers a server, so that it is stopped whatever the test does. */
-async function using<S extends Server>(starting: Promise<S>): Promise<S> {
-  const server = await starting
-  running.push(server)
-  return server
-}
-
-afterEach(async () => {
+afterEach(() => {
   vi.unstubAllEnvs()
-  await Promise.all(running.splice(0).map((server) => server.stop()))
 })
 
 async function query(server: Server, sql: string): Promise<unknown[]> {
@@ -49,14 +28,15 @@ async function query(server: Server, sql: string): Promise<unknown[]> {
   }
 }
 
-async function searchVersion(server: Server): Promise<string> {
-  const answer = await fetch(`${server.url}/_nodes?filter_path=nodes.*.version`)
-  return /"version":"([^"]+)"/.exec(await answer.text())?.[1] ?? 'none'
-}
-
 describe('Postgres', () => {
+  // One for most of these tests, which follow each other: it is told to end in the last one.
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres({ settings: { max_connections: '17' } })
+  })
+  afterAll(() => server?.stop())
+
   test('is version 18, durable, and asks for a password', async () => {
-    const server = await using(startPostgres())
     expect(await query(server, `SELECT current_setting('server_version')`)).toEqual([
       expect.stringMatching(/^18\./),
     ])
@@ -68,28 +48,16 @@ describe('Postgres', () => {
   })
 
   test('takes settings', async () => {
-    const server = await using(startPostgres({ settings: { max_connections: '17' } }))
     expect(await query(server, `SELECT current_setting('max_connections')`)).toEqual(['17'])
   })
 
-  test('two at once are two servers, on different ports', async () => {
-    const [one, other] = await Promise.all([using(startPostgres()), using(startPostgres())])
-    expect(one.port).not.toBe(other.port)
-    const identity = 'SELECT system_identifier FROM pg_control_system()'
-    expect(await query(one, identity)).not.toEqual(await query(other, identity))
-  })
-
-  test('stop() leaves neither process nor directory, also when it is called twice', async () => {
-    const server = await using(startPostgres())
-    const tree = processTree(server.pid)
-    expect(tree.length).toBeGreaterThan(3)
-    await Promise.all([server.stop(), server.stop()])
-    expect(tree.filter(isAlive)).toEqual([])
-    expect(existsSync(server.directory)).toBe(false)
+  test('restart() is an orderly one', async () => {
+    await server.restart()
+    expect(server.logTail(100)).not.toContain('not properly shut down')
+    expect(await query(server, 'SELECT 1')).toEqual([1])
   })
 
   test('after a crash, what was committed is there, on the same port', async () => {
-    const server = await using(startPostgres())
     const { port } = server
     await query(server, 'CREATE TABLE kept AS SELECT 1 AS one')
     await server.crash()
@@ -102,7 +70,6 @@ describe('Postgres', () => {
   })
 
   test('a sequence drawn in an open transaction falls back in a crash (why versions are made durable)', async () => {
-    const server = await using(startPostgres())
     await query(server, 'CREATE SEQUENCE s')
     const client = new pg.Client({ connectionString: server.url })
     client.on('error', () => {})
@@ -115,15 +82,23 @@ describe('Postgres', () => {
     expect(next).toBeLessThan(40)
   })
 
-  test('restart() is an orderly one', async () => {
-    const server = await using(startPostgres())
-    await server.restart()
-    expect(server.logTail(100)).not.toContain('not properly shut down')
-    expect(await query(server, 'SELECT 1')).toEqual([1])
+  test('two at once are two servers, on different ports; stop() leaves neither process nor directory, also when it is called twice', async () => {
+    const other = await startPostgres()
+    try {
+      expect(other.port).not.toBe(server.port)
+      const identity = 'SELECT system_identifier FROM pg_control_system()'
+      expect(await query(other, identity)).not.toEqual(await query(server, identity))
+      const tree = processTree(other.pid)
+      expect(tree.length).toBeGreaterThan(3)
+      await Promise.all([other.stop(), other.stop()])
+      expect(tree.filter(isAlive)).toEqual([])
+      expect(existsSync(other.directory)).toBe(false)
+    } finally {
+      await other.stop()
+    }
   })
 
   test('stopped, it answers nobody; continued, it goes on; and stop() ends it in either state', async () => {
-    const server = await using(startPostgres())
     await server.kill('SIGSTOP')
     const client = new pg.Client({ connectionString: server.url, connectionTimeoutMillis: 200 })
     await expect(client.connect()).rejects.toThrow()
@@ -142,69 +117,11 @@ describe('Postgres', () => {
   })
 })
 
-describe('no server survives its parent', () => {
-  const cases = [
-    ['postgres', 'wait', 'SIGINT'],
-    ['postgres', 'wait', 'SIGTERM'],
-    ['postgres', 'wait', 'SIGKILL'],
-    ['postgres', 'freeze', 'SIGKILL'],
-    ['postgres', 'throw', null],
-    ['postgres', 'exit', null],
-    ['postgres', 'forget', null],
-    ['elasticsearch', 'wait', 'SIGKILL'],
-  ] as const
-  test.each(cases)('%s, when the parent ends by: %s %s', { timeout: 300_000 }, async (kind, end, signal) => {
-    const script = new URL('../support/start-and-wait.ts', import.meta.url).pathname
-    const parent = spawn(process.execPath, [script, kind, end], { stdio: ['ignore', 'pipe', 'ignore'] })
-    const exited = once(parent, 'exit')
-    const [line] = await once(createInterface(parent.stdout), 'line')
-    const { pid, directory } = JSON.parse(line)
-    const tree = processTree(pid)
-    if (signal) parent.kill(signal)
-    await exited
-    await eventually(() => !existsSync(directory) && !tree.some(isAlive), {
-      describe: () => ({ directory: existsSync(directory), alive: tree.filter(isAlive) }),
-    })
-  })
-})
-
-describe('search servers', () => {
-  test('Elasticsearch 8 is of the expected version; killed, it starts again', {
-    timeout: 300_000,
-  }, async () => {
-    const server = await using(startElasticsearch({ heap: '512m' }))
-    expect(await searchVersion(server)).toBe(elasticsearchVersion)
-    // The run's own is the second one at the same time.
-    expect(server.url).not.toBe(inject('elasticsearchUrl'))
-    const tree = processTree(server.pid)
-    await server.kill('SIGKILL')
-    expect(tree.filter(isAlive)).toEqual([])
-    await server.start()
-    expect(await searchVersion(server)).toBe(elasticsearchVersion)
-  })
-
-  const later = [
-    ['OpenSearch', startOpenSearch, opensearchVersion, java21],
-    ['Elasticsearch 9', startElasticsearch9, elasticsearch9Version, jdk21],
-  ] as const
-  for (const [name, start, version, java] of later) {
-    const why = java === null ? ' (not run: no JDK 21 or later was found)' : ''
-    test.skipIf(java === null)(
-      `${name} is of the expected version, and takes documents${why}`,
-      { timeout: 300_000 },
-      async () => {
-        const server = await using(start())
-        expect(await searchVersion(server)).toBe(version)
-        const answer = await fetch(`${server.url}/things/_doc/1`, {
-          method: 'PUT',
-          headers: { 'content-type': 'application/json' },
-          body: '{"name":"one"}',
-        })
-        expect(answer.status).toBe(201)
-      },
-    )
-  }
-})
+// The other ways in which a parent ends, and Elasticsearch, are in test/full.
+describeParents([
+  ['postgres', 'freeze', 'SIGKILL'],
+  ['postgres', 'throw', null],
+])
 
 describe('what is missing is named, with a way out', () => {
   const complaint = (failing: Promise<unknown>) => failing.then(() => 'nothing', describeError)

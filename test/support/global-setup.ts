@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node'
 import { describeError, SluiceError } from '../../src/errors.ts'
-import { findOrStartServers } from './servers/index.ts'
+import { findOrStartServers, type Servers } from './servers/index.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -9,13 +9,26 @@ declare module 'vitest' {
   }
 }
 
+/** Projects of one run share them, and each has its own copy of this module: the process is what they have in common. */
+const run = globalThis as typeof globalThis & {
+  sluiceServers?: { readonly found: Promise<Servers>; users: number }
+}
+
 /** One Postgres and one Elasticsearch for the whole run; each test file makes its own database and index prefix. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const servers = await findOrStartServers().catch((error: unknown) => {
+  run.sluiceServers ??= { found: findOrStartServers(process.env, { brief: true }), users: 0 }
+  const shared = run.sluiceServers
+  shared.users += 1
+  const servers = await shared.found.catch((error: unknown) => {
     // vitest prints the message, and the remedy belongs to it; the stack is no use to who lacks Java.
     throw error instanceof SluiceError ? Object.assign(new Error(describeError(error)), { stack: '' }) : error
   })
   project.provide('postgresUrl', servers.postgresUrl)
   project.provide('elasticsearchUrl', servers.elasticsearchUrl)
-  return servers.stop
+  return async () => {
+    shared.users -= 1
+    if (shared.users > 0) return
+    delete run.sluiceServers
+    await servers.stop()
+  }
 }

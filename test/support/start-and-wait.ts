@@ -7,7 +7,7 @@ import { startElasticsearch, startPostgres } from './servers/index.ts'
 
 const [, , kind, end] = process.argv
 
-const server = await (kind === 'elasticsearch' ? startElasticsearch() : startPostgres())
+const server = await (kind === 'elasticsearch' ? startElasticsearch({ brief: true }) : startPostgres())
 if (end === 'freeze') await server.kill('SIGSTOP')
 process.stdout.write(`${JSON.stringify({ pid: server.pid, directory: server.directory })}\n`)
 if (end === 'wait' || end === 'freeze') setInterval(() => {}, 60_000)

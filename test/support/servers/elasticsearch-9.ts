@@ -6,7 +6,7 @@ import { cached } from './cache.ts'
 import { findJava } from './java.ts'
 import { maven, report } from './maven.ts'
 import { runTool } from './run-tool.ts'
-import { type SearchServerOptions, startSearchServer } from './search-server.ts'
+import { javaOptions, type SearchServerOptions, startSearchServer } from './search-server.ts'
 import type { Server } from './server.ts'
 
 export const elasticsearch9Version = '9.5.3'
@@ -26,7 +26,6 @@ export async function startElasticsearch9(options: SearchServerOptions = {}): Pr
   const home = await cached(`elasticsearch-${elasticsearch9Version}`, (directory) =>
     assemble(directory, java),
   )
-  const heap = options.heap ?? '1g'
   return startSearchServer({
     name: 'Elasticsearch9',
     template: join(home, 'config'),
@@ -34,14 +33,16 @@ export async function startElasticsearch9(options: SearchServerOptions = {}): Pr
     settings: options.settings ?? {},
     command: (directory) => ({
       file: join(java, 'bin/java'),
-      args: [`-Xms${heap}`, `-Xmx${heap}`, ...javaOptions(home, directory)],
+      args: [...launchOptions(home, directory), ...javaOptions(options), LAUNCHER],
       env: { ES_TMPDIR: join(directory, 'tmp') },
     }),
   })
 }
 
+const LAUNCHER = '--module=org.elasticsearch.server/org.elasticsearch.bootstrap.Launcher'
+
 /** What Elasticsearch's own command line passes, as far as it concerns us. */
-function javaOptions(home: string, directory: string): string[] {
+function launchOptions(home: string, directory: string): string[] {
   return [
     '-XX:+UseG1GC',
     '-Xss1m',
@@ -64,7 +65,6 @@ function javaOptions(home: string, directory: string): string[] {
     '--add-modules=jdk.incubator.vector,jdk.net,jdk.management.agent,ALL-MODULE-PATH',
     `--module-path=${join(home, 'lib')}`,
     `--patch-module=org.elasticsearch.server=${join(home, 'patch')}`,
-    '--module=org.elasticsearch.server/org.elasticsearch.bootstrap.Launcher',
   ]
 }
 

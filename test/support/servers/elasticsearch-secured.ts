@@ -43,6 +43,7 @@ export async function startSecuredElasticsearch({
     await writeFile(join(template, 'roles.yml'), roles)
     const server = await startElasticsearch({
       heap: '512m',
+      brief: true,
       ...options,
       template,
       settings: {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { requireJava } from './java.ts'
 import { distribution } from './maven.ts'
-import { type SearchServerOptions, startSearchServer } from './search-server.ts'
+import { javaOptions, type SearchServerOptions, startSearchServer } from './search-server.ts'
 import type { Server } from './server.ts'
 
 export const elasticsearchVersion = '8.19.21'
@@ -23,7 +23,6 @@ export function elasticsearchHome(): Promise<string> {
 export async function startElasticsearch(options: ElasticsearchOptions = {}): Promise<Server> {
   const java = await requireJava(17, 'Elasticsearch')
   const home = await elasticsearchHome()
-  const heap = options.heap ?? '1g'
   return startSearchServer({
     name: 'Elasticsearch',
     template: options.template ?? join(home, 'config'),
@@ -33,7 +32,7 @@ export async function startElasticsearch(options: ElasticsearchOptions = {}): Pr
       file: join(home, 'bin/elasticsearch'),
       env: {
         ES_JAVA_HOME: java,
-        ES_JAVA_OPTS: `-Xms${heap} -Xmx${heap}`,
+        ES_JAVA_OPTS: javaOptions(options).join(' '),
         ES_PATH_CONF: join(directory, 'config'),
         ES_TMPDIR: join(directory, 'tmp'),
       },

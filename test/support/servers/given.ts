@@ -1,5 +1,6 @@
 import { startElasticsearch } from './elasticsearch.ts'
 import { startPostgres } from './postgres.ts'
+import type { SearchServerOptions } from './search-server.ts'
 import type { Server } from './server.ts'
 
 /** One Postgres and one Elasticsearch to work with, ours or the user's. */
@@ -11,7 +12,10 @@ export interface Servers {
 }
 
 /** DATABASE_URL and ELASTICSEARCH_URL where they are set; what is not is started, both at the same time. */
-export async function findOrStartServers(env: NodeJS.ProcessEnv = process.env): Promise<Servers> {
+export async function findOrStartServers(
+  env: NodeJS.ProcessEnv = process.env,
+  options: Pick<SearchServerOptions, 'brief'> = {},
+): Promise<Servers> {
   const started: Server[] = []
   const stop = async () => {
     await Promise.all(started.map((server) => server.stop()))
@@ -24,7 +28,7 @@ export async function findOrStartServers(env: NodeJS.ProcessEnv = process.env): 
   }
   const [postgres, elasticsearch] = await Promise.allSettled([
     urlOf(env.DATABASE_URL, startPostgres),
-    urlOf(env.ELASTICSEARCH_URL, startElasticsearch),
+    urlOf(env.ELASTICSEARCH_URL, () => startElasticsearch(options)),
   ])
   if (postgres.status === 'fulfilled' && elasticsearch.status === 'fulfilled') {
     return { postgresUrl: postgres.value, elasticsearchUrl: elasticsearch.value, stop }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { requireJava } from './java.ts'
 import { distribution } from './maven.ts'
-import { type SearchServerOptions, startSearchServer } from './search-server.ts'
+import { javaOptions, type SearchServerOptions, startSearchServer } from './search-server.ts'
 import type { Server } from './server.ts'
 
 export const opensearchVersion = '3.4.0'
@@ -13,7 +13,6 @@ export async function startOpenSearch(options: SearchServerOptions = {}): Promis
     artifact: `org.opensearch.distribution.integ-test-zip:opensearch:${opensearchVersion}:zip`,
     megabytes: 133,
   })
-  const heap = options.heap ?? '1g'
   return startSearchServer({
     name: 'OpenSearch',
     template: join(home, 'config'),
@@ -23,7 +22,7 @@ export async function startOpenSearch(options: SearchServerOptions = {}): Promis
       file: join(home, 'bin/opensearch'),
       env: {
         OPENSEARCH_JAVA_HOME: java,
-        OPENSEARCH_JAVA_OPTS: `-Xms${heap} -Xmx${heap}`,
+        OPENSEARCH_JAVA_OPTS: javaOptions(options).join(' '),
         OPENSEARCH_PATH_CONF: join(directory, 'config'),
         OPENSEARCH_TMPDIR: join(directory, 'tmp'),
       },
