@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { statusJson } from '../../src/cli/json/status.ts'
 import { eventually } from '../support/context.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import type { Started } from './cli-support.ts'
@@ -50,7 +51,13 @@ describe('an outage', () => {
     expect(apartMs((await world.worker()).since, waiting.since)).toBeLessThan(2_000)
     const { documents } = await world.status()
     expect(documents[0]).toMatchObject({ name: 'item', pendingKeys: 1, retrying: 0, dead: 0 })
-    expect(documents[0]?.oldestPendingMs).toBeGreaterThan(100)
+    await eventually(async () =>
+      expect((await world.status()).documents[0]?.oldestPendingMs).toBeGreaterThan(100),
+    )
+    expect(statusJson.parse((await world.place.json(['status'])).value)).toMatchObject({
+      workers: [{ alive: true, state: 'waiting', reason: expect.stringContaining('503') }],
+      documents: [{ name: 'item', pendingKeys: 1, retrying: 0, dead: 0 }, { name: 'other' }],
+    })
     const text = await world.place.sluice(['status'])
     expect(text.code).toBe(0)
     expect(text.stdout).toMatch(/the daemon +waiting .*503.*\(since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)/)

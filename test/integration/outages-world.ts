@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { statusJson } from '../../src/cli/json/status.ts'
+import { readStatus } from '../../src/cli/read-status.ts'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import { compare } from '../support/compare.ts'
 import {
@@ -22,8 +23,9 @@ export interface OutagesWorld {
   readonly indices: Readonly<Record<Name, string>>
   /** Starts `sluice run` and waits until it works on both documents. */
   run(env?: Readonly<Record<string, string>>): Promise<Started>
+  /** What `sluice status` reads, without a process for each look: tests wait for it. */
   status(): Promise<Status>
-  /** The only daemon's row of `sluice status`. */
+  /** The only daemon's row of it. */
   worker(): Promise<Status['workers'][number]>
   /** Writes a row, as the application does. */
   write(table: Name, id: number, name: string): Promise<void>
@@ -83,7 +85,8 @@ export async function outagesWorld({
       BEGIN INSERT INTO public.charged VALUES (new.document, new.key, new.attempts, new.type, new.reason); RETURN NULL; END $$;
     CREATE TRIGGER charge AFTER INSERT OR UPDATE ON sluice.sync_failed FOR EACH ROW EXECUTE FUNCTION charge()`)
 
-  const status = async () => statusJson.parse((await place.json(['status'])).value)
+  const status = async () =>
+    statusJson.parse(await readStatus({ pool: database.pool, schema: 'sluice' }, null))
   const charged = async () => (await database.pool.query('SELECT * FROM charged')).rows
   const pending = async () => {
     const { rows } = await database.pool.query('SELECT count(*)::integer AS marks FROM sluice.sync_queue')
@@ -106,7 +109,7 @@ export async function outagesWorld({
     },
     status,
     worker: () =>
-      eventually(async () => (await status()).workers[0] ?? null, { describe: 'a daemon in sluice status' }),
+      eventually(async () => (await status()).workers[0] ?? null, { describe: 'a daemon in status' }),
     write: async (table, id, name) => {
       await database.pool.query(
         `INSERT INTO ${table} VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET name = excluded.name`,

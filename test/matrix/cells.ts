@@ -6,6 +6,7 @@ import {
   startPostgres,
 } from '../support/servers/index.ts'
 import { findPgBouncer } from '../support/servers/pgbouncer.ts'
+import type { SearchServerOptions } from '../support/servers/search-server.ts'
 import type { Server } from '../support/servers/server.ts'
 
 /** One combination of servers, and what is run against it. */
@@ -22,7 +23,7 @@ export interface MatrixCell {
 const POSTGRES = [15, 16, 17, 18]
 
 interface SearchServer {
-  readonly start: () => Promise<Server>
+  readonly start: (options: SearchServerOptions) => Promise<Server>
   /** Oldest Java that it starts on, and whether a compiler is needed, too. */
   readonly java: { readonly version: number; readonly compiler?: boolean }
 }
@@ -40,7 +41,7 @@ export const matrixCells: readonly MatrixCell[] = [
       ([search, { start, java }]): MatrixCell => ({
         name: `postgres-${version}/${search}`,
         postgres: () => startPostgres({ version }),
-        search: start,
+        search: () => start({ brief: true }),
         files: null,
         missing: () => missingJava(java),
       }),
@@ -49,7 +50,7 @@ export const matrixCells: readonly MatrixCell[] = [
   {
     name: 'pgbouncer/postgres-18/elasticsearch-8',
     postgres: startPostgres,
-    search: startElasticsearch,
+    search: () => startElasticsearch({ brief: true }),
     files: ['test/integration/pgbouncer.test.ts'],
     missing: async () =>
       findPgBouncer() === null ? 'pgbouncer is not installed (Debian package)' : missingJava({ version: 17 }),

@@ -22,8 +22,8 @@ const PROJECT = join(import.meta.dirname, '../..')
 /** Files that start the servers they are about, and would say the same in every cell. */
 const WITH_OWN_SERVERS = [
   'test/integration/servers.test.ts',
-  'test/integration/elasticsearch-other-servers.test.ts',
-  'test/integration/values-opensearch.test.ts',
+  'test/integration/elasticsearch-9.test.ts',
+  'test/integration/opensearch.test.ts',
   'test/integration/capture-subscriber.test.ts',
   'test/integration/trigger-matrix.test.ts',
   'test/integration/pgbouncer.test.ts',

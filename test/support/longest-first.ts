@@ -6,7 +6,35 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  * says nothing of servers that are started and waited for. A name that is gone is harmless, one that is missing costs
  * seconds.
  */
-const LONGEST: readonly string[] = []
+const LONGEST: readonly string[] = [
+  'blocked-index',
+  'opensearch',
+  'docs-runs',
+  'outages-security',
+  'brake',
+  'optimize',
+  'outages-postgres',
+  'elasticsearch-9',
+  'trigger-matrix',
+  'cli-look',
+  'outages-elasticsearch',
+  'kill',
+  'servers',
+  'docs-documents',
+  'cli-errors',
+  'backfill-cli',
+  'reindex',
+  'doctor',
+  'install',
+  'backfill',
+  'reindex-crash',
+  'instances',
+  'elasticsearch-security',
+  'reindex-cli',
+  'reindex-changed',
+  'verify-cli',
+  'config-load',
+]
 
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
