@@ -27,13 +27,21 @@ export async function eventually(
   fn: () => unknown,
   { timeoutMs = 15_000, describe }: EventuallyOptions = {},
 ): Promise<unknown> {
-  const deadline = performance.now() + timeoutMs
+  const begun = performance.now()
   for (;;) {
     const outcome = await attempt(fn)
     if ('value' in outcome && outcome.value !== false && outcome.value !== null) return outcome.value
-    if (performance.now() > deadline) throw await timedOut(timeoutMs, describe, outcome)
-    await delay(20)
+    const waitedMs = performance.now() - begun
+    if (waitedMs > timeoutMs) throw await timedOut(timeoutMs, describe, outcome)
+    await delay(pauseMs(waitedMs))
   }
+}
+
+/**
+ * 20 ms at first, 100 ms from 1.6 s on: whoever waits for seconds shall not keep busy what it waits for.
+ */
+function pauseMs(waitedMs: number): number {
+  return Math.min(100, 20 + waitedMs / 20)
 }
 
 async function attempt<T>(fn: () => T | Promise<T>): Promise<Outcome<T>> {
