@@ -13,7 +13,8 @@ const maxWorkers = 3
 
 const withServers = {
   globalSetup: ['test/support/global-setup.ts'],
-  testTimeout: 60_000,
+  // Longer than several deadlines of eventually(), which says what it waited for.
+  testTimeout: 120_000,
   hookTimeout: 120_000,
   maxWorkers,
 }

@@ -14,7 +14,7 @@ let building: string
 beforeAll(async () => {
   world = await instancesWorld()
   live = String(await world.value(`SELECT name FROM sluice.sync_index`))
-}, 60_000)
+})
 afterAll(() => world?.drop())
 
 let count = 0
@@ -168,7 +168,7 @@ test('keys of an index that is given up are dropped, and everything is settled',
   await eventually(async () => expect(await parkedKeys()).toBe(200))
   await world.sql('DELETE FROM sluice.sync_index WHERE name = $1', [building])
   await world.settled()
-}, 60_000)
+})
 
 test('no memory is needed: keys parked by daemons that are gone are released by another', async () => {
   await block(building, true)
@@ -179,7 +179,7 @@ test('no memory is needed: keys parked by daemons that are gone are released by 
   await block(building, false)
   start('b')
   await bothEqual()
-}, 60_000)
+})
 
 test('nothing is lost when indices are blocked and released under writes', async () => {
   start('a', 'b')

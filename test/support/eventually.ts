@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { inspect } from 'node:util'
 
 export interface EventuallyOptions {
-  /** Default 15 seconds. */
+  /** Default 30 seconds: only a failure takes them, and a daemon's start took 15 on a machine with ten times its load. */
   readonly timeoutMs?: number
   /** What is being waited for; as a function, a look at more state, printed when it did not come. */
   readonly describe?: string | (() => unknown)
@@ -25,7 +25,7 @@ export function eventually<T extends object | string | number | bigint | boolean
 ): Promise<Exclude<T, false | null>>
 export async function eventually(
   fn: () => unknown,
-  { timeoutMs = 15_000, describe }: EventuallyOptions = {},
+  { timeoutMs = 30_000, describe }: EventuallyOptions = {},
 ): Promise<unknown> {
   const begun = performance.now()
   for (;;) {
