@@ -1,5 +1,5 @@
 import type { Queryable } from '../postgres/types.ts'
-import { REWRITE, type RequestedRun, requestRun } from './request-run.ts'
+import { REWRITE, type RequestedRun, type RunRequest, requestRun } from './request-run.ts'
 
 /**
  * Requests the verify that sluice itself asks for where an index may not be what the rows are: at once, or after the run
@@ -8,15 +8,13 @@ import { REWRITE, type RequestedRun, requestRun } from './request-run.ts'
 export function requestRewrite(
   db: Queryable,
   schema: string,
-  { document, reason }: { readonly document: string; readonly reason: string },
+  why: Pick<RunRequest, 'document' | 'origin' | 'truncated'> & { readonly reason: string },
 ): Promise<RequestedRun> {
-  const requestedBy = 'sluice'
-  return requestRun(db, schema, {
+  const verify = {
     kind: 'verify',
     options: REWRITE,
-    document,
-    reason,
-    requestedBy,
+    requestedBy: 'sluice',
     onActive: 'verify-after',
-  })
+  } as const
+  return requestRun(db, schema, { ...verify, ...why })
 }

@@ -5,7 +5,7 @@ import { currentVersion, raiseVersionFloor } from '../postgres/version.ts'
 import { noteForeignVersion } from '../queue/foreign-versions.ts'
 import { lockFailures } from '../queue/lock-failures.ts'
 import { recordBrake } from '../queue/record-brake.ts'
-import { REWRITE, requestRun } from '../queue/request-run.ts'
+import { requestRewrite } from '../queue/request-rewrite.ts'
 import { setAlarm } from '../queue/set-alarm.ts'
 import { settleBatch } from '../queue/settle-batch.ts'
 import type { BatchTarget, Claim } from '../queue/types.ts'
@@ -51,12 +51,9 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
   outcomes.giveBack(faulty.keys)
   const foreign = faulty.keys.length === 0 ? null : foreignVersionReason(faulty.highest)
   if (foreign !== null) {
-    await requestRun(claims, schema, {
-      kind: 'verify',
-      options: REWRITE,
+    await requestRewrite(claims, schema, {
       document: claim.document,
       reason: foreign,
-      onActive: 'verify-after',
     })
     await noteForeignVersion(claims, schema, claim.document, faulty.highest)
   }
@@ -66,14 +63,11 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
   if (everything.length > 0) {
     const origin = everything.map((one) => one.origin).reduce(olderOrigin)
     const reason = [...new Set(everything.map((one) => one.reason))].join(', ')
-    await requestRun(claims, schema, {
-      kind: 'verify',
-      options: REWRITE,
+    await requestRewrite(claims, schema, {
       document: claim.document,
       reason,
       origin,
       truncated: everything.some(({ truncated }) => truncated),
-      onActive: 'verify-after',
     })
   }
 

@@ -6,7 +6,7 @@ import { sqlState } from '../postgres/connect.ts'
 import { isCancelled, isDataError } from '../postgres/read-transaction.ts'
 import { commit } from '../postgres/transaction.ts'
 import { type LargeMarks, markRoots } from '../queue/mark-roots.ts'
-import { REWRITE, requestRun } from '../queue/request-run.ts'
+import { requestRewrite } from '../queue/request-rewrite.ts'
 import { takeMarks } from '../queue/take-marks.ts'
 import type { Claim, Mark } from '../queue/types.ts'
 import type { Expansion } from './expand.ts'
@@ -55,13 +55,10 @@ async function verifyInstead(
   const taken = await takeMarks(claims, schema, { ...claim, ids: large.map(({ id }) => id) })
   if (taken > 0) {
     const origin = large.map((mark) => mark.origin).reduce(olderOrigin)
-    await requestRun(claims, schema, {
-      kind: 'verify',
-      options: REWRITE,
+    await requestRewrite(claims, schema, {
       document: claim.document,
       reason,
       origin,
-      onActive: 'verify-after',
     })
   }
   await commit(claims)
