@@ -17,16 +17,12 @@ import type { ReindexState, Run, RunCursor } from './types.ts'
  */
 const COPIES_TIMEOUT_MS = 600_000
 
-/** The settings that the index is to have, and its shards where the cluster can hold them; then all of it is searchable. */
-export async function restoreSettings(work: RunWork, run: Run): Promise<Run> {
-  const { elasticsearch, plan, pool, schema } = work
-  const { cursor, state } = stateOf(run)
-  for (const { name } of state.indices) await elasticsearch.putSettings(name, restoredSettings(plan))
-  for (const { name } of state.indices) {
-    await shardsCame(work, name, 'all', COPIES_TIMEOUT_MS)
-    await elasticsearch.refresh(name)
-  }
-  return advance(pool, schema, run, { to: { ...cursor, step: 'verify' } })
+/** The settings that the index is to have, and its shards where the cluster can hold them. May be done twice. */
+export async function restoreSettings(work: RunWork, run: Run): Promise<void> {
+  const { elasticsearch, plan } = work
+  const { indices } = stateOf(run).state
+  for (const { name } of indices) await elasticsearch.putSettings(name, restoredSettings(plan))
+  for (const { name } of indices) await shardsCame(work, name, 'all', COPIES_TIMEOUT_MS)
 }
 
 /**

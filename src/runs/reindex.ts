@@ -14,12 +14,12 @@ import { viewSource } from './walk-source.ts'
  * A reindex builds a new physical index beside the living one, and moves the alias. Each step is committed with the cursor
  * behind it, and may be done twice:
  *
- *     create → walk → drain → restore → verify → swap → swapped
+ *     create → walk → drain → verify → swap → swapped
  *
  * - *create*: names are drawn and written down, then indices of these names are made, without the alias. Their registration
  *   as `building` is one commit with the end of the step: from then on every batch writes to them, too.
- * - *walk*, *drain*: as a backfill, with marks that are for the building indices alone.
- * - *restore*: replicas and refresh as they are to be; the shards are waited for.
+ * - *walk*, *drain*: as a backfill, with marks that are for the building indices alone. While the last of them drain, the
+ *   indices get replicas and refresh as they are to be, and the shards are waited for.
  * - *verify*: nothing waits or is retried for the new index any more, and its ids are those of the rows.
  * - *swap*: the point of no return. One request moves the aliases, one commit the roles. A crash between the two is seen by
  *   what the alias points to. Both indices are written to before and after, so it does not matter when batches learn of it.
@@ -59,10 +59,10 @@ const STEPS: Readonly<
   walk: (work, run) =>
     walkRows(work, run, { source: viewSource(work.plan, work.schema), origin: null, target: BUILDING }),
   drain: async (work, run) => {
+    await restoreSettings(work, run)
     await waitFor(work.pool, work.schema, run, work.signal, isDrained)
-    return advance(work.pool, work.schema, run, { to: { ...cursorOf(run), step: 'restore' } })
+    return advance(work.pool, work.schema, run, { to: { ...cursorOf(run), step: 'verify' } })
   },
-  restore: restoreSettings,
   verify: verifyNew,
   swap: swapAliases,
   compare: notOurs,

@@ -59,10 +59,10 @@ export interface RunCursor {
 }
 
 /**
- * create: the new indices have names, and are being made; (walk, drain); restore: they get the settings they are to have;
- * verify: they are held against the rows; swap: the aliases are being moved; swapped: they are, and it is written down.
+ * create: the new indices have names, and are being made; (walk, drain: they get the settings they are to have); verify: they
+ * are held against the rows; swap: the aliases are being moved; swapped: they are, and it is written down.
  */
-export type ReindexStep = 'create' | 'restore' | 'verify' | 'swap' | 'swapped'
+export type ReindexStep = 'create' | 'verify' | 'swap' | 'swapped'
 
 /** What a reindex has to remember. */
 export interface ReindexState {

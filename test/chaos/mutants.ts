@@ -20,8 +20,10 @@ export const mutants = {
   'version-after-load': [
     {
       file: 'sync/batch.ts',
-      find: 'sendOperations(context.elasticsearch, operations, version.version,',
-      replace: 'sendOperations(context.elasticsearch, operations, (await draw(work, schema, pool)).version,',
+      find: `() =>
+          sendOperations(context.elasticsearch, operations, version.version,`,
+      replace: `async () =>
+          sendOperations(context.elasticsearch, operations, (await draw(work, schema, pool)).version,`,
     },
   ],
   /**
