@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { processTree } from '../support/servers/processes.ts'
 
 /** What Linux says about a process: /proc/<pid>. */
@@ -48,6 +48,15 @@ export function memory(pid: number): Memory {
   const text = read(`/proc/${pid}/status`) ?? ''
   const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1])
   return { now: (kilobytes('VmRSS') * 1024) / 1e6, peak: (kilobytes('VmHWM') * 1024) / 1e6 }
+}
+
+/** Open file descriptors; null when it is gone. */
+export function openHandles(pid: number): number | null {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length
+  } catch {
+    return null
+  }
 }
 
 function read(file: string): string | null {

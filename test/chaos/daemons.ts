@@ -32,6 +32,7 @@ export interface Daemons {
   start(n: number): void
   /** Whether it has started so far that it works on a document. */
   works(n: number): boolean
+  pid(n: number): number | null
   /** SIGSTOP or SIGCONT. */
   signal(n: number, name: 'SIGSTOP' | 'SIGCONT'): void
   /** Kills all of them, for good. */
@@ -153,6 +154,7 @@ export async function prepareDaemons({
       slot.guard.watch(null)
       return { instance: instanceOf(called, n, slot.lives), code, ms }
     },
+    pid: (n) => slots[n]?.child?.pid ?? null,
     signal: (n, name) => {
       const pid = slots[n]?.child?.pid
       if (pid !== undefined) signal(pid, name)

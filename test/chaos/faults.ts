@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { PostgresServer, Server } from '../support/servers/index.ts'
 import type { Daemons } from './daemons.ts'
+import { disturbNetwork, type Network } from './network.ts'
 import type { Random } from './random.ts'
 import type { Workload } from './workload.ts'
 
@@ -10,6 +11,10 @@ export interface Victims {
   readonly postgres: PostgresServer
   readonly elasticsearch: Server
   readonly workload: Workload
+  /** Between the daemons and their servers; null: nothing is, and the network is left alone. */
+  readonly network: Network | null
+  /** So many daemons, the last ones, are never killed: what grows in them can be seen. */
+  readonly spared: number
   readonly say: (text: string) => void
 }
 
@@ -22,6 +27,8 @@ export interface Faults {
   readonly elasticsearchRestarts: number
   /** Elasticsearch stopped for a while: requests time out, and are carried out all the same. */
   readonly elasticsearchStops: number
+  /** Connections cut, half-closed, held, slowed down. */
+  readonly disturbances: number
   /** Resolves when there was an Elasticsearch for that long; rejects when a server does not come up again. */
   served(ms: number): Promise<void>
   /** No further fault; what is down stays down. */
@@ -31,12 +38,12 @@ export interface Faults {
 }
 
 /**
- * Four kinds of faults, each at its own pace.
+ * Five kinds of faults, each at its own pace.
  *
  * @param firstRestart milliseconds until Elasticsearch is killed for the first time
  */
 export function startFaults(victims: Victims, random: Random, firstRestart: number): Faults {
-  const { daemons, postgres, elasticsearch, workload, say } = victims
+  const { daemons, postgres, elasticsearch, workload, network, spared, say } = victims
   const healing = new AbortController()
   const begun = performance.now()
   let awayMs = 0
@@ -47,6 +54,7 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     postgresRestarts: 0,
     elasticsearchRestarts: 0,
     elasticsearchStops: 0,
+    disturbances: 0,
   }
   /** Waits, until it heals: past that no round begins another fault, and each ends the one it has begun. */
   const pause = (ms: number) => delay(ms, undefined, { signal: healing.signal }).catch(() => undefined)
@@ -58,7 +66,7 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
   const kill = async (choices: Random) => {
     await pause(choices.int(1_500, 2_500))
     if (healing.signal.aborted) return
-    const n = choices.int(0, daemons.count - 1)
+    const n = choices.int(0, daemons.count - 1 - spared)
     say(`kill -9 daemon ${n + 1}`)
     await daemons.kill(n)
     counts.kills += 1
@@ -119,6 +127,13 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     nextRestart = performance.now() + choices.int(20_000, 40_000)
   }
 
+  const disturb = async (choices: Random) => {
+    await pause(choices.int(200, 3_000))
+    if (network === null || healing.signal.aborted) return
+    await disturbNetwork(network, choices, pause)
+    counts.disturbances += 1
+  }
+
   const ended = Promise.all([
     forever('kill', kill),
     // Two of the four may be late at once.
@@ -126,6 +141,7 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     forever('stop 2', stop),
     forever('Postgres', crashPostgres),
     forever('Elasticsearch', disturbElasticsearch),
+    ...(network === null ? [] : [forever('network', disturb)]),
   ])
   // Whoever heals is told; nobody is there to listen before.
   ended.catch(() => undefined)

@@ -8,6 +8,8 @@ import { documents } from './world.ts'
 export interface Verdict {
   /** Whether nothing was left to do in the end. */
   readonly drained: boolean
+  /** When nothing was left for the first time, or patience ended, monotonic milliseconds. */
+  readonly drainedAt: number
   /** Rows that should have a document. */
   readonly documents: number
   /** Rows without a document. */
@@ -38,6 +40,7 @@ interface Servers {
  */
 export async function judge(servers: Servers): Promise<Verdict> {
   let ended = await drained(servers)
+  const drainedAt = performance.now()
   const failed = await auditFailures(servers)
   if (ended) {
     await cure(servers)
@@ -50,6 +53,7 @@ export async function judge(servers: Servers): Promise<Verdict> {
   return {
     ...compared,
     drained: ended,
+    drainedAt,
     unreported: Math.max(failed.unreported, left.unreported),
     unfounded: Math.max(failed.unfounded, left.unfounded),
     examples: [
@@ -135,7 +139,7 @@ async function cure({ pool }: Servers): Promise<void> {
 async function compareAll({
   pool,
   elasticsearch,
-}: Servers): Promise<Omit<Verdict, 'drained' | 'unreported' | 'unfounded'>> {
+}: Servers): Promise<Omit<Verdict, 'drained' | 'drainedAt' | 'unreported' | 'unfounded'>> {
   const sum = { documents: 0, missing: 0, stale: 0, extra: 0, examples: [] as string[] }
   for (const { name, index, truth } of documents) {
     const found = await compare({ pool, elasticsearch, index, truth })
