@@ -32,6 +32,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
+          // Some start a process, beside everything else.
+          testTimeout: 60_000,
           maxWorkers,
           // Pure functions: a process for each of sixty files costs more than the tests.
           isolate: false,
