@@ -30,21 +30,3 @@ export async function setCaptureAlarm(
   )
   return rowCount === 1
 }
-
-/**
- * Takes it away, and returns true for the one who did. The caller requests a verify in the same transaction. What the
- * mass-delete brake has to say is shown again.
- */
-export async function endCaptureAlarm(
-  db: Queryable,
-  schema: string,
-  document: string,
-  alarm: string,
-): Promise<boolean> {
-  const s = escapeIdentifier(schema)
-  const { rowCount } = await db.query(
-    `UPDATE ${s}.sync_document SET alarm = ${s}.brake_alarm(name) WHERE name = $1 AND alarm = $2`,
-    [document, alarm],
-  )
-  return rowCount === 1
-}

@@ -15,16 +15,20 @@ export async function setAlarm(
   return rowCount === 1
 }
 
-/** Clears an alarm that is over; another one that was set meanwhile stays. What the mass-delete brake has to say is shown again. */
+/**
+ * Clears an alarm that is over, and returns true for the one who did; another one that was set meanwhile stays. What the
+ * mass-delete brake has to say is shown again.
+ */
 export async function clearAlarm(
   db: Queryable,
   schema: string,
   document: string,
   alarm: string,
-): Promise<void> {
+): Promise<boolean> {
   const s = escapeIdentifier(schema)
-  await db.query(
+  const { rowCount } = await db.query(
     `UPDATE ${s}.sync_document SET alarm = ${s}.brake_alarm(name) WHERE name = $1 AND alarm = $2`,
     [document, alarm],
   )
+  return rowCount === 1
 }

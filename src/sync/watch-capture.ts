@@ -8,9 +8,10 @@ import {
   takeBackSql,
 } from '../capture/replica-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
-import { captureAlarm, endCaptureAlarm, isCaptureAlarm, setCaptureAlarm } from '../queue/capture-alarm.ts'
-import { REWRITE, requestRun } from '../queue/request-run.ts'
+import { captureAlarm, isCaptureAlarm, setCaptureAlarm } from '../queue/capture-alarm.ts'
+import { clearAlarm } from '../queue/set-alarm.ts'
 import type { Chore } from './chores.ts'
+import { verifyOnce } from './verify-once.ts'
 
 export interface CaptureWatch {
   readonly pool: pg.Pool
@@ -54,19 +55,9 @@ export async function checkCapture({ pool, schema, log }: CaptureWatch): Promise
       if (await setCaptureAlarm(pool, schema, document, said)) log.error({ document, reason: said }, 'alarm')
     } else if (isCaptureAlarm(alarm)) {
       const reason = 'changes could go by without a mark until now'
-      const ended = await inTransaction(pool, async (client) => {
-        if (!(await endCaptureAlarm(client, schema, document, alarm))) return false
-        await requestRun(client, schema, {
-          kind: 'verify',
-          options: REWRITE,
-          document,
-          reason,
-          requestedBy: 'sluice',
-          onActive: 'verify-after',
-        })
-        return true
-      })
-      if (ended) log.warn({ document, reason }, 'a verify is requested')
+      await verifyOnce({ pool, schema, log }, { document, reason }, (client) =>
+        clearAlarm(client, schema, document, alarm),
+      )
     }
   }
 }
