@@ -165,6 +165,12 @@ export interface Ending {
 /**
  * Ends a run of this worker; null when it is no longer its own. A cancel that came too late, when all was done,
  * does not undo the run: it is done.
+ *
+ * One statement: ends run $1; requests the verify that was asked for meanwhile (the INSERT reads the UPDATE's output, so the
+ * unique index sees the old run ended); and if it is a run that sluice itself asked for and it failed, leaves an alarm,
+ * because nobody watches it. The next one that is done takes the alarm away. What a reindex has built that is not to be is
+ * given up: written to no more, to be dropped; also an index whose creation is under way at this moment and that nobody has
+ * registered. Of a run that nobody executes `cancel_run` does the same.
  */
 export async function finishRun(
   db: Queryable,
@@ -172,48 +178,16 @@ export async function finishRun(
   run: Pick<Run, 'id' | 'worker'>,
   ending: Ending,
 ): Promise<Run | null> {
-  return changeState(
-    db,
-    schema,
-    'state = $3, error = $4, finished_at = clock_timestamp()',
-    "r.worker = $2 AND r.state IN ('running', 'cancelling')",
-    [run.id, run.worker, ending.state, ending.error],
-  )
-}
-
-/**
- * Cancels a run: at once when nobody executes it (still requested, or its worker is dead), otherwise by asking its
- * worker. Returns the run as it stands then, null when there is none of that id. Marks already written stay: they are
- * few (the walk is bounded) and true whoever asked for them. A reindex that moves its aliases is past that, and goes on.
- * A function in the database, so that an operator needs a grant of it alone.
- */
-export async function cancelRun(db: Queryable, schema: string, id: string): Promise<Run | null> {
-  await db.query(`SELECT ${escapeIdentifier(schema)}.cancel_run($1)`, [id])
-  return readRun(db, schema, id)
-}
-
-/**
- * The one way into a final state. One statement: changes run $1; if that ended it, requests the verify that was asked
- * for meanwhile (the INSERT reads the UPDATE's output, so the unique index sees the old run ended); and if it is a run
- * that sluice itself asked for and it failed, leaves an alarm, because nobody watches it. The next one that is done
- * takes the alarm away. What a reindex has built that is not to be is given up: written to no more, to be dropped; also an
- * index whose creation is under way at this moment and that nobody has registered.
- */
-async function changeState(
-  db: Queryable,
-  schema: string,
-  set: string,
-  where: string,
-  values: readonly unknown[],
-): Promise<Run | null> {
   const s = escapeIdentifier(schema)
   const { rows } = await db.query<RunRow>(
     `WITH changed AS (
-       UPDATE ${s}.sync_run r SET ${set} WHERE r.id = $1 AND ${where} RETURNING r.*
+       UPDATE ${s}.sync_run r SET state = $3, error = $4, finished_at = clock_timestamp()
+        WHERE r.id = $1 AND r.worker = $2 AND r.state IN ('running', 'cancelling')
+       RETURNING r.*
      ), verify AS (
        INSERT INTO ${s}.sync_run (kind, document, options, origin, truncated, requested_by, reason)
        SELECT 'verify', c.document, ${rewriting}, c.verify_after, c.verify_after_truncated, 'sluice', 'asked for while run ' || c.id || ' was under way'
-         FROM changed c WHERE c.finished_at IS NOT NULL AND c.verify_after IS NOT NULL
+         FROM changed c WHERE c.verify_after IS NOT NULL
      ), abandoned AS (
        INSERT INTO ${s}.sync_index AS i (name, document, alias, uuid, role, hash, retired_at)
        SELECT built.name, c.document, built.alias, '', 'retired', '', clock_timestamp()
@@ -232,8 +206,19 @@ async function changeState(
           AND (c.state = 'failed' AND c.reason IS NOT NULL OR c.state = 'done' AND d.alarm LIKE c.kind || ' run %')
      )
      SELECT ${runColumns('c')} FROM changed c`,
-    values,
+    [run.id, run.worker, ending.state, ending.error],
   )
   const [row] = rows
   return row === undefined ? null : runOf(row)
+}
+
+/**
+ * Cancels a run: at once when nobody executes it (still requested, or its worker is dead), otherwise by asking its
+ * worker. Returns the run as it stands then, null when there is none of that id. Marks already written stay: they are
+ * few (the walk is bounded) and true whoever asked for them. A reindex that moves its aliases is past that, and goes on.
+ * A function in the database, so that an operator needs a grant of it alone.
+ */
+export async function cancelRun(db: Queryable, schema: string, id: string): Promise<Run | null> {
+  await db.query(`SELECT ${escapeIdentifier(schema)}.cancel_run($1)`, [id])
+  return readRun(db, schema, id)
 }
