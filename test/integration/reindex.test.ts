@@ -18,6 +18,17 @@ beforeAll(async () => {
     CREATE TABLE thing (id bigint PRIMARY KEY, name text, n int);
     INSERT INTO thing SELECT i, 'thing ' || i, 0 FROM generate_series(1, ${ROWS}) i`)
   await world.install(definitions())
+  // How new indices are registered, with a server that does not wait for the disk by itself.
+  await world.database.pool.query(`
+    CREATE TABLE registered (synchronous_commit text);
+    CREATE FUNCTION note_registered() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      INSERT INTO public.registered VALUES (current_setting('synchronous_commit'));
+      RETURN NULL;
+    END $$;
+    CREATE TRIGGER registered AFTER INSERT ON sluice.sync_index
+      FOR EACH ROW WHEN (NEW.role = 'building') EXECUTE FUNCTION note_registered();
+    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
   world.instance(definitions())
   await world.ended('1')
   await world.indexed('thing', alias)
@@ -198,4 +209,8 @@ test('a document that nobody works on, a run under way, an alias of two indices:
   await world.elasticsearch.deleteIndex(foreign)
   expect(await world.indices()).toEqual([live])
   expect(await world.roles('thing')).toEqual({ live: [live] })
+})
+
+test('a new index is registered on disk before anything is written to it', async () => {
+  expect(await world.value(`SELECT string_agg(DISTINCT synchronous_commit, ',') FROM registered`)).toBe('on')
 })

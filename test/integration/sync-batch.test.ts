@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
 import { type BatchContext, runBatch } from '../../src/sync/batch.ts'
+import { BulkGate } from '../../src/sync/bulk-gate.ts'
 import { Confidence } from '../../src/sync/confidence.ts'
+import { eventually } from '../support/eventually.ts'
 import { createSyncWorld, SCHEMA, type SyncWorld } from './sync-world.ts'
 
 let world: SyncWorld
@@ -40,6 +42,27 @@ describe('a batch', () => {
     await runBatch(world.context, world.request)
     expect([await world.indexed(1), await world.indexed(2)]).toEqual([null, 'zwei'])
     expect(await world.pendingKeys()).toBe(0)
+  })
+
+  test('of bulk work waits for its place at Elasticsearch, one of single edits does not', async () => {
+    const gate = new BulkGate(() => 1)
+    const context = { ...world.context, gate }
+    const { promise: held, resolve: release } = Promise.withResolvers<void>()
+    const other = gate.pass(1, () => held)
+    await world.change(21, 'edit')
+    expect(await runBatch(context, world.request)).toMatchObject({ outcome: 'settled' })
+    expect(await world.indexed(21)).toBe('edit')
+
+    await world.change(22, 'bulk')
+    await world.database.pool.query(`UPDATE "${SCHEMA}".sync_queue SET lane = 1`)
+    const pass = vi.spyOn(gate, 'pass')
+    const bulk = runBatch(context, { ...world.request, lane: 1 })
+    await eventually(() => pass.mock.calls.length === 1, { describe: 'it has come to the gate' })
+    expect(await world.indexed(22)).toBe(null)
+    release()
+    await other
+    expect(await bulk).toMatchObject({ outcome: 'settled' })
+    expect(await world.indexed(22)).toBe('bulk')
   })
 
   test('of an empty queue is empty', async () => {
