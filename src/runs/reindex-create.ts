@@ -59,7 +59,8 @@ export async function beginReindex(work: RunWork, run: Run): Promise<Run> {
       const to = { step: 'create', after: null, counted, warning: null, reindex } as const
       return advance(client, schema, run, { to, total })
     },
-    { settings: READ_SETTINGS },
+    // On disk before an index is made: names that a crash undoes leave indices that nobody knows.
+    { settings: { ...READ_SETTINGS, synchronous_commit: 'on' } },
   )
 }
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
     CREATE TABLE thing (id bigint PRIMARY KEY, name text, n int);
     INSERT INTO thing SELECT i, 'thing ' || i, 0 FROM generate_series(1, ${ROWS}) i`)
   await world.install(definitions())
-  // How new indices are registered, with a server that does not wait for the disk by itself.
+  // How new indices are named and registered, with a server that does not wait for the disk by itself.
   await world.database.pool.query(`
     CREATE TABLE registered (synchronous_commit text);
     CREATE FUNCTION note_registered() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -28,6 +28,8 @@ beforeAll(async () => {
     END $$;
     CREATE TRIGGER registered AFTER INSERT ON sluice.sync_index
       FOR EACH ROW WHEN (NEW.role = 'building') EXECUTE FUNCTION note_registered();
+    CREATE TRIGGER named AFTER UPDATE ON sluice.sync_run
+      FOR EACH ROW WHEN (NEW.cursor ->> 'step' = 'create') EXECUTE FUNCTION note_registered();
     DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
   world.instance(definitions())
   await world.ended('1')
@@ -211,6 +213,6 @@ test('a document that nobody works on, a run under way, an alias of two indices:
   expect(await world.roles('thing')).toEqual({ live: [live] })
 })
 
-test('a new index is registered on disk before anything is written to it', async () => {
+test('the name of a new index is on disk before it is made, and its registration before it is written to', async () => {
   expect(await world.value(`SELECT string_agg(DISTINCT synchronous_commit, ',') FROM registered`)).toBe('on')
 })
