@@ -29,7 +29,7 @@ beforeAll(async () => {
     CREATE TRIGGER registered AFTER INSERT ON sluice.sync_index
       FOR EACH ROW WHEN (NEW.role = 'building') EXECUTE FUNCTION note_registered();
     CREATE TRIGGER named AFTER UPDATE ON sluice.sync_run
-      FOR EACH ROW WHEN (NEW.cursor ->> 'step' = 'create') EXECUTE FUNCTION note_registered();
+      FOR EACH ROW WHEN (NEW.cursor ->> 'step' = 'create' AND NEW.cursor IS DISTINCT FROM OLD.cursor) EXECUTE FUNCTION note_registered();
     DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
   world.instance(definitions())
   await world.ended('1')
