@@ -20,6 +20,9 @@ import type { BulkAnswer, ItemVerdict, Operation } from './types.ts'
 /** What we ask a bulk answer for: positions are kept, and a third of the bytes remain. */
 export const bulkFilterPath = 'took,errors,error,status,items.*.status,items.*.result,items.*.error'
 
+/** A document may be the cause. Not of a 503, of what Elasticsearch says of who asks, nor where we never connected. */
+const SUSPICIOUS = { suspicious: true } as const
+
 interface Item {
   readonly status?: unknown
   readonly result?: string
@@ -47,14 +50,15 @@ export function classifyResponse(status: number, body: string, expected: readonl
     return { outcome: 'blocked', type, reason: plainReason(error ?? {}) }
   }
   if (status === 408 || status === 429 || status >= 500 || status < 300)
-    return { outcome: 'unknown', type, reason }
+    return { outcome: 'unknown', type, reason, ...(status === 503 ? {} : SUSPICIOUS) }
   if (status === 400 && error?.type !== undefined && !isOurFault(error))
     return { outcome: 'refused', type, reason }
   if (status === 401 || status === 403) {
     const why = error === undefined ? reason : plainReason(error)
-    return { outcome: 'blocked', type, reason: why, ...(status === 401 ? { unauthorized: true } : {}) }
+    if (status === 401) return { outcome: 'blocked', type, reason: why, unauthorized: true }
+    return { outcome: 'blocked', type, reason: why, ...(error === undefined ? SUSPICIOUS : {}) }
   }
-  return { outcome: 'blocked', type, reason }
+  return { outcome: 'blocked', type, reason, ...(error === undefined ? SUSPICIOUS : {}) }
 }
 
 /** 400s about the request's form, not about an operation: halving it would not help. */
@@ -70,12 +74,13 @@ function classifyItems(
   expected: readonly Operation[],
 ): BulkAnswer {
   if (answer === null) {
-    return { outcome: 'unknown', type: 'unreadable_answer', reason: `status 200: ${describeBody(body)}` }
+    const reason = `status 200: ${describeBody(body)}`
+    return { outcome: 'unknown', type: 'unreadable_answer', reason, ...SUSPICIOUS }
   }
   const items = Array.isArray(answer.items) ? (answer.items as readonly unknown[]) : []
   if (items.length !== expected.length) {
     const reason = `${expected.length} operations sent, ${items.length} answered`
-    return { outcome: 'unknown', type: 'items_mismatch', reason }
+    return { outcome: 'unknown', type: 'items_mismatch', reason, ...SUSPICIOUS }
   }
   const verdicts: ItemVerdict[] = []
   const full: number[] = []
@@ -83,7 +88,8 @@ function classifyItems(
     const operation = expected[n]
     const item = operation === undefined ? undefined : itemOf(items[n], operation.kind)
     if (operation === undefined || item === undefined) {
-      return { outcome: 'unknown', type: 'items_mismatch', reason: `item ${n} does not answer its operation` }
+      const reason = `item ${n} does not answer its operation`
+      return { outcome: 'unknown', type: 'items_mismatch', reason, ...SUSPICIOUS }
     }
     if (item.error && item.status === 400 && isTotalFieldsLimit(item.error)) full.push(n)
     verdicts.push(classifyItem(operation.kind, Number(item.status), item.error, item.result))
@@ -132,7 +138,7 @@ export function classifyTransportError(failure: TransportFailure): BulkAnswer {
   const { kind, message } = failure
   // A certificate does not become good by waiting.
   if (kind === 'tls_error') return { outcome: 'blocked', type: kind, reason: message }
-  return { outcome: 'unknown', type: kind, reason: message }
+  return { outcome: 'unknown', type: kind, reason: message, ...(kind === 'connect_error' ? {} : SUSPICIOUS) }
 }
 
 /** An answer's `error`, where it is one of Elasticsearch's; at HTTP level it is sometimes a bare string. */

@@ -4,7 +4,7 @@
  * Elasticsearch quotes the document in nearly every reason ("Preview of field's value: '…'"), whatever
  * `include_source_on_error` says, and a value may itself hold quotes and brackets. So nothing is cut *out*:
  * a reason is matched from its start against the forms real servers were seen to give (8.19, 9.5 and OpenSearch
- * 3.4, see the table in test/unit/elasticsearch-redact.test.ts), and only the parts that come from the mapping
+ * 3.4, see the table in test/unit/elasticsearch-reasons.test.ts), and only the parts that come from the mapping
  * are kept. Of an unknown form only the prose before its first quote, bracket, colon or digit is left.
  */
 

@@ -26,17 +26,27 @@ export type ItemVerdict =
   /** The index, not the document, is the obstacle: nobody is charged. */
   | { readonly outcome: 'blocked'; readonly type: string; readonly reason: string }
 
-/** Every request ends in exactly one of these. */
+/**
+ * Every request ends in exactly one of these. `suspicious`: a document in it may be why, rather than the server (what
+ * takes too long, breaks the connection, is too much for a node's memory or displeases a proxy); where Elasticsearch
+ * answers probes and not this, it is worth trying with fewer documents (invariant 11).
+ */
 export type BulkAnswer =
   | { readonly outcome: 'answered'; readonly items: readonly ItemVerdict[]; readonly tookMs: number }
   /** Time-out, reset, 429, 502, 503, 504, or an answer that makes no sense: some of it may have been applied. */
-  | { readonly outcome: 'unknown'; readonly type: string; readonly reason: string }
+  | {
+      readonly outcome: 'unknown'
+      readonly type: string
+      readonly reason: string
+      readonly suspicious?: true
+    }
   /** 401, 403, 406, wrong product: nothing goes on until someone acts. `unauthorized`: 401, it does not know us. */
   | {
       readonly outcome: 'blocked'
       readonly type: string
       readonly reason: string
       readonly unauthorized?: true
+      readonly suspicious?: true
     }
   /** 413. */
   | { readonly outcome: 'too-large'; readonly reason: string }

@@ -1,5 +1,4 @@
 import type { Logger } from 'pino'
-import { isSuspicious } from './confidence.ts'
 import type { Assignment, Dispatcher } from './dispatcher.ts'
 import type { DocumentPauses } from './document-pauses.ts'
 import type { BatchResult, Obstacle } from './types.ts'
@@ -58,6 +57,6 @@ function obstructed(
     return
   }
   // The document waits as well: a server that answers probes and not this document's batches must not be hammered.
-  if (isSuspicious(obstacle)) dispatcher.pause(document, obstacle)
+  if (obstacle.suspicious) dispatcher.pause(document, obstacle)
   goneAway(obstacle.scope, obstacle.reason)
 }

@@ -13,10 +13,11 @@ import { type AddressedKey, addressKeys, nextSlice } from './addressed.ts'
 import type { BlockedIndices } from './blocked-indices.ts'
 import { Brake, type BrakeContext } from './brake.ts'
 import type { BulkGate } from './bulk-gate.ts'
-import { type Confidence, isSuspicious } from './confidence.ts'
+import type { Confidence } from './confidence.ts'
 import { draw } from './draw.ts'
 import { encodeOperations } from './encode.ts'
 import { expandMarks } from './expand.ts'
+import { isTooBusy } from './in-flight.ts'
 import { loadSlice } from './load-slice.ts'
 import { Obstructed, obstacleOf } from './obstacle.ts'
 import { Outcomes } from './outcomes.ts'
@@ -173,9 +174,11 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
           sendOperations(context.elasticsearch, operations, version.version, goOn),
         )
         if (sent.outcome === 'obstacle') {
-          if (isSuspicious(sent.obstacle)) confidence.unanswered(keys.length)
-          if (alone === null || !isSuspicious(sent.obstacle)) throw new Obstructed(sent.obstacle)
-          outcomes.unanswered(operations, sent.obstacle, alone)
+          const { obstacle } = sent
+          if (obstacle.suspicious) confidence.unanswered(keys.length)
+          if (alone === null || !obstacle.suspicious) throw new Obstructed(obstacle)
+          // Busy is no fault of the document's: one that it never has the memory for waits its turn again and again.
+          outcomes.unanswered(operations, obstacle, isTooBusy(obstacle) ? 'mark-again' : alone)
           continue
         }
         const verdicts = parking.judge(operations, sent.verdicts)

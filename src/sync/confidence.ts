@@ -54,16 +54,3 @@ export class Confidence {
     return this.#now() - this.#lastUnansweredAt < EPISODE_MS
   }
 }
-
-/** Answers that a document can be the cause of: silence, a connection that breaks, half an answer. Not a busy or absent server. */
-const SUSPICIOUS: ReadonlySet<string> = new Set([
-  'timeout',
-  'connection_error',
-  'unreadable_answer',
-  'items_mismatch',
-])
-
-/** Whether a document, and not the server, may be why a request got no answer. */
-export function isSuspicious({ scope, type }: { readonly scope: string; readonly type: string }): boolean {
-  return scope === 'elasticsearch' && SUSPICIOUS.has(type)
-}

@@ -82,10 +82,14 @@ export class InFlight {
   }
 }
 
+/** 429, and 503: a shard that is away or full has its requests queue up. */
 const BUSY: ReadonlySet<string> = new Set([
   'rejected_execution_exception',
   'circuit_breaking_exception',
   'http_429',
+  'unavailable_shards_exception',
+  'no_shard_available_action_exception',
+  'http_503',
 ])
 
 /** Whether an obstacle says that Elasticsearch has more to do than it can: fewer requests will help. */

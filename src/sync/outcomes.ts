@@ -1,5 +1,6 @@
 import type { ItemVerdict, Operation } from '../elasticsearch/types.ts'
 import type { BatchKey, Failure, Mark, RunCounts } from '../queue/types.ts'
+import { isTooBusy } from './in-flight.ts'
 import type { FailedState } from './recheck.ts'
 import { Tally } from './tally.ts'
 import type { KeyFailure, Obstacle } from './types.ts'
@@ -208,7 +209,7 @@ export class Outcomes {
           this.#fail(operation, key, verdict.type, verdict.reason, false)
           return
         }
-        this.#obstacle = { scope: 'document', type: verdict.type, reason: verdict.reason }
+        this.#postpone({ scope: 'document', type: verdict.type, reason: verdict.reason })
         this.giveBack([key])
         return
       case 'dead':
@@ -217,6 +218,11 @@ export class Outcomes {
       case 'blocked':
         this.#wait(key, operation.index)
     }
+  }
+
+  /** Too busy is what matters most of several: fewer in flight help. */
+  #postpone(obstacle: Obstacle): void {
+    if (this.#obstacle === null || !isTooBusy(this.#obstacle)) this.#obstacle = obstacle
   }
 
   #wait(key: BatchKey, index: string): void {

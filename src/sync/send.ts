@@ -43,7 +43,12 @@ export async function sendOperations(
     case 'blocked':
       return {
         outcome: 'obstacle',
-        obstacle: { scope: 'elasticsearch', type: answer.type, reason: answer.reason },
+        obstacle: {
+          scope: 'elasticsearch',
+          type: answer.type,
+          reason: answer.reason,
+          ...(answer.suspicious ? { suspicious: true } : {}),
+        },
       }
     case 'too-large':
       return halve('request_too_large', answer.reason)

@@ -29,6 +29,8 @@ export interface Obstacle {
   readonly scope: 'elasticsearch' | 'postgres' | 'document' | 'index'
   readonly type: string
   readonly reason: string
+  /** A document of the batch may be the cause, and not the server. */
+  readonly suspicious?: true
 }
 
 export type BatchResult =

@@ -74,7 +74,7 @@ export const mutants = {
   'silence-is-success': [
     {
       file: 'sync/batch.ts',
-      find: 'if (alone === null || !isSuspicious(sent.obstacle)) throw new Obstructed(sent.obstacle)\n',
+      find: 'if (alone === null || !obstacle.suspicious) throw new Obstructed(obstacle)\n',
       replace: 'continue\n',
     },
   ],

@@ -56,6 +56,19 @@ describe('cleanup', () => {
     expect((await place.sluice(['cleanup', '--days', 'x'])).code).toBe(2)
   })
 
+  test('drops indices whose time is over', async () => {
+    const kept = `${world.plan.index}-kept`
+    const { uuid } = await world.elasticsearch.createIndex({ name: kept, mappings: {}, settings: {} })
+    await world.database.pool.query(
+      `INSERT INTO "${SCHEMA}".sync_index (name, document, alias, uuid, role, hash, drop_at)
+       VALUES ($1, 'thing', $2, $3, 'kept', '', now())`,
+      [kept, world.plan.index, uuid],
+    )
+    const { value } = await place.json(['cleanup'])
+    expect(cleanupJson.parse(value).removed).toContainEqual(removed('indices', 1))
+    expect(await world.elasticsearch.indexUuid(kept)).toBeNull()
+  })
+
   test('is done by a daemon when it starts', async () => {
     await age()
     const daemon = place.start(['run'])

@@ -114,6 +114,7 @@ describe('a proxy before Elasticsearch', () => {
     expect(hung).toEqual({
       outcome: 'unknown',
       type: 'timeout',
+      suspicious: true,
       reason: `no answer from ${new URL(proxy.url).host} within 1000 ms`,
     })
     expect(beside).toMatchObject({ outcome: 'answered' })

@@ -62,6 +62,11 @@ test('eight daemons with uneven batches: every change arrives, a refused documen
   expect(claims.rows).toEqual([])
   const workers = await world.database.pool.query('SELECT DISTINCT state FROM sluice.sync_worker')
   expect(workers.rows).toEqual([{ state: 'stopped' }])
+  // They shared the work, however it came to be shared.
+  const shared = await world.database.pool.query(
+    'SELECT count(DISTINCT worker)::int AS n FROM sluice.sync_rollup',
+  )
+  expect(shared.rows[0].n).toBeGreaterThan(2)
 }, 90_000)
 
 describe('a daemon that is stopped with SIGSTOP in the middle of a batch', () => {

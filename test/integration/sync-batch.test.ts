@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
+import { classifyResponse, classifyTransportError } from '../../src/elasticsearch/outcome-request.ts'
+import type { BulkAnswer } from '../../src/elasticsearch/types.ts'
 import { type BatchContext, runBatch } from '../../src/sync/batch.ts'
 import { BulkGate } from '../../src/sync/bulk-gate.ts'
 import { Confidence } from '../../src/sync/confidence.ts'
@@ -184,26 +186,36 @@ describe('a version that Elasticsearch has and this database never drew', () => 
   })
 })
 
-describe('a document whose requests never get an answer', () => {
-  test('is found by halving, charged in the end, and stops no other', async () => {
+describe.each<[string, BulkAnswer, string[]]>([
+  ['gets silence', classifyTransportError({ kind: 'timeout', message: 'm', node: 'n' }), ['timeout']],
+  ['breaks a node', classifyResponse(502, '<html>Bad Gateway</html>', []), ['http_502']],
+  ['displeases a proxy', classifyResponse(403, '<html>Request blocked</html>', []), ['http_403']],
+  [
+    'is too much for the memory',
+    classifyResponse(429, '{"error":{"type":"circuit_breaking_exception"}}', []),
+    [],
+  ],
+])('a document that %s', (_, answer, charged) => {
+  test('is found by halving and stops no other; it is charged in the end, unless the server was busy', async () => {
     for (let id = 1; id <= 100; id++) await world.change(id, `v${id}`)
-    // Silence about one document is nothing that a real server can be made to give; all other answers are its own.
+    // Such an answer because of one document is nothing that this server can be made to give; all others are its own.
     const elasticsearch: BatchContext['elasticsearch'] = {
       ...world.elasticsearch,
       bulk: async (body, operations) =>
-        operations.some(({ id }) => id === '37')
-          ? { outcome: 'unknown', type: 'timeout', reason: 'no answer' }
-          : world.elasticsearch.bulk(body, operations),
+        operations.some(({ id }) => id === '37') ? answer : world.elasticsearch.bulk(body, operations),
     }
     const context = { ...world.context, elasticsearch }
     const request = { ...world.request, confidence: new Confidence(() => performance.now()) }
+    const left = charged.length > 0 ? 0 : 1
     let batches = 0
-    while ((await world.pendingKeys()) > 0) {
+    while ((await world.pendingKeys()) > left) {
       await runBatch(context, request)
       batches += 1
       if (batches > 100) throw new Error(`no end after ${batches} batches`)
     }
-    expect(await failures()).toEqual([{ key: '37', targeted: true, state: 'retrying', type: 'timeout' }])
+    expect(await failures()).toEqual(
+      charged.map((type) => ({ key: '37', targeted: true, state: 'retrying', type })),
+    )
     const indexed = await Promise.all(Array.from({ length: 100 }, (_, n) => world.indexed(n + 1)))
     expect(indexed.flatMap((name, n) => (name === `v${n + 1}` ? [] : [n + 1]))).toEqual([37])
   })

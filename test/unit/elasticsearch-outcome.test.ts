@@ -52,9 +52,35 @@ describe('an item', () => {
     ['index', 500, 'ingest_processor_exception', undefined, { outcome: 'retry', charged: true }],
     ['index', 400, 'mapper_parsing_exception', undefined, { outcome: 'dead' }],
     ['index', 409, 'resource_already_exists_exception', undefined, { outcome: 'retry', charged: true }],
+    // Only the status counts: an item that says so is no more at fault than a request.
+    ...([408, 429, 502, 503, 504] as const).flatMap((status) => [
+      ['index', status, 'x', undefined, { outcome: 'retry', charged: false }] as const,
+      ['delete', status, undefined, undefined, { outcome: 'retry', charged: false }] as const,
+    ]),
+    ['index', 401, 'security_exception', undefined, { outcome: 'blocked' }],
+    ['index', 401, 'x', undefined, { outcome: 'blocked' }],
+    ['index', 413, 'x', undefined, { outcome: 'dead' }],
     ['index', 418, 'teapot_exception', undefined, { outcome: 'retry', charged: true }],
   ] as const)('%s %i %s %s', (kind, status, type, result, expected) => {
     expect(classifyItem(kind, status, type && { type, reason: 'x' }, result)).toMatchObject(expected)
+  })
+
+  it.each([
+    'number of documents in the index cannot exceed 2147483519',
+    'Number of documents in the shard cannot exceed [2147483519]',
+    'no write index is defined for alias [x]. The write index may be explicitly disabled',
+    'pipeline with id [x] does not exist',
+  ])('is the index’s trouble, not the document’s: %s', (reason) => {
+    expect(classifyItem('index', 400, { type: 'illegal_argument_exception', reason })).toMatchObject({
+      outcome: 'blocked',
+    })
+    // A document's own text is never taken for it.
+    expect(
+      classifyItem('index', 400, {
+        type: 'illegal_argument_exception',
+        reason: `failed to parse: ${reason}`,
+      }),
+    ).toMatchObject({ outcome: 'dead' })
   })
 
   it('falls in exactly one verdict for every kind, status, type and result', () => {
@@ -162,8 +188,8 @@ describe('the answer to a request', () => {
     [400, error('action_request_validation_exception'), 'refused'],
     [400, error('x_content_parse_exception'), 'refused'],
     // Halving would make every document dead for what is not theirs.
-    [400, '<html>400 The plain HTTP request was sent to HTTPS port</html>', 'blocked'],
-    [400, '', 'blocked'],
+    [400, '<html>400 The plain HTTP request was sent to HTTPS port</html>', 'blocked', 'suspicious'],
+    [400, '', 'blocked', 'suspicious'],
     [400, error('media_type_header_exception'), 'blocked'],
     [
       400,
@@ -173,29 +199,32 @@ describe('the answer to a request', () => {
     [401, error('security_exception'), 'blocked'],
     [401, 'Unauthorized', 'blocked'],
     [403, error('security_exception'), 'blocked'],
+    [403, '<html>Request blocked</html>', 'blocked', 'suspicious'],
     [403, error('cluster_block_exception'), 'blocked'],
     [429, error('cluster_block_exception'), 'blocked'],
     [503, error('cluster_block_exception'), 'unknown'],
-    [404, '<html>not found</html>', 'blocked'],
+    [404, '<html>not found</html>', 'blocked', 'suspicious'],
     [405, error('x'), 'blocked'],
     [
       406,
       JSON.stringify({ error: 'Content-Type header [text/plain] is not supported', status: 406 }),
       'blocked',
     ],
-    [301, '', 'blocked'],
+    [301, '', 'blocked', 'suspicious'],
     [413, '<html>413 Request Entity Too Large</html>', 'too-large'],
     [413, '', 'too-large'],
-    [408, '', 'unknown'],
-    [429, error('es_rejected_execution_exception'), 'unknown'],
-    [429, error('circuit_breaking_exception'), 'unknown'],
-    [500, error('x'), 'unknown'],
-    [502, '<html>Bad Gateway</html>', 'unknown'],
+    [408, '', 'unknown', 'suspicious'],
+    [429, error('es_rejected_execution_exception'), 'unknown', 'suspicious'],
+    [429, error('circuit_breaking_exception'), 'unknown', 'suspicious'],
+    [500, error('x'), 'unknown', 'suspicious'],
+    [502, '<html>Bad Gateway</html>', 'unknown', 'suspicious'],
     [503, '', 'unknown'],
-    [504, '', 'unknown'],
-    [204, '', 'unknown'],
-  ] as const)('%i %s → %s', (status, body, outcome) => {
-    expect(classifyResponse(status, body, three).outcome).toBe(outcome)
+    [504, '', 'unknown', 'suspicious'],
+    [204, '', 'unknown', 'suspicious'],
+  ] as const)('%i %s → %s %s', (status, body, outcome, suspicious: 'suspicious' | undefined = undefined) => {
+    expect(classifyResponse(status, body, three)).toMatchObject({ outcome })
+    // What a document may be the cause of is worth trying with fewer.
+    expect('suspicious' in classifyResponse(status, body, three)).toBe(suspicious !== undefined)
   })
 
   it('is one of five for any status and text, and answered only with all its items', () => {
@@ -249,6 +278,8 @@ describe('no answer', () => {
       outcome: 'unknown',
       type: kind,
       reason: 'x',
+      // Where nobody was reached, no document was looked at.
+      ...(kind === 'connect_error' ? {} : { suspicious: true }),
     })
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Confidence, isSuspicious } from '../../src/sync/confidence.ts'
+import { Confidence } from '../../src/sync/confidence.ts'
 
 const confidence = (clock = { now: 0 }) => new Confidence(() => clock.now)
 
@@ -67,14 +67,4 @@ describe('a key that is alone', () => {
     halvedToOne(one)
     expect(one.alone).toBe('mark-again')
   })
-})
-
-test.each([
-  ['elasticsearch', 'timeout', true],
-  ['elasticsearch', 'connection_error', true],
-  ['elasticsearch', 'connect_error', false],
-  ['elasticsearch', 'http_503', false],
-  ['postgres', 'timeout', false],
-])('%s %s is suspicious: %s', (scope, type, expected) => {
-  expect(isSuspicious({ scope, type })).toBe(expected)
 })

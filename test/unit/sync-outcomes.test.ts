@@ -59,6 +59,14 @@ describe('what becomes of a key', () => {
     expect(outcomes.obstacle).toEqual({ scope: 'document', type: 'busy', reason: 'later' })
   })
 
+  test('put off for several reasons: that the server is too busy is the one that counts', () => {
+    const outcomes = new Outcomes([key('a'), key('b')])
+    const types = ['rejected_execution_exception', 'other']
+    const verdicts = types.map((type) => ({ outcome: 'retry', type, reason: 'r', charged: false }) as const)
+    outcomes.answered([operation('a'), operation('b')], verdicts, { elapsedMs: 5, tookMs: 3 })
+    expect(outcomes.obstacle).toMatchObject({ type: 'rejected_execution_exception' })
+  })
+
   test.each([
     ['retry', false],
     ['dead', true],

@@ -1,0 +1,103 @@
+import pino from 'pino'
+import { expect, test } from 'vitest'
+import { batchEnded, type Consequences } from '../../src/sync/batch-ended.ts'
+import { Dispatcher } from '../../src/sync/dispatcher.ts'
+import type { DocumentPauses } from '../../src/sync/document-pauses.ts'
+import { Tally } from '../../src/sync/tally.ts'
+import type { BatchResult, Obstacle } from '../../src/sync/types.ts'
+
+/** What a batch's end does to the claims after it. */
+function world({ concurrency = 4 } = {}) {
+  const clock = { now: 0 }
+  const dispatcher = new Dispatcher({ now: () => clock.now, random: () => 1, concurrency, trialMs: 1_000 })
+  const documents = ['city', 'river']
+  dispatcher.open()
+  dispatcher.found(documents.map((document) => ({ document, lane: 1 as const })))
+  const gone: string[] = []
+  const consequences: Consequences = {
+    log: pino({ level: 'silent' }),
+    dispatcher,
+    // What is told and stored when a pause begins is another matter.
+    pauses: {
+      begin: (document: string, obstacle: Obstacle) => dispatcher.pause(document, obstacle),
+      end: (document: string) => dispatcher.recovered(document),
+    } as unknown as DocumentPauses,
+    served: () => {},
+    hurry: () => {},
+    goneAway: (server, reason) => gone.push(`${server}: ${reason}`),
+  }
+  /** All that may be claimed now. */
+  const claims = async () => {
+    const claimed: string[] = []
+    for (;;) {
+      const next = await Promise.race([dispatcher.next(), Promise.resolve(undefined)])
+      if (next === undefined || next === null) break
+      claimed.push(next.document)
+    }
+    return claimed
+  }
+  return { clock, dispatcher, gone, claims, ended: (result: BatchResult) => end(consequences, result) }
+}
+
+function end(consequences: Consequences, result: BatchResult): void {
+  batchEnded(consequences, { document: 'city', lane: 1 }, result)
+}
+
+const unanswered = (type: string, suspicious: boolean): BatchResult => ({
+  outcome: 'given-back',
+  obstacle: { scope: 'elasticsearch', type, reason: type, ...(suspicious ? { suspicious: true } : {}) },
+})
+
+const settledBut = (obstacle: Obstacle): BatchResult => ({
+  outcome: 'settled',
+  tally: new Tally(),
+  givenBack: 1,
+  obstacle,
+  tripped: null,
+  foreign: null,
+  full: false,
+})
+
+test('a request that a document may have spoiled: the server is asked, and this document waits, each time longer', () => {
+  const { clock, dispatcher, gone, ended } = world()
+  for (let n = 1; n <= 3; n++) {
+    ended(unanswered('http_502', true))
+    expect(gone).toHaveLength(n)
+    // Another document settles meanwhile, which says that the server is well.
+    dispatcher.recovered('river')
+    expect(dispatcher.pauses).toMatchObject([{ document: 'city', attempt: n, type: 'http_502' }])
+    clock.now += 60_000
+  }
+})
+
+test('a server that is away is no matter of the document’s', () => {
+  const { dispatcher, gone, ended } = world()
+  ended(unanswered('connect_error', false))
+  expect(gone).toEqual(['elasticsearch: connect_error'])
+  expect(dispatcher.pauses).toEqual([])
+})
+
+test.each<[string, BatchResult]>([
+  ['a request refused with 429', unanswered('http_429', true)],
+  ['one for which the memory was too short', unanswered('circuit_breaking_exception', true)],
+  ['503', unanswered('http_503', false)],
+  [
+    'an item refused with 429',
+    settledBut({ scope: 'document', type: 'rejected_execution_exception', reason: 'r' }),
+  ],
+  [
+    'an item whose shard is away',
+    settledBut({ scope: 'document', type: 'unavailable_shards_exception', reason: 'r' }),
+  ],
+])('%s: half as many are in flight', async (_, result) => {
+  const { clock, claims, ended } = world()
+  ended(result)
+  clock.now += 60_000
+  expect(await claims()).toHaveLength(2)
+})
+
+test('what is a document’s own trouble leaves the others all places', async () => {
+  const { claims, ended } = world()
+  ended(settledBut({ scope: 'document', type: 'sqlstate_42703', reason: 'r' }))
+  expect(await claims()).toEqual(['river', 'river', 'river', 'river'])
+})
