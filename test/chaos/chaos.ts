@@ -75,7 +75,7 @@ async function mutantsStory({ seconds, seed, json }: Options): Promise<number> {
     told: (trial) => {
       const { mutant, noticed, ...found } = trial
       const line = Object.entries(found).map(([name, value]) => `${name} ${value}`)
-      const sentence = `${noticed ? '✔' : '✘'} ${mutant}: ${line.join(', ')}`
+      const sentence = `${noticed === (mutant !== 'unbroken') ? '✔' : '✘'} ${mutant}: ${line.join(', ')}`
       process.stdout.write(`${json ? JSON.stringify(trial) : sentence}\n`)
     },
   })

@@ -2,6 +2,8 @@ import type { Mutation } from '../support/mutant.ts'
 
 /** The program, broken on purpose in one place each: what a test of the promises must notice. */
 export const mutants = {
+  /** The program as it is, tried like a mutant: what it is noticed for, nobody else needs to be broken for. */
+  unbroken: [],
   /** Invariant 3. */
   'version-before-claim': [
     {

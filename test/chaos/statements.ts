@@ -2,7 +2,7 @@ import type { Random } from './random.ts'
 import { relatedStatement } from './related-statements.ts'
 import { event, item, label, type Row, type Statement, type Table } from './tables.ts'
 
-/** Of events alone: after it every row of a document is looked at again, which heals what other faults would show. */
+/** Of events alone, and seldom: after it every row of a document is looked at again, which heals what other faults would show. */
 const truncates = ['TRUNCATE shop.event', 'TRUNCATE shop.event_us', 'TRUNCATE shop.event_rest_0'] as const
 
 /** Share of the statements that change the products and what they are made of. */
@@ -31,10 +31,14 @@ const single: readonly [Single, ...Single[]] = [
 export function statement(random: Random, moment: number): Statement {
   if (random.chance(RELATED)) return relatedStatement(random, moment)
   const table = random.pick([item, label, event])
-  const dice = random.next()
-  if (dice < 0.0003) return { text: random.pick(truncates), values: [] }
-  if (dice < 0.01) return random.pick(table.many)(random)
+  if (random.chance(0.01)) return random.pick(table.many)(random)
   return random.pick(single)(table, random, moment)
+}
+
+/** A statement over many rows, or a TRUNCATE. */
+export function rareStatement(random: Random, truncating: boolean): Statement {
+  if (truncating) return { text: random.pick(truncates), values: [] }
+  return random.pick(random.pick([item, label, event]).many)(random)
 }
 
 /**

@@ -9,7 +9,7 @@ import { createMutant } from '../support/mutant.ts'
 import { closing, say } from '../support/program.ts'
 import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
 import { plainEnvironment, prepareDaemons } from './daemons.ts'
-import { startFaults } from './faults.ts'
+import { type Faults, startFaults } from './faults.ts'
 import { watchGrowth } from './growth.ts'
 import { type MutantName, mutants } from './mutants.ts'
 import { openNetwork } from './network.ts'
@@ -17,7 +17,7 @@ import { runsOfOperator, startOperator } from './operator.ts'
 import { createRandom } from './random.ts'
 import { describeState, drained, judge } from './verdict.ts'
 import { watchDocuments } from './watch.ts'
-import { startWorkload } from './workload.ts'
+import { startWorkload, type Workload } from './workload.ts'
 import { config, forgetful, tables } from './world.ts'
 
 export interface StoryOptions {
@@ -41,7 +41,9 @@ export async function story(options: StoryOptions): Promise<number> {
   const { postgres, elasticsearch, daemons, network, servers } = await setUp(options, logs)
 
   say('the application, and the faults, begin')
-  const workload = startWorkload(postgres.url, random.fork('workload'))
+  // A TRUNCATE heals what a mutant breaks.
+  const truncating = options.mutant === null
+  const workload = startWorkload(postgres.url, random.fork('workload'), { truncating })
   const victims = { daemons, postgres, elasticsearch, workload, network, spared, say }
   const pid = spared > 0 ? daemons.pid(daemons.count - 1) : null
   const growth = pid === null ? null : watchGrowth(pid, servers.pool)
@@ -73,6 +75,7 @@ export async function story(options: StoryOptions): Promise<number> {
     ...watch.findings,
     ...workload.errors.map((error) => `the application failed: ${error}`),
     ...daemons.failures,
+    ...(options.mutant === null ? missed(workload, faults, seconds) : []),
   ]
   if (problems.length > 0) {
     for (const problem of problems) process.stderr.write(`${problem}\n`)
@@ -100,12 +103,33 @@ export async function story(options: StoryOptions): Promise<number> {
     drainedMs: Math.round(drainedAt - healedAt),
     looks: watch.looks,
     ...runs,
+    committed: workload.kinds.all,
     ...grown,
   }
-  const figures = Object.entries(result).map(([name, value]) => `${name} ${value}`)
+  const figures = Object.entries(result).map(([name, value]) =>
+    typeof value === 'object' ? `${name} ${JSON.stringify(value)}` : `${name} ${value}`,
+  )
   const sentence = `${problems.length === 0 ? '✔' : '✘'} ${figures.join(', ')}`
   process.stdout.write(`${options.json ? JSON.stringify(result) : sentence}\n`)
   return problems.length === 0 ? 0 : 1
+}
+
+/** A run of less than this has no time for everything. */
+const WHOLE_SECONDS = 20
+
+/** What should have happened and did not: a run in which nothing did would find nothing. */
+function missed(
+  { transactions, kinds }: Pick<Workload, 'transactions' | 'kinds'>,
+  { kills, postgresRestarts }: Pick<Faults, 'kills' | 'postgresRestarts'>,
+  seconds: number,
+): readonly string[] {
+  if (seconds < WHOLE_SECONDS) return []
+  return [
+    ...(transactions < 2 * seconds ? [`only ${transactions} transactions in ${seconds} s`] : []),
+    ...(kills < seconds / 20 ? [`only ${kills} daemons were killed in ${seconds} s`] : []),
+    ...(postgresRestarts === 0 ? ['Postgres was never restarted'] : []),
+    ...kinds.missing.map((kind) => `nothing of this kind was committed: ${kind}`),
+  ]
 }
 
 /** Servers, tables, an installed configuration, and daemons that have done the first backfill. */

@@ -6,7 +6,7 @@ import type { MutantName } from './mutants.ts'
 
 /** What the crash test may notice; all of it is 0 for the program as it is. */
 const figures = ['missing', 'stale', 'extra', 'unreported'] as const
-type Found = Readonly<Record<(typeof figures)[number], number>>
+type Found = Readonly<Record<(typeof figures)[number], number>> & { readonly drained: boolean }
 
 interface Trials {
   readonly names: readonly MutantName[]
@@ -26,8 +26,15 @@ interface Trial extends Found {
 /** Runs of a mutant that are to notice it, at most. */
 const RUNS = 2
 
-/** The test of the test: a crash test of each mutant. True when every one was noticed. */
+/**
+ * The test of the test: a crash test of each mutant. True when every one was noticed, and the program as it is was not, under
+ * the very same conditions: what that were noticed for, being slow to drain for instance, would say nothing.
+ */
 export async function tryMutants({ names, seconds, seed, signal, told }: Trials): Promise<boolean> {
+  const control = await crashTest('unbroken', { seconds, seed, signal })
+  const clean = control.drained && figures.every((figure) => control[figure] === 0)
+  told({ mutant: 'unbroken', seed, ...control, noticed: !clean })
+  if (!clean) return false
   let all = true
   for (const mutant of names) {
     let noticed = false
@@ -57,9 +64,15 @@ async function crashTest(
   })
   await once(child, 'close')
   const found = text.trim() === '' ? null : (JSON.parse(text) as Partial<Found>)
-  const { missing, stale, extra, unreported } = found ?? {}
-  if (missing === undefined || stale === undefined || extra === undefined || unreported === undefined) {
+  const { missing, stale, extra, unreported, drained } = found ?? {}
+  if (
+    missing === undefined ||
+    stale === undefined ||
+    extra === undefined ||
+    unreported === undefined ||
+    drained === undefined
+  ) {
     throw new FailedError(`the crash test of the mutant ${mutant} came to no verdict`)
   }
-  return { missing, stale, extra, unreported }
+  return { missing, stale, extra, unreported, drained }
 }
