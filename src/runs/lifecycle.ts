@@ -41,7 +41,8 @@ export const EXECUTED_KINDS = [
 
 /**
  * Takes the oldest run that is requested or abandoned, of one of these documents; null when there is none.
- * A run whose document is paused or detached stays where it is, for its marks would not be drained.
+ * A run whose document is paused or detached stays where it is, for its marks would not be drained. A heartbeat of the
+ * future is from before the database's clock was put back: whoever lives gives another one within seconds.
  * Rides sync_run_one_at_a_time, which holds the few active runs only. SKIP LOCKED: two daemons that poll at the same
  * moment take two runs, or one takes none. An abandoned `cancelling` run keeps its state: it is taken to be finished.
  */
@@ -66,7 +67,8 @@ export async function takeRun(
                  AND c.kind = ANY ($3)
                  AND c.state IN ('requested', 'running', 'cancelling')
                  AND (d.state = 'active' OR c.state = 'cancelling')
-                 AND (c.state = 'requested' OR c.heartbeat_at < clock_timestamp() - ${STALE_AFTER})
+                 AND (c.state = 'requested' OR c.heartbeat_at < clock_timestamp() - ${STALE_AFTER}
+                      OR c.heartbeat_at > clock_timestamp() + ${STALE_AFTER})
                ORDER BY c.id
                LIMIT 1
                  FOR UPDATE OF c SKIP LOCKED)

@@ -272,11 +272,20 @@ describe('due failures', () => {
   test('of other documents, dead ones, and those not due stay', async () => {
     await due(['a'])
     expect(await requeueDueFailures(db.pool, db.schema, ['other'])).toBe(0)
-    await db.pool.query(`UPDATE ${db.s}.sync_failed SET due_at = now() + interval '1 hour'`)
+    await db.pool.query(`UPDATE ${db.s}.sync_failed SET due_at = now() + interval '10 minutes'`)
     expect(await requeueDueFailures(db.pool, db.schema, ['city'])).toBe(0)
     await db.pool.query(`UPDATE ${db.s}.sync_failed SET due_at = NULL, state = 'dead'`)
     expect(await requeueDueFailures(db.pool, db.schema, ['city'])).toBe(0)
     expect(await queued()).toEqual([])
+  })
+
+  test('by a clock that was put back meanwhile do not wait until it is where it was', async () => {
+    await due(['a'])
+    // As if it had failed while the database's clock was an hour ahead.
+    await db.pool.query(`UPDATE ${db.s}.sync_failed SET due_at = due_at + interval '1 hour'`)
+    expect(await requeueDueFailures(db.pool, db.schema, ['city'])).toBe(1)
+    expect(await queued()).toMatchObject([{ keys: ['a'], op: 'retry' }])
+    expect(await requeueDueFailures(db.pool, db.schema, ['city'])).toBe(0)
   })
 
   test('by the hundred go into the bulk lane', async () => {

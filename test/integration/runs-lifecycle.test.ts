@@ -106,6 +106,15 @@ describe('taking', () => {
     await silentFor(id, '16 s')
     expect(await take('b')).toMatchObject({ id, worker: 'b', cursor: to, walked: 7 })
   })
+
+  test('a run whose worker died before the database’s clock was put back is not kept from others until then', async () => {
+    const id = await request('city')
+    await taken('a')
+    await silentFor(id, '-10 s')
+    expect(await take('b')).toBeNull()
+    await silentFor(id, '-1 hour')
+    expect(await take('b')).toMatchObject({ id, worker: 'b' })
+  })
 })
 
 describe('a worker that was taken for dead', () => {
