@@ -92,6 +92,50 @@ describe('under a daemon in the middle of its work, Postgres', () => {
     await postgres.start()
     await world.recovers()
   })
+
+  test('has a table that is locked for longer than a load waits: its document waits uncharged, the other goes on', async () => {
+    const { pool } = world.database
+    daemon = await world.run({ REQUEST_TIMEOUT: '4000' })
+    await world.write('item', 1, 'before')
+    await world.arrives('item', 1, 'before')
+    const migration = await pool.connect()
+    try {
+      await migration.query('BEGIN; LOCK TABLE item IN ACCESS EXCLUSIVE MODE')
+      await pool.query(`SELECT sluice.enqueue('item', '1')`)
+      const pause = await eventually(async () => (await world.worker()).pauses[0] ?? null, {
+        describe: world.status,
+      })
+      expect(pause).toMatchObject({ document: 'item', type: 'sqlstate_55P03' })
+      await world.write('other', 1, 'goes on')
+      await world.arrives('other', 1, 'goes on')
+      await migration.query(`UPDATE item SET name = 'during' WHERE id = 1; COMMIT`)
+    } finally {
+      migration.release()
+    }
+    await world.arrives('item', 1, 'during')
+    await world.recovers()
+  })
+
+  test('cuts off what the daemon’s role asks for, by time-outs of the role: the daemon lives, and goes on without them', async () => {
+    const { pool, url } = world.database
+    await pool.query(`
+      CREATE ROLE impatient LOGIN SUPERUSER PASSWORD 'sluice';
+      ALTER ROLE impatient SET statement_timeout = 2;
+      ALTER ROLE impatient SET lock_timeout = 1`)
+    const running = world.place.start(['run'], {
+      DATABASE_URL: Object.assign(new URL(url), { username: 'impatient' }).href,
+    })
+    daemon = running
+    await pool.query(many('impatient'))
+    await eventually(() => expect(running.output()).toContain('statement timeout'), {
+      describe: () => running.output(),
+    })
+    await pool.query(`
+      ALTER ROLE impatient RESET ALL;
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'impatient'`)
+    await world.recovers()
+    expect(running.process.exitCode).toBeNull()
+  })
 })
 
 describe.skipIf(disk === null)('on a disk that is full (root alone can mount one), Postgres', () => {
