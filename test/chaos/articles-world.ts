@@ -34,6 +34,8 @@ export interface ArticlesOptions {
   readonly before?: (elasticsearch: string) => Promise<string>
   /** Directory whose `src/` is the program; default: this project. */
   readonly program?: string
+  /** Environments of Postgres and of the daemons, beside their own. */
+  readonly environments?: Readonly<Record<'postgres' | 'daemons', Readonly<Record<string, string>>>>
 }
 
 /** An application's table of articles (steady-writes.ts), sluice as its users run it, and servers of its own. */
@@ -66,10 +68,13 @@ export interface Charged {
 
 /** Starts it all; resolves when the daemons have done the first backfill. */
 export async function openArticles(options: ArticlesOptions): Promise<ArticlesWorld> {
-  const { name, say, closing, program = PROJECT } = options
+  const { name, say, closing, program = PROJECT, environments } = options
   const logs = await mkdtemp(join(tmpdir(), `sluice-${name}-`))
   say(`logs in ${logs}`)
-  const [postgres, elasticsearch] = await Promise.all([startPostgres(), startElasticsearch({ heap: '512m' })])
+  const [postgres, elasticsearch] = await Promise.all([
+    startPostgres({ env: environments?.postgres ?? {} }),
+    startElasticsearch({ heap: '512m' }),
+  ])
   closing.defer(() => postgres.stop())
   closing.defer(() => elasticsearch.stop())
   const pool = createPool(postgres.url, { max: 2, applicationName: `${name} drill` })
@@ -92,7 +97,8 @@ export async function openArticles(options: ArticlesOptions): Promise<ArticlesWo
   const installing = { ...place, env: { ...env, REQUEST_TIMEOUT: '60000' } }
   await promisify(execFile)(process.execPath, [main, 'install', '--config', config], installing)
   await pool.query(everCharged)
-  const daemons = await prepareDaemons({ program, config, logs, count: options.daemons, environment: env })
+  const environment = { ...env, ...environments?.daemons }
+  const daemons = await prepareDaemons({ program, config, logs, count: options.daemons, environment })
   closing.defer(() => daemons.end())
   daemons.startAll()
   const servers = { pool, elasticsearch: elasticsearch.url, say }

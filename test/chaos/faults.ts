@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { PostgresServer, Server } from '../support/servers/index.ts'
 import type { Daemons } from './daemons.ts'
-import { disturbNetwork, type Network } from './network.ts'
+import type { Disturber } from './disturber.ts'
 import type { Random } from './random.ts'
 import type { Workload } from './workload.ts'
 
@@ -11,8 +11,10 @@ export interface Victims {
   readonly postgres: PostgresServer
   readonly elasticsearch: Server
   readonly workload: Workload
-  /** Between the daemons and their servers; null: nothing is, and the network is left alone. */
-  readonly network: Network | null
+  /** What else goes wrong. */
+  readonly disturbers: readonly Disturber[]
+  /** Crashes of Postgres come in turn with whatever must not meet one. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
   /** So many daemons, the last ones, are never killed: what grows in them can be seen. */
   readonly spared: number
   readonly say: (text: string) => void
@@ -27,23 +29,30 @@ export interface Faults {
   readonly elasticsearchRestarts: number
   /** Elasticsearch stopped for a while: requests time out, and are carried out all the same. */
   readonly elasticsearchStops: number
-  /** Connections cut, half-closed, held, slowed down. */
-  readonly disturbances: number
+  /** How often each of the disturbers did what. */
+  readonly disturbances: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** Resolves when there was an Elasticsearch for that long; rejects when a server does not come up again. */
   served(ms: number): Promise<void>
+  /** Resolves when that is so; rejects likewise. */
+  until(condition: () => boolean): Promise<void>
   /** No further fault; what is down stays down. */
   cease(): void
   /** No further fault; resolves when everything is up and runs again. */
   heal(): Promise<void>
 }
 
-/**
- * Five kinds of faults, each at its own pace.
- *
- * @param firstRestart milliseconds until Elasticsearch is killed for the first time
- */
-export function startFaults(victims: Victims, random: Random, firstRestart: number): Faults {
-  const { daemons, postgres, elasticsearch, workload, network, spared, say } = victims
+export interface Pacing {
+  /** Milliseconds until Elasticsearch is killed for the first time. */
+  readonly firstRestart: number
+  /** From its start to its next kill, milliseconds. */
+  readonly restartEvery: readonly [least: number, most: number]
+  /** From a crash of Postgres to the preparation of the next, milliseconds. */
+  readonly crashEvery: readonly [least: number, most: number]
+}
+
+/** Kills, stops and crashes, and whatever the disturbers do, each at its own pace. */
+export function startFaults(victims: Victims, random: Random, pacing: Pacing): Faults {
+  const { daemons, postgres, elasticsearch, workload, disturbers, inTurn, spared, say } = victims
   const healing = new AbortController()
   const begun = performance.now()
   let awayMs = 0
@@ -54,7 +63,7 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     postgresRestarts: 0,
     elasticsearchRestarts: 0,
     elasticsearchStops: 0,
-    disturbances: 0,
+    disturbances: {} as Record<string, Record<string, number>>,
   }
   /** Waits, until it heals: past that no round begins another fault, and each ends the one it has begun. */
   const pause = (ms: number) => delay(ms, undefined, { signal: healing.signal }).catch(() => undefined)
@@ -88,22 +97,24 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
   }
 
   const crashPostgres = async (choices: Random) => {
-    await pause(choices.int(3_000, 8_000))
+    await pause(choices.int(...pacing.crashEvery))
     if (healing.signal.aborted) return
     // Now and then all that the application did last is lost, though it was told otherwise: what the index got of
     // that must not survive.
     workload.asynchronous = choices.chance(0.7)
     await pause(choices.int(500, 2_500))
     say(`Postgres crashes${workload.asynchronous ? ', and loses its last commits' : ''}`)
-    const before = await lastVersion(postgres.url)
-    await postgres.crash()
+    const { before, after } = await inTurn(async () => {
+      const drawn = await lastVersion(postgres.url)
+      await postgres.crash()
+      return { before: drawn, after: await lastVersion(postgres.url) }
+    })
     workload.asynchronous = false
     counts.postgresRestarts += 1
-    const after = await lastVersion(postgres.url)
     if (after < before) say(`the sequence of versions went back by ${before - after}`)
   }
 
-  let nextRestart = begun + firstRestart
+  let nextRestart = begun + pacing.firstRestart
   const disturbElasticsearch = async (choices: Random) => {
     await pause(choices.int(500, 4_000))
     if (healing.signal.aborted) return
@@ -124,14 +135,16 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     awaySince = null
     say('Elasticsearch is back')
     counts.elasticsearchRestarts += 1
-    nextRestart = performance.now() + choices.int(20_000, 40_000)
+    nextRestart = performance.now() + choices.int(...pacing.restartEvery)
   }
 
-  const disturb = async (choices: Random) => {
-    await pause(choices.int(200, 3_000))
-    if (network === null || healing.signal.aborted) return
-    await disturbNetwork(network, choices, pause)
-    counts.disturbances += 1
+  const disturb = async (disturber: Disturber, choices: Random) => {
+    await pause(choices.int(...disturber.every))
+    if (healing.signal.aborted) return
+    const what = await disturber.disturb(choices, pause)
+    if (what === null) return
+    const count = counts.disturbances[disturber.name] ?? {}
+    counts.disturbances[disturber.name] = { ...count, [what]: (count[what] ?? 0) + 1 }
   }
 
   const ended = Promise.all([
@@ -141,20 +154,22 @@ export function startFaults(victims: Victims, random: Random, firstRestart: numb
     forever('stop 2', stop),
     forever('Postgres', crashPostgres),
     forever('Elasticsearch', disturbElasticsearch),
-    ...(network === null ? [] : [forever('network', disturb)]),
+    ...disturbers.map((disturber) => forever(disturber.name, (choices) => disturb(disturber, choices))),
   ])
   // Whoever heals is told; nobody is there to listen before.
   ended.catch(() => undefined)
-  const served = async (ms: number) => {
-    while ((awaySince ?? performance.now()) - begun - awayMs < ms) await Promise.race([delay(100), ended])
+  const until = async (condition: () => boolean) => {
+    while (!condition()) await Promise.race([delay(100), ended])
   }
+  const served = (ms: number) => until(() => (awaySince ?? performance.now()) - begun - awayMs >= ms)
   const cease = () => healing.abort()
   const heal = async () => {
     cease()
     await ended
+    await Promise.all(disturbers.map((disturber) => disturber.heal()))
     daemons.startAll()
   }
-  return Object.assign(counts, { served, cease, heal })
+  return Object.assign(counts, { served, until, cease, heal })
 }
 
 /** The last version that anybody has drawn. */

@@ -1,41 +1,77 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
+import { fitLine, type Line } from '../bench/line.ts'
 import { memory, openHandles } from '../bench/process-figures.ts'
+import { median, percentile } from '../bench/statistics.ts'
 
-/** What a daemon that lives through all of it comes to take, and the queue with it. */
+/** What a daemon that lives through all of it comes to take, and the queue with it, once it is warm. */
 export interface Growth {
-  /** Megabytes an hour, by least squares over what comes after the first third; null: too few looks at one life. */
+  /** Without the time for warming up. */
+  readonly hours: number
+  /** Resident megabytes an hour, by least squares over their floor; null: it was too short. */
   readonly memorySlopeMbPerHour: number | null
+  /** Standard error of the slope. */
+  readonly memorySlopeError: number | null
   readonly memoryPeakMb: number
-  /** Open file descriptors, least and most after the first third. */
-  readonly handles: readonly [least: number, most: number]
-  /** The queue with its indexes: most, and in the end, megabytes. */
+  /** Open file descriptors an hour, likewise, and the medians of the first and of the last quarter. */
+  readonly handlesSlopePerHour: number | null
+  readonly handlesSlopeError: number | null
+  readonly handlesFirst: number
+  readonly handlesLast: number
+  /** The queue with its indexes, megabytes: at most in the first quarter, and at most after that. */
+  readonly queueSteadyMb: number
   readonly queuePeakMb: number
-  readonly queueEndMb: number
+}
+
+const HOUR_MS = 3_600_000
+
+/** What growth may be at most. */
+interface GrowthLimits {
+  readonly memoryMbPerHour: number
+  /** More descriptors over the whole run: connections come and go. */
+  readonly handles: number
+  readonly queueTimes: number
+  /** Below this the queue's size says nothing: its tables and indexes have pages of their own. */
+  readonly queueFloorMb: number
+}
+
+export const GROWTH_LIMITS: GrowthLimits = {
+  memoryMbPerHour: 1,
+  handles: 4,
+  queueTimes: 2,
+  queueFloorMb: 1,
+}
+
+export interface Look {
+  readonly atMs: number
+  readonly memoryMb: number
+  readonly handles: number
+  readonly queueMb: number
 }
 
 const EVERY_MS = 2_000
 
-interface Look {
-  readonly atMs: number
-  readonly memoryMb: number
-  readonly handles: number
-}
+/** Share of the looks that is for warming up: caches, compiled code, the heap's first size. */
+const WARM_UP = 0.2
+
+/**
+ * A garbage collector's teeth are no growth, and neighbouring looks see the same tooth: the line goes through the floors of
+ * so many stretches (what is left after a collection, their tenth percentile), which owe little to each other.
+ */
+const STRETCHES = 16
 
 /** Looks at a process every two seconds until it is stopped. */
 export function watchGrowth(pid: number, pool: pg.Pool): { stop(): Promise<Growth> } {
   const stopping = new AbortController()
   const looks: Look[] = []
-  let queuePeak = 0
-  let queueEnd = 0
+  let queueMb = 0
   const ended = (async () => {
     const began = performance.now()
     while (!stopping.signal.aborted) {
+      queueMb = await queueMegabytes(pool).catch(() => queueMb)
       const handles = openHandles(pid)
       if (handles !== null)
-        looks.push({ atMs: performance.now() - began, memoryMb: memory(pid).now, handles })
-      queueEnd = await queueMegabytes(pool).catch(() => queueEnd)
-      queuePeak = Math.max(queuePeak, queueEnd)
+        looks.push({ atMs: performance.now() - began, memoryMb: memory(pid).now, handles, queueMb })
       await delay(EVERY_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   })()
@@ -43,17 +79,70 @@ export function watchGrowth(pid: number, pool: pg.Pool): { stop(): Promise<Growt
     stop: async () => {
       stopping.abort()
       await ended
-      const warm = looks.slice(Math.ceil(looks.length / 3))
-      const all = warm.map(({ handles }) => handles)
-      return {
-        memorySlopeMbPerHour: slope(warm),
-        memoryPeakMb: rounded(Math.max(0, ...looks.map(({ memoryMb }) => memoryMb))),
-        handles: [Math.min(...all), Math.max(...all)],
-        queuePeakMb: rounded(queuePeak),
-        queueEndMb: rounded(queueEnd),
-      }
+      return growthOf(looks)
     },
   }
+}
+
+/** What the looks say. Pure. */
+export function growthOf(looks: readonly Look[]): Growth {
+  const warm = looks.slice(Math.ceil(looks.length * WARM_UP))
+  const quarter = Math.max(1, Math.floor(warm.length / 4))
+  const [first, rest, last] = [warm.slice(0, quarter), warm.slice(quarter), warm.slice(-quarter)]
+  const most = (some: readonly Look[], of: (look: Look) => number) => Math.max(0, ...some.map(of))
+  const handles = (some: readonly Look[]) =>
+    some.length === 0 ? 0 : median(some.map((look) => look.handles))
+  const line = floorOf(warm, ({ memoryMb }) => memoryMb)
+  const files = floorOf(warm, (look) => look.handles)
+  return {
+    memorySlopeMbPerHour: line === null ? null : rounded(line.slope),
+    memorySlopeError: line === null ? null : rounded(line.error),
+    memoryPeakMb: rounded(most(looks, ({ memoryMb }) => memoryMb)),
+    handlesSlopePerHour: files === null ? null : rounded(files.slope),
+    handlesSlopeError: files === null ? null : rounded(files.error),
+    hours: rounded(((warm.at(-1)?.atMs ?? 0) - (warm[0]?.atMs ?? 0)) / HOUR_MS),
+    handlesFirst: handles(first),
+    handlesLast: handles(last),
+    queueSteadyMb: rounded(most(first, ({ queueMb }) => queueMb)),
+    queuePeakMb: rounded(most(rest, ({ queueMb }) => queueMb)),
+  }
+}
+
+/** Each criterion that is not met. A slope is above its limit only where twice its error does not explain that. */
+export function beyondLimits(growth: Growth, limits = GROWTH_LIMITS): readonly string[] {
+  const { memorySlopeMbPerHour: slope, memorySlopeError: error } = growth
+  const { handlesSlopePerHour: files, handlesSlopeError: filesError } = growth
+  const most = limits.queueTimes * Math.max(growth.queueSteadyMb, limits.queueFloorMb)
+  return [
+    ...(slope !== null && error !== null && slope - 2 * error > limits.memoryMbPerHour
+      ? [`memory grows by ${slope} ± ${error} MB an hour`]
+      : []),
+    ...(files !== null && filesError !== null && (files - 2 * filesError) * growth.hours > limits.handles
+      ? [`open files: ${growth.handlesFirst} at first, ${growth.handlesLast} in the end`]
+      : []),
+    ...(growth.queuePeakMb > most
+      ? [`the queue took ${growth.queuePeakMb} MB, after ${growth.queueSteadyMb} MB at first`]
+      : []),
+  ]
+}
+
+/** Whether the run was long enough to tell: null where it was not. */
+export function memoryIsFlat(growth: Growth, limits = GROWTH_LIMITS): boolean | null {
+  const { memorySlopeMbPerHour: slope, memorySlopeError: error } = growth
+  if (slope === null || error === null) return null
+  if (slope + 2 * error <= limits.memoryMbPerHour) return true
+  return slope - 2 * error > limits.memoryMbPerHour ? false : null
+}
+
+function floorOf(looks: readonly Look[], of: (look: Look) => number): Line | null {
+  if (looks.length < 2 * STRETCHES) return null
+  const size = looks.length / STRETCHES
+  const stretches = Array.from({ length: STRETCHES }, (_, n) => {
+    const some = looks.slice(Math.round(n * size), Math.round((n + 1) * size))
+    const hours = some.map(({ atMs }) => atMs / HOUR_MS)
+    return { x: percentile(hours, 0.5), y: percentile(some.map(of), 0.1) }
+  })
+  return fitLine(stretches)
 }
 
 async function queueMegabytes(pool: pg.Pool): Promise<number> {
@@ -61,17 +150,6 @@ async function queueMegabytes(pool: pg.Pool): Promise<number> {
     `SELECT pg_total_relation_size('sluice.sync_queue') AS bytes`,
   )
   return Number(rows[0]?.bytes ?? 0) / 1e6
-}
-
-/** Least squares: sum of (x - x̄)(y - ȳ) over sum of (x - x̄)². */
-function slope(looks: readonly Look[]): number | null {
-  if (looks.length < 10) return null
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
-  const x = mean(looks.map(({ atMs }) => atMs))
-  const y = mean(looks.map(({ memoryMb }) => memoryMb))
-  const above = looks.reduce((sum, { atMs, memoryMb }) => sum + (atMs - x) * (memoryMb - y), 0)
-  const below = looks.reduce((sum, { atMs }) => sum + (atMs - x) ** 2, 0)
-  return rounded((above / below) * 3_600_000)
 }
 
 function rounded(value: number): number {

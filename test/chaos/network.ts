@@ -1,10 +1,12 @@
+import { startFaultProxy } from '../support/fault-proxy.ts'
 import { type Pace, startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
-import type { Random } from './random.ts'
+import { badAnswers } from './answers.ts'
+import type { Disturber } from './disturber.ts'
 
 /** What lies between the daemons and their servers; the application and the operator are not behind it. */
-export interface Network {
-  readonly postgres: TcpProxy
-  readonly elasticsearch: TcpProxy
+export interface Network extends Addresses {
+  /** Connections that break, and answers that Elasticsearch has not given. */
+  readonly disturbers: readonly Disturber[]
   close(): Promise<void>
 }
 
@@ -14,15 +16,18 @@ interface Addresses {
 }
 
 export async function openNetwork(servers: Addresses): Promise<Network> {
+  const answers = await startFaultProxy(servers.elasticsearch)
   const [postgres, elasticsearch] = await Promise.all([
     startTcpProxy(servers.postgres),
-    startTcpProxy(servers.elasticsearch),
+    startTcpProxy(answers.url),
   ])
   return {
-    postgres,
-    elasticsearch,
+    postgres: postgres.url,
+    elasticsearch: elasticsearch.url,
+    disturbers: [brokenConnections([postgres, elasticsearch]), badAnswers(answers)],
     close: async () => {
       await Promise.all([postgres.close(), elasticsearch.close()])
+      await answers.close()
     },
   }
 }
@@ -35,28 +40,36 @@ const PACES: readonly [Pace, ...Pace[]] = [
   { kind: 'drip', bytes: 200 },
 ]
 
-/** One disturbance of one of the two connections, to its end. `pause` ends early when everything is to heal. */
-export async function disturbNetwork(
-  network: Network,
-  choices: Random,
-  pause: (ms: number) => Promise<unknown>,
-): Promise<void> {
-  const proxy = choices.pick([network.postgres, network.elasticsearch])
-  const what = choices.pick(['cut', 'half-close', 'cut the next answer', 'pace'])
-  switch (what) {
-    case 'cut':
-      proxy.cut()
-      break
-    case 'half-close':
-      proxy.halfClose()
-      break
-    case 'cut the next answer':
-      proxy.cutNextAnswer()
-      break
-    case 'pace':
-      proxy.pace(choices.pick(PACES))
-      // Mostly shorter than a time-out, now and then longer.
-      await pause(choices.chance(0.9) ? choices.int(50, 1_500) : choices.int(3_000, 6_000))
-      proxy.pace({ kind: 'open' })
+/** One disturbance of one of the two connections. */
+function brokenConnections(proxies: readonly [TcpProxy, TcpProxy]): Disturber {
+  return {
+    name: 'network',
+    every: [200, 3_000],
+    disturb: async (choices, pause) => {
+      const proxy = choices.pick(proxies)
+      const what = choices.pick(['cut', 'half-close', 'cut the next answer', 'pace'] as const)
+      switch (what) {
+        case 'cut':
+          proxy.cut()
+          return what
+        case 'half-close':
+          proxy.halfClose()
+          return what
+        case 'cut the next answer':
+          proxy.cutNextAnswer()
+          return what
+        case 'pace': {
+          const pace = choices.pick(PACES)
+          proxy.pace(pace)
+          // Mostly shorter than a time-out, now and then longer.
+          await pause(choices.chance(0.9) ? choices.int(50, 1_500) : choices.int(3_000, 6_000))
+          proxy.pace({ kind: 'open' })
+          return pace.kind
+        }
+      }
+    },
+    heal: async () => {
+      for (const proxy of proxies) proxy.pace({ kind: 'open' })
+    },
   }
 }

@@ -1,16 +1,19 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../src/errors.ts'
+import { CLOCK_REMEDY } from '../support/false-clock.ts'
 import { runProgram } from '../support/program.ts'
 import { story } from './story.ts'
 
 const usage = `npm run soak -- [--minutes 30] [--seed N] [--json]
 
-The crash test for long, with a network that breaks: connections of the daemons are cut, half-closed, cut in the middle of an
-answer, held and slowed down, beside all that npm run chaos does. One of the four daemons is never killed: what it comes to
-take is told (resident memory, open files), and how large the queue became. Then everything heals, the queue drains, and
-every row is compared with its document. Exit code 0 only if all agree.
---minutes takes fractions.
+The crash test for long, with all the trouble there is: beside what npm run chaos does, the daemons' connections are cut,
+half-closed, held and slowed down, answers of Elasticsearch get lost or are refusals, their sessions are terminated, tables
+locked, time-outs of their role set, indices blocked, a disk is full, hundreds of rows are refused, and clocks are set.
+One of the four daemons is never killed: what it comes to take has limits (memory, open files), and so have the queue's
+size and the time that it takes to drain, 60 seconds. Then everything heals, the queue drains, and every row is compared
+with its document. Exit code 0 only if all agree, within the limits.
+--minutes takes fractions. A full disk takes root, clocks ${CLOCK_REMEDY}.
 
   npm run soak -- --minutes 3 --seed 1
 `
@@ -37,8 +40,8 @@ await runProgram(async () => {
     seconds: Math.round(minutes * 60),
     seed: Number(values.seed),
     json: values.json,
+    transactions: null,
     mutant: null,
-    network: true,
-    spared: 1,
+    soak: true,
   })
 })

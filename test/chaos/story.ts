@@ -9,12 +9,13 @@ import { createMutant } from '../support/mutant.ts'
 import { closing, say } from '../support/program.ts'
 import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
 import { plainEnvironment, prepareDaemons } from './daemons.ts'
+import { createTurns } from './disturber.ts'
 import { type Faults, startFaults } from './faults.ts'
-import { watchGrowth } from './growth.ts'
+import { beyondLimits, memoryIsFlat, watchGrowth } from './growth.ts'
 import { type MutantName, mutants } from './mutants.ts'
-import { openNetwork } from './network.ts'
 import { runsOfOperator, startOperator } from './operator.ts'
 import { createRandom } from './random.ts'
+import { prepareTrouble } from './trouble.ts'
 import { describeState, drained, judge } from './verdict.ts'
 import { watchDocuments } from './watch.ts'
 import { startWorkload, type Workload } from './workload.ts'
@@ -22,39 +23,72 @@ import { config, forgetful, tables } from './world.ts'
 
 export interface StoryOptions {
   readonly seconds: number
+  /** Goes on until so many transactions were made, however long that takes; null: for `seconds`. */
+  readonly transactions: number | null
   readonly seed: number
   readonly json: boolean
   readonly mutant: MutantName | null
-  /** Whether connections of the daemons are disturbed, too. */
-  readonly network: boolean
-  /** So many daemons are never killed; what the last one and the queue come to take is told. */
-  readonly spared: number
+  /**
+   * The soak: with all the trouble there is. One daemon is never killed, so that what grows can be seen, and there are limits
+   * on that, on the time that it takes to drain, and on what observers see.
+   */
+  readonly soak: boolean
 }
+
+/** Within this after the last fault nothing is left to do, in a soak. */
+const DRAINED_MS = 60_000
+
+/**
+ * From Elasticsearch's start to its next kill, and from one crash of Postgres to the next. While one of them is away little
+ * else can go wrong: over a long run, which has many of each in any case, they are to be there most of the time.
+ */
+const PACINGS = {
+  short: { restartEvery: [20_000, 40_000], crashEvery: [3_000, 8_000] },
+  long: { restartEvery: [60_000, 180_000], crashEvery: [8_000, 24_000] },
+} as const
+const LONG_SECONDS = 300
 
 /** Everything goes wrong for a while, then heals; what was promised is looked at. Resolves to an exit code. */
 export async function story(options: StoryOptions): Promise<number> {
-  const { seconds, seed, spared } = options
+  const { seconds, seed, soak } = options
   const random = createRandom(seed)
   const logs = await mkdtemp(join(tmpdir(), 'sluice-chaos-'))
   const mutant = options.mutant === null ? '' : `, mutant ${options.mutant}`
-  say(`seed ${seed}, ${seconds} s${mutant}; logs in ${logs}`)
-  const { postgres, elasticsearch, daemons, network, servers } = await setUp(options, logs)
+  const amount = options.transactions === null ? `${seconds} s` : `${options.transactions} transactions`
+  say(`seed ${seed}, ${amount}${mutant}; logs in ${logs}`)
+  const { postgres, elasticsearch, daemons, trouble, inTurn, servers } = await setUp(options, logs)
 
   say('the application, and the faults, begin')
   // A TRUNCATE heals what a mutant breaks.
   const truncating = options.mutant === null
   const workload = startWorkload(postgres.url, random.fork('workload'), { truncating })
-  const victims = { daemons, postgres, elasticsearch, workload, network, spared, say }
-  const pid = spared > 0 ? daemons.pid(daemons.count - 1) : null
+  const disturbers = trouble?.disturbers ?? []
+  const victims = {
+    daemons,
+    postgres,
+    elasticsearch,
+    workload,
+    disturbers,
+    inTurn,
+    spared: soak ? 1 : 0,
+    say,
+  }
+  const pid = soak ? daemons.pid(daemons.count - 1) : null
   const growth = pid === null ? null : watchGrowth(pid, servers.pool)
   // A mutant is to be noticed soon: most of its run would be the time in which Elasticsearch starts.
   const firstRestart = options.mutant === null ? seconds * 400 : Number.POSITIVE_INFINITY
-  const faults = startFaults(victims, random.fork('faults'), firstRestart)
+  const long = seconds >= LONG_SECONDS || options.transactions !== null
+  const { restartEvery, crashEvery } = PACINGS[long ? 'long' : 'short']
+  const pacing = { firstRestart: long ? restartEvery[0] : firstRestart, restartEvery, crashEvery }
+  const faults = startFaults(victims, random.fork('faults'), pacing)
   closing.defer(() => faults.cease())
   const operator = options.mutant === null ? startOperator(postgres.url, random.fork('operator')) : null
   const watch = watchDocuments(elasticsearch.url, 'chaos-products-*,chaos-routed')
   // The time in which Elasticsearch starts does not count: little can go wrong while nothing is indexed.
-  await faults.served(seconds * 1000)
+  const { transactions } = options
+  await (transactions === null
+    ? faults.served(seconds * 1000)
+    : faults.until(() => workload.transactions >= transactions))
   say(`${workload.transactions} transactions so far; everything heals`)
   await operator?.stop()
   await faults.heal()
@@ -66,6 +100,7 @@ export async function story(options: StoryOptions): Promise<number> {
   const patience = options.mutant === null ? {} : { patienceMs: 60_000 }
   const { examples, drainedAt, ...verdict } = await judge({ ...servers, ...patience })
   const grown = await growth?.stop()
+  const drainedMs = Math.round(drainedAt - healedAt)
   const { findings, failures, ...runs } = await runsOfOperator(servers)
   for (const failure of failures) say(failure)
   const problems = [
@@ -76,6 +111,8 @@ export async function story(options: StoryOptions): Promise<number> {
     ...workload.errors.map((error) => `the application failed: ${error}`),
     ...daemons.failures,
     ...(options.mutant === null ? missed(workload, faults, seconds) : []),
+    ...(grown === undefined ? [] : beyondLimits(grown)),
+    ...(soak && drainedMs > DRAINED_MS ? [`drained only ${drainedMs} ms after the last fault`] : []),
   ]
   if (problems.length > 0) {
     for (const problem of problems) process.stderr.write(`${problem}\n`)
@@ -100,11 +137,15 @@ export async function story(options: StoryOptions): Promise<number> {
     stops,
     elasticsearchStops,
     disturbances,
-    drainedMs: Math.round(drainedAt - healedAt),
+    drainedMs,
     looks: watch.looks,
+    regressions: watch.regressions,
+    torn: watch.torn,
+    gaps: watch.gaps,
     ...runs,
     committed: workload.kinds.all,
     ...grown,
+    ...(grown === undefined ? {} : { memoryIsFlat: memoryIsFlat(grown) }),
   }
   const figures = Object.entries(result).map(([name, value]) =>
     typeof value === 'object' ? `${name} ${JSON.stringify(value)}` : `${name} ${value}`,
@@ -133,16 +174,17 @@ function missed(
 }
 
 /** Servers, tables, an installed configuration, and daemons that have done the first backfill. */
-async function setUp({ mutant, network: disturbed }: StoryOptions, logs: string) {
+async function setUp({ mutant, soak }: StoryOptions, logs: string) {
   let program = join(import.meta.dirname, '../..')
   if (mutant !== null) {
     const broken = await createMutant(mutants[mutant])
     closing.defer(() => broken.remove())
     program = broken.root
   }
-  const postgres = await startPostgres({
-    settings: forgetful,
-  })
+  const inTurn = createTurns()
+  const trouble = soak ? prepareTrouble(inTurn, say) : null
+  if (trouble !== null) closing.defer(() => trouble.close())
+  const postgres = await startPostgres({ settings: forgetful, env: trouble?.environments.postgres ?? {} })
   closing.defer(() => postgres.stop())
   const elasticsearch = await startElasticsearch({ heap: '512m' })
   closing.defer(() => elasticsearch.stop())
@@ -152,10 +194,7 @@ async function setUp({ mutant, network: disturbed }: StoryOptions, logs: string)
 
   const file = join(logs, 'sluice.config.json')
   const direct = { postgres: postgres.url, elasticsearch: elasticsearch.url }
-  const network = disturbed ? await openNetwork(direct) : null
-  if (network !== null) closing.defer(() => network.close())
-  const addresses =
-    network === null ? direct : { postgres: network.postgres.url, elasticsearch: network.elasticsearch.url }
+  const addresses = (await trouble?.open(direct, pool)) ?? direct
   // A run heals what a mutant breaks.
   await writeFile(file, JSON.stringify(config(addresses, { runs: mutant === null }), null, 2))
   const install = [join(program, 'src/cli/main.ts'), 'install', '--config', file]
@@ -164,11 +203,13 @@ async function setUp({ mutant, network: disturbed }: StoryOptions, logs: string)
   // A busy machine takes its time to make indices.
   const patient = { ...environment, REQUEST_TIMEOUT: '60000' }
   await promisify(execFile)(process.execPath, install, { cwd: logs, env: patient })
-  const daemons = await prepareDaemons({ program, config: file, logs, count: 4, environment })
+  await trouble?.installed(pool)
+  const own = { ...environment, ...trouble?.environments.daemons }
+  const daemons = await prepareDaemons({ program, config: file, logs, count: 4, environment: own })
   closing.defer(() => daemons.end())
   daemons.startAll()
   const servers = { pool, elasticsearch: elasticsearch.url, say }
   // A backfill that goes on would heal what the faults break.
-  if (await drained(servers)) return { postgres, elasticsearch, daemons, network, servers }
+  if (await drained(servers)) return { postgres, elasticsearch, daemons, trouble, inTurn, servers }
   throw new FailedError('the first backfill does not end', { where: `logs of the daemons: ${logs}` })
 }

@@ -31,7 +31,7 @@ const FIRST_RARE = [2_000, 5_000] as const
 const NEXT_RARE = [15_000, 30_000] as const
 
 /** Conflicts with other transactions: unique key, serialization, deadlock, a lock not got in time. */
-const ordinary = new Set(['23505', '40001', '40P01', '55P03'])
+export const ordinary = new Set(['23505', '40001', '40P01', '55P03'])
 
 /** Whether the application would have had this error without sluice as well: a deadlock over what our triggers lock is ours. */
 function isOrdinary(error: unknown): boolean {

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { type BulkExchange, startObserver } from '../bench/observer.ts'
+import { broken, busy, page503, refusalOf, unavailable } from '../chaos/answers.ts'
 import { openArticles } from '../chaos/articles-world.ts'
 import type { Random } from '../chaos/random.ts'
 import { startSteadyWrites } from '../chaos/steady-writes.ts'
 import { operationsOf } from '../support/bulk-body.ts'
 import { type Fault, startFaultProxy } from '../support/fault-proxy.ts'
-import type { Refusal } from '../support/refused-items.ts'
 import type { Row } from './row.ts'
 import { conclude } from './verdict.ts'
 
@@ -108,20 +108,8 @@ async function oldestMarkMs(pool: pg.Pool): Promise<number> {
   return rows[0]?.ms ?? 0
 }
 
-const busy: Refusal = {
-  status: 429,
-  error: { type: 'es_rejected_execution_exception', reason: 'rejected execution of primary operation' },
-}
-const broken: Refusal = {
-  status: 429,
-  error: { type: 'circuit_breaking_exception', reason: '[parent] Data too large, data for [<http_request>]' },
-}
-const unavailable: Refusal = {
-  status: 503,
-  error: { type: 'unavailable_shards_exception', reason: 'primary shard is not active Timeout: [1m]' },
-}
-
-function itemRefusals(random: Random): Fault {
+/** Of a request's items, each by itself. */
+export function itemRefusals(random: Random): Fault {
   return {
     kind: 'refuse-items',
     refusal: () => (random.chance(SINGLE) ? random.pick([busy, busy, broken, unavailable]) : null),
@@ -129,12 +117,7 @@ function itemRefusals(random: Random): Fault {
 }
 
 function wholeRefusal(random: Random): Fault {
-  if (random.chance(0.5)) {
-    return { kind: 'answer', status: 503, body: '<html><body>503 Service Unavailable</body></html>' }
-  }
-  const { status, error } = random.pick([busy, broken])
-  const body = JSON.stringify({ error: { root_cause: [error], ...error }, status })
-  return { kind: 'answer', status, contentType: 'application/json', body }
+  return random.chance(0.5) ? page503 : refusalOf(random.pick([busy, broken]))
 }
 
 /** Counts what is sent, and what became of it. */

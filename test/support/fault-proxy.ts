@@ -10,6 +10,12 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Refusal, sieve } from './refused-items.ts'
 
+/** A request that a fault is looked for. */
+export interface FaultyRequest {
+  /** Of its body, as its header says. */
+  readonly bytes: number
+}
+
 /** What happens to a request instead of plain forwarding. */
 export type Fault =
   /** Not forwarded; answered in the server's place. */
@@ -36,6 +42,8 @@ type AfterForwarding =
   /** Of a bulk request: forwarded without the operations that are refused; the answer says so in their places. */
   | { readonly kind: 'refuse-items'; readonly refusal: () => Refusal | null }
 
+type FaultOf = (request: FaultyRequest) => Fault | null
+
 export interface FaultProxy {
   readonly url: string
   /** Requests seen so far, as `POST /_bulk`. */
@@ -48,7 +56,7 @@ export interface FaultProxy {
    * Applies a fault to every request whose path starts with `path`, until `heal`. A function is asked for each of them:
    * null lets it pass.
    */
-  break(path: string, fault: Fault | (() => Fault | null)): void
+  break(path: string, fault: Fault | FaultOf): void
   heal(): void
   close(): Promise<void>
 }
@@ -64,11 +72,12 @@ export async function startFaultProxy(
   const seen: string[] = []
   const authorizations: (string | undefined)[] = []
   let lost = 0
-  let broken: { readonly path: string; readonly fault: Fault | (() => Fault | null) } | null = null
+  let broken: { readonly path: string; readonly fault: Fault | FaultOf } | null = null
 
-  const faultOf = (path: string): Fault | null => {
+  const faultOf = (path: string, { headers }: IncomingMessage): Fault | null => {
     if (broken === null || !path.startsWith(broken.path)) return null
-    return typeof broken.fault === 'function' ? broken.fault() : broken.fault
+    const bytes = Number(headers['content-length'] ?? 0)
+    return typeof broken.fault === 'function' ? broken.fault({ bytes }) : broken.fault
   }
   const onLost = () => {
     lost += 1
@@ -77,7 +86,7 @@ export async function startFaultProxy(
     const path = incoming.url ?? '/'
     seen.push(`${incoming.method} ${path.replace(/\?.*/, '')}`)
     authorizations.push(incoming.headers.authorization)
-    const fault = faultOf(path)
+    const fault = faultOf(path, incoming)
     incoming.on('error', () => outgoing.destroy())
     switch (fault?.kind) {
       case 'hang':

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest'
+import { fitLine } from '../bench/line.ts'
+import { beyondLimits, growthOf, type Look, memoryIsFlat } from '../chaos/growth.ts'
+import { createRandom } from '../chaos/random.ts'
+
+/** What the soak and the proof row `load` say about memory, open files and the queue. */
+
+const HOUR = 3_600_000
+
+/** An hour of looks, every two seconds: a garbage collector's teeth of 20 MB over a base. */
+function looks(change: (share: number) => Partial<Look>): Look[] {
+  const random = createRandom(1)
+  return Array.from({ length: 1_800 }, (_, n) => {
+    const teeth = 20 * ((n % 37) / 37) + random.next()
+    const { memoryMb = 0, ...others } = change(n / 1_800)
+    return {
+      atMs: (n / 1_800) * HOUR,
+      handles: 30,
+      queueMb: 0.5,
+      ...others,
+      memoryMb: 100 + teeth + memoryMb,
+    }
+  })
+}
+
+test('a line goes through its points, and says how sure that is', () => {
+  const exact = fitLine([0, 1, 2, 3].map((x) => ({ x, y: 2 * x + 1 })))
+  expect(exact?.slope).toBeCloseTo(2)
+  expect(exact?.error).toBeCloseTo(0)
+  // By hand: x̄ 1, ȳ 2/3, Σ(x - x̄)² 2, slope 1/2; left over 1/6, -1/3, 1/6: error² = (1/6) / 1 / 2.
+  const around = fitLine([
+    { x: 0, y: 0 },
+    { x: 1, y: 1 },
+    { x: 2, y: 1 },
+  ])
+  expect(around?.slope).toBeCloseTo(0.5)
+  expect(around?.error).toBeCloseTo(Math.sqrt(1 / 12))
+  expect(
+    fitLine([
+      { x: 0, y: 0 },
+      { x: 1, y: 1 },
+    ]),
+  ).toBeNull()
+  expect(fitLine([1, 1, 1].map((x) => ({ x, y: x })))).toBeNull()
+})
+
+test('what does not grow is within all limits, and an hour can tell', () => {
+  const growth = growthOf(looks(() => ({})))
+  expect(beyondLimits(growth)).toEqual([])
+  expect(memoryIsFlat(growth)).toBe(true)
+})
+
+test('what is taken at the beginning is no growth', () => {
+  const growth = growthOf(looks((share) => ({ memoryMb: 30 * Math.min(1, share / 0.15) })))
+  expect(memoryIsFlat(growth)).toBe(true)
+})
+
+test.each([
+  [
+    'memory, by 5 MB an hour',
+    (share: number) => ({ memoryMb: 5 * share }),
+    /^memory grows by [45]\.\d+ ± 0\.\d+ MB an hour$/,
+  ],
+  ['open files', (share: number) => ({ handles: Math.round(30 + 10 * share) }), /^open files: /],
+  ['the queue', (share: number) => ({ queueMb: 1 + 12 * share }), /^the queue took /],
+])('%s: what grows is told', (_, change, told) => {
+  expect(beyondLimits(growthOf(looks(change)))).toEqual([expect.stringMatching(told)])
+})
+
+test('a few minutes cannot tell five megabytes an hour from none', () => {
+  const few = looks((share) => ({ memoryMb: 5 * share })).slice(0, 100)
+  expect(memoryIsFlat(growthOf(few))).toBeNull()
+  expect(beyondLimits(growthOf(few))).toEqual([])
+})
+
+test('a look or two say nothing of memory', () => {
+  const growth = growthOf(looks(() => ({})).slice(0, 3))
+  expect(growth.memorySlopeMbPerHour).toBeNull()
+  expect(memoryIsFlat(growth)).toBeNull()
+})
