@@ -44,6 +44,8 @@ export interface Cell {
   readonly defaults: CellOptions
   /** Figures by case; a case without one is there for comparison. */
   readonly figures: Readonly<Record<string, Figure>>
+  /** Its figures are counts, which owe nothing to the machine: where one is not met, the exit code is 1. Default: no. */
+  readonly counted?: true
   /** Documents that are configured, and settings of the servers; nothing is installed yet. */
   readonly world: WorldOptions
   /** Fills tables, installs, warms up and measures. The world is closed behind it, with the daemons it has started. */

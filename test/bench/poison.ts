@@ -22,6 +22,7 @@ export const poison: Cell = {
   about:
     'One poison document among --rows, each way of being poison: the others indexed, one dead, few bulk requests.',
   defaults: { ...usual, rounds: 1, rows: 1_000 },
+  counted: true,
   figures: Object.fromEntries(poisons.map(({ name }) => [name, { of: 'value', atMost: 21 }])),
   world: { documents: definitions, elasticsearch: { 'http.max_content_length': MAX_CONTENT } },
   async *measure(world, { rounds, rows }) {

@@ -6,20 +6,24 @@ import { type MutantName, mutants } from '../chaos/mutants.ts'
 import { createRandom } from '../chaos/random.ts'
 import { createMutant } from '../support/mutant.ts'
 import { closing, runProgram, say as sayIt } from '../support/program.ts'
+import { clock } from './clock.ts'
+import { load } from './load.ts'
 import { lostAnswers } from './lost-answers.ts'
 import { refused } from './refused.ts'
 import { restarts } from './restarts.ts'
 import type { Row, RowResult } from './row.ts'
+import { short } from './short.ts'
 import { sigterm } from './sigterm.ts'
 
-const rows: readonly Row[] = [lostAnswers, refused, restarts, sigterm]
+const rows: readonly Row[] = [lostAnswers, refused, restarts, sigterm, clock, load]
 
-const usage = `npm run proof -- <row|all> [--count N] [--seconds N] [--seed N] [--json] [--mutant NAME]
+const usage = `npm run proof -- <row|all|--short> [--count N] [--seconds N | --minutes N] [--seed N] [--json] [--mutant NAME]
 
 Rows of the table of figures in docs/reliability.md, each on servers of its own, with daemons as processes of their own:
 ${rows.map((row) => `  ${row.name.padEnd(13)} ${row.about} (${amount(row.defaults)})`).join('\n')}
 
---count N, --seconds N  a shorter form, or a longer one
+--count N, --seconds N, --minutes N  a shorter form, or a longer one
+--short                 ${short.about}
 --seed N                the same choices again; what they meet does not repeat
 --json                  one line of JSON for each row; progress stays on standard error
 --mutant NAME           a program that is broken on purpose, which the row has to notice: ${Object.keys(mutants).join(', ')}
@@ -46,14 +50,14 @@ function readOptions(): Options | null {
     process.stdout.write(usage)
     return null
   }
-  const [name, ...others] = positionals
-  const chosen = name === 'all' ? rows : rows.filter((row) => row.name === name)
+  const [name = values.short ? short.name : undefined, ...others] = positionals
+  const chosen = name === 'all' ? rows : [...rows, short].filter((row) => row.name === name)
   if (chosen.length === 0 || others.length > 0) {
     throw new UsageError(`name one row, or all: ${rows.map((row) => row.name).join(', ')}`, {
       where: name ?? 'proof',
     })
   }
-  const whole = (flag: 'count' | 'seconds' | 'seed') => {
+  const whole = (flag: 'count' | 'seconds' | 'minutes' | 'seed') => {
     const text = values[flag]
     if (text === undefined) return null
     if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
@@ -65,7 +69,9 @@ function readOptions(): Options | null {
     throw new UsageError(`--mutant ${mutant}: one of ${Object.keys(mutants).join(', ')} was expected`)
   }
   const seed = whole('seed') ?? randomInt(1, 1_000_000)
-  return { rows: chosen, count: whole('count'), seconds: whole('seconds'), seed, json, mutant }
+  const minutes = whole('minutes')
+  const seconds = minutes === null ? whole('seconds') : minutes * 60
+  return { rows: chosen, count: whole('count'), seconds, seed, json, mutant }
 }
 
 function parseCommandLine() {
@@ -74,7 +80,10 @@ function parseCommandLine() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { count: text, seconds: text, seed: text, mutant: text, json: flag, help: flag },
+      options: {
+        ...{ count: text, seconds: text, minutes: text, seed: text, mutant: text },
+        ...{ short: flag, json: flag, help: flag },
+      },
     })
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { remedy: 'See --help.' })
@@ -123,7 +132,7 @@ function tell({ name }: Row, { figures, problems }: RowResult, { seed, json }: O
     return
   }
   const lines = Object.entries(figures).map(([figure, value]) => {
-    const text = typeof value === 'number' ? String(value) : JSON.stringify(value).replaceAll(/[{}"]/g, '')
+    const text = JSON.stringify(value).replaceAll(/[{}"]/g, '')
     return `  ${figure.padEnd(18)} ${text}`
   })
   process.stdout.write(`${ok ? '✔' : '✘'} ${name} (seed ${seed})\n${lines.join('\n')}\n`)

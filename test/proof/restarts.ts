@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { percentile } from '../bench/statistics.ts'
 import { openArticles } from '../chaos/articles-world.ts'
+import type { Random } from '../chaos/random.ts'
 import { startSteadyWrites } from '../chaos/steady-writes.ts'
 import type { PostgresServer } from '../support/servers/index.ts'
 import type { Row } from './row.ts'
@@ -33,10 +34,7 @@ export const restarts: Row = {
     const times: number[] = []
     const more: string[] = []
     for (let n = 1; n <= count; n++) {
-      await delay(random.int(200, 2_000))
-      const restarted = random.chance(0.5) ? postgres.crash() : killed(postgres)
-      const accepted = await acceptedAt(postgres.url, restarted)
-      const ms = await untilSettled(postgres.url, n, accepted)
+      const ms = await restartOnce(postgres, n, random)
       if (ms === null) {
         more.push(`restart ${n}: no batch was settled within ${GIVEN_UP_MS / 1000} s`)
         break
@@ -53,6 +51,18 @@ export const restarts: Row = {
       problems,
     }
   },
+}
+
+/** The nth restart; milliseconds until a batch was settled that began after it. Null: none was. */
+export async function restartOnce(
+  postgres: PostgresServer,
+  n: number,
+  random: Random,
+): Promise<number | null> {
+  await delay(random.int(200, 2_000))
+  const restarted = random.chance(0.5) ? postgres.crash() : killed(postgres)
+  const accepted = await acceptedAt(postgres.url, restarted)
+  return untilSettled(postgres.url, n, accepted)
 }
 
 async function killed(postgres: PostgresServer): Promise<void> {
@@ -81,12 +91,12 @@ async function acceptedAt(url: string, restarted: Promise<void>): Promise<number
   return since
 }
 
-/** Writes a row; milliseconds from `since` until its mark is settled. Null: it is not. */
-async function untilSettled(url: string, n: number, since: number): Promise<number | null> {
+/** Writes a row, the nth of its own; milliseconds from `since` until its mark is settled. Null: it is not. */
+export async function untilSettled(url: string, n: number, since: number): Promise<number | null> {
   const client = await connect(url)
   try {
     await client.query('BEGIN')
-    await client.query("INSERT INTO article VALUES ($1, 'after a restart', 'a row of its own')", [1e9 + n])
+    await client.query("INSERT INTO article VALUES ($1, 'after a fault', 'a row of its own')", [1e9 + n])
     const { rows } = await client.query<{ origin: string }>('SELECT pg_current_xact_id()::text AS origin')
     await client.query('COMMIT')
     while (performance.now() - since < GIVEN_UP_MS) {

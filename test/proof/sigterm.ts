@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { claimLockClass } from '../../src/queue/claim-lock.ts'
 import { percentile } from '../bench/statistics.ts'
-import { openArticles } from '../chaos/articles-world.ts'
+import { type ArticlesWorld, openArticles } from '../chaos/articles-world.ts'
+import type { Random } from '../chaos/random.ts'
 import { startSteadyWrites } from '../chaos/steady-writes.ts'
 import { eventually } from '../support/eventually.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
@@ -38,37 +39,50 @@ export const sigterm: Row = {
         return proxy.url
       },
     })
-    const { daemons, pool } = world
     const writes = startSteadyWrites(world.postgres.url, WRITES_A_SECOND)
     closing.defer(() => writes.stop())
     const more: string[] = []
     const times: number[] = []
     let underWay = 0
     for (let n = 1; n <= count; n++) {
-      daemons.start(0)
-      await eventually(() => daemons.works(0), { timeoutMs: 60_000, describe: 'the daemon works' })
-      await eventually(async () => (await openClaims(pool)) > 0, { timeoutMs: 60_000, describe: 'a claim' })
-      await delay(random.int(0, 500))
-      if ((await openClaims(pool)) > 0) underWay += 1
-      const ending = await daemons.terminate(0)
-      if (ending === null) {
+      const ended = await terminateOnce(world, random)
+      if (ended === null) {
         more.push(`SIGTERM ${n}: the daemon was gone already`)
         continue
       }
-      times.push(ending.ms)
-      more.push(...(await leftBehind(pool, ending.instance)).map((what) => `SIGTERM ${n}: ${what}`))
-      if (ending.code !== 0) more.push(`SIGTERM ${n}: exit code ${ending.code}`)
-      if (ending.ms > MOST_MS) more.push(`SIGTERM ${n}: it took ${Math.round(ending.ms)} ms`)
-      if (n % 5 === 0) say(`${n} times; last time it took ${Math.round(ending.ms)} ms`)
+      times.push(ended.ms)
+      if (ended.underWay) underWay += 1
+      more.push(...ended.problems.map((what) => `SIGTERM ${n}: ${what}`))
+      if (ended.ms > MOST_MS) more.push(`SIGTERM ${n}: it took ${Math.round(ended.ms)} ms`)
+      if (n % 5 === 0) say(`${n} times; last time it took ${Math.round(ended.ms)} ms`)
     }
     // With nothing under way the signal would prove little.
     if (underWay < count / 2) more.push(`a batch was under way at ${underWay} of ${count} signals only`)
-    daemons.start(0)
+    world.daemons.start(0)
     const { figures, problems } = await conclude(world, { writes, more, say })
     const at = (share: number) => Math.round(percentile(times, share))
     const exitMs = { p50: at(0.5), p99: at(0.99), max: at(1) }
     return { figures: { signals: times.length, underWay, exitMs, ...figures }, problems }
   },
+}
+
+/**
+ * The daemon works, has a claim, and is told to end. Null: it was gone. `underWay`: a claim was open at the signal, as far as
+ * can be seen.
+ */
+export async function terminateOnce({ daemons, pool }: ArticlesWorld, random: Random) {
+  daemons.start(0)
+  await eventually(() => daemons.works(0), { timeoutMs: 60_000, describe: 'the daemon works' })
+  await eventually(async () => (await openClaims(pool)) > 0, { timeoutMs: 60_000, describe: 'a claim' })
+  await delay(random.int(0, 500))
+  const underWay = (await openClaims(pool)) > 0
+  const ending = await daemons.terminate(0)
+  if (ending === null) return null
+  const problems = [
+    ...(await leftBehind(pool, ending.instance)),
+    ...(ending.code === 0 ? [] : [`exit code ${ending.code}`]),
+  ]
+  return { ms: ending.ms, underWay, problems }
 }
 
 async function openClaims(pool: pg.Pool): Promise<number> {

@@ -1,0 +1,46 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { openArticles } from '../chaos/articles-world.ts'
+import { beyondLimits, GROWTH_LIMITS, memoryIsFlat, watchGrowth } from '../chaos/growth.ts'
+import { startSteadyWrites } from '../chaos/steady-writes.ts'
+import type { Row } from './row.ts'
+import { conclude } from './verdict.ts'
+
+const WRITES_A_SECOND = 100
+
+/** The queue is never long here: whatever it takes beyond this is bloat. */
+const limits = { ...GROWTH_LIMITS, handles: 2, queueFloorMb: 0.5 }
+
+/**
+ * An application writes at a steady rate, one daemon follows, nothing goes wrong. Every two seconds its resident memory, its
+ * open files and the size of the queue with its indexes are looked at; the first fifth is for warming up.
+ *
+ * Memory: the slope of a line through the floors of sixteen stretches of the rest (growth.ts), and its standard error. It is
+ * refused where it is above a megabyte an hour by more than twice that error. `memoryIsFlat` says whether it is below by
+ * as much: only then has the run shown it. Minutes show a leak of a hundred megabytes an hour and no other.
+ *
+ * Files: the median of the last quarter against that of the first. Queue: the most that it took after the first quarter
+ * against the most within it.
+ */
+export const load: Row = {
+  name: 'load',
+  about: `steady writes for --seconds or --minutes: memory grows by at most ${limits.memoryMbPerHour} MB an hour, handles flat, queue bloat at most ${limits.queueTimes} times`,
+  defaults: { seconds: 3_600 },
+  run: async ({ seconds, say, closing, program }) => {
+    const world = await openArticles({ name: 'load', say, closing, program, daemons: 1 })
+    const pid = world.daemons.pid(0)
+    if (pid === null) throw new Error('there is no daemon')
+    const writes = startSteadyWrites(world.postgres.url, WRITES_A_SECOND)
+    closing.defer(() => writes.stop())
+    const growth = watchGrowth(pid, world.pool)
+    say(`${WRITES_A_SECOND} writes a second, for ${seconds} s`)
+    for (let left = seconds; left > 0; left -= 60) {
+      await delay(Math.min(60, left) * 1_000)
+      say(`${writes.count} writes`)
+    }
+    const grown = await growth.stop()
+    const flat = memoryIsFlat(grown, limits)
+    const { figures, problems } = await conclude(world, { writes, more: beyondLimits(grown, limits), say })
+    const verdict = flat === null ? 'undecided' : flat ? 'yes' : 'no'
+    return { figures: { seconds, ...grown, memoryIsFlat: verdict, ...figures }, problems }
+  },
+}
