@@ -66,6 +66,9 @@ export interface Charged {
   readonly examples: readonly string[]
 }
 
+/** How long the first backfill of a document may take, on a machine that is busy with ten other things. */
+const BACKFILL_MS = 240_000
+
 /** Starts it all; resolves when the daemons have done the first backfill. */
 export async function openArticles(options: ArticlesOptions): Promise<ArticlesWorld> {
   const { name, say, closing, program = PROJECT, environments } = options
@@ -102,7 +105,7 @@ export async function openArticles(options: ArticlesOptions): Promise<ArticlesWo
   closing.defer(() => daemons.end())
   daemons.startAll()
   const servers = { pool, elasticsearch: elasticsearch.url, say }
-  if (!(await drained(servers))) {
+  if (!(await drained({ ...servers, patienceMs: BACKFILL_MS * names.length }))) {
     throw new FailedError('the first backfill does not end', { where: `logs of the daemons: ${logs}` })
   }
   return {
