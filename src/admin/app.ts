@@ -1,5 +1,4 @@
 import helmet from '@fastify/helmet'
-import rateLimit from '@fastify/rate-limit'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { explain } from '../cli/explain.ts'
 import { describeError } from '../errors.ts'
@@ -14,9 +13,6 @@ import type { Admin } from './types.ts'
 
 /** The largest change is a few ids. */
 const BODY_LIMIT = 64 * 1024
-
-/** In a minute and from one address. A person clicks less, a script that repairs waits. */
-const CHANGES_A_MINUTE = 60
 
 /**
  * The pages as a fastify application that listens to nothing yet. Fastify's own validation and serialization are not used:
@@ -46,7 +42,7 @@ export async function adminApp(admin: Admin): Promise<FastifyInstance> {
     throw new HttpError(404, 'not-found', 'there is no such page', { remedy: 'GET /api/openapi.json' })
   })
   addAccessLog(app, admin)
-  addGuard(app, admin.settings)
+  await addGuard(app, admin.settings)
   await app.register(helmet, {
     // Nothing here is a page yet: no scripts, no frames, no forms.
     contentSecurityPolicy: {
@@ -61,7 +57,6 @@ export async function adminApp(admin: Admin): Promise<FastifyInstance> {
     // Whether it is reached by https is the business of the proxy that does that.
     strictTransportSecurity: false,
   })
-  await app.register(rateLimit, { global: false })
   takeEmptyBodies(app)
   for (const endpoint of endpoints) addEndpoint(app, admin, endpoint)
   const document = openapi(endpoints)
@@ -76,9 +71,6 @@ function addEndpoint(app: FastifyInstance, admin: Admin, endpoint: Endpoint): vo
   app.route({
     method,
     url: path,
-    ...(method === 'POST'
-      ? { config: { rateLimit: { groupId: 'changes', max: CHANGES_A_MINUTE, timeWindow: 60_000 } } }
-      : {}),
     handler: async (request, reply) => {
       const { params, query, body, who } = request
       const received = { params, query, body, who: `http ${who}` }

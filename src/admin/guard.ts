@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isLoopback } from '../config/plaintext.ts'
 import type { AdminSettings } from '../config/types.ts'
 import { HttpError } from './errors.ts'
@@ -12,21 +13,38 @@ declare module 'fastify' {
   }
 }
 
-/** Turns away what must not come in, before a body is read. The rate limit of changes comes between the two (app.ts). */
-export function addGuard(app: FastifyInstance, settings: AdminSettings): void {
+/** In a minute and from one address, all routes together. A person clicks less, a script that repairs waits. */
+const CHANGES_A_MINUTE = 60
+
+/** Turns away what must not come in, before a body is read. */
+export async function addGuard(app: FastifyInstance, settings: AdminSettings): Promise<void> {
+  await app.register(rateLimit, { global: false })
+  const limited = app.createRateLimit({ max: CHANGES_A_MINUTE, timeWindow: 60_000 })
   app.decorateRequest('who', '')
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     if (!isOurHost(request.headers.host, settings)) {
       throw new HttpError(421, 'wrong-host', 'this host does not go by that name', {
         remedy: 'Use its address, or name it in ADMIN_HOSTS.',
       })
     }
-    if (request.method !== 'GET') assertNoForeignPage(request)
+    if (request.method === 'GET') return
+    assertNoForeignPage(request)
+    // Before the token is looked at, so that guesses count, too.
+    assertSeldom(await limited(request), reply)
   })
-  // After the rate limit, so that it counts guesses, too.
   app.addHook('preParsing', async (request) => {
     request.who = admit(request, settings)
     if (request.method !== 'GET') assertJson(request)
+  })
+}
+
+type Rate = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>
+
+function assertSeldom(rate: Rate, reply: FastifyReply): void {
+  if (rate.isAllowed || !rate.isExceeded) return
+  reply.header('retry-after', rate.ttlInSeconds)
+  throw new HttpError(429, 'too-many-requests', `more than ${CHANGES_A_MINUTE} changes in a minute`, {
+    remedy: `Wait for ${rate.ttlInSeconds} seconds.`,
   })
 }
 
