@@ -6,6 +6,7 @@ import { ConfigError } from '../../src/errors.ts'
 import { createSluice } from '../../src/index.ts'
 import { eventually } from '../support/context.ts'
 import { type AdminWorld, adminWorld, ask, change, TOKEN } from './admin-world.ts'
+import { workspace } from './cli-support.ts'
 
 /** Who may do what over HTTP, and how it begins and ends. */
 
@@ -235,6 +236,31 @@ describe('the library', () => {
     await eventually(async () => (await ask(own, '/ready')).status === 200)
     await sluice.stop()
     expect(await refused(own)).toBe(true)
+  })
+})
+
+describe('sluice run', () => {
+  test('serves it, and ends with exit code 0; for other machines only with a token', async () => {
+    const place = await workspace({ DATABASE_URL: world.database.url, ELASTICSEARCH_URL: world.server.url })
+    try {
+      const config = { documents: { item: world.definition } }
+      await place.write('sluice.config.json', JSON.stringify(config))
+      const refusedStart = await place.sluice(['run'], { ADMIN_PORT: '0', ADMIN_HOST: '0.0.0.0' })
+      expect(refusedStart.code).toBe(2)
+      expect(refusedStart.stderr).toMatch(/ADMIN_HOST.*ADMIN_TOKEN/)
+      const daemon = place.start(['run'], { ADMIN_PORT: '0', ADMIN_TOKEN: TOKEN })
+      const address = () => /"url":"(http:[^"]+)"/.exec(daemon.output())?.[1]
+      await eventually(async () => address() !== undefined, { describe: async () => daemon.output() })
+      const own = address() ?? ''
+      await eventually(async () => (await ask(own, '/ready')).status === 200)
+      daemon.process.kill('SIGTERM')
+      const ended = await daemon.ended
+      expect(ended.code).toBe(0)
+      expect(await refused(own)).toBe(true)
+      expect(ended.stdout + ended.stderr).not.toContain(TOKEN)
+    } finally {
+      await place.remove()
+    }
   })
 })
 
