@@ -689,6 +689,11 @@ BEGIN
   GET DIAGNOSTICS removed = ROW_COUNT;
   RETURN NEXT;
 
+  records := 'sync_audit';
+  DELETE FROM sync_audit WHERE at < clock_timestamp() - make_interval(days => days);
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  RETURN NEXT;
+
   records := 'sync_worker';
   DELETE FROM sync_worker WHERE seen_at < clock_timestamp() - interval '1 day';
   GET DIAGNOSTICS removed = ROW_COUNT;
@@ -699,7 +704,7 @@ BEGIN
   removed := drop_old_log_partitions(days);
   RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION cleanup_old_sync_records IS 'Removes log, rollups, finished runs and vanished workers older than that many days. Daemons do it daily.';
+COMMENT ON FUNCTION cleanup_old_sync_records IS 'Removes log, rollups, finished runs, audit and vanished workers older than that many days. Daemons do it daily.';
 
 -- Lag -----------------------------------------------------------------------------------------------------------
 

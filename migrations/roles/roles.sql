@@ -37,7 +37,7 @@ GRANT SELECT ON
 GRANT SELECT ON
   :"schema".sync_migration, :"schema".sync_document, :"schema".sync_source, :"schema".sync_queue, :"schema".sync_index,
   :"schema".sync_failed, :"schema".sync_run, :"schema".sync_schedule, :"schema".sync_brake, :"schema".sync_worker,
-  :"schema".sync_identity, :"schema".sync_log, :"schema".sync_rollup, :"schema".sync_version
+  :"schema".sync_identity, :"schema".sync_log, :"schema".sync_rollup, :"schema".sync_version, :"schema".sync_audit
   TO :"daemon";
 GRANT INSERT, UPDATE, DELETE ON
   :"schema".sync_queue, :"schema".sync_index, :"schema".sync_failed, :"schema".sync_brake
@@ -45,7 +45,8 @@ GRANT INSERT, UPDATE, DELETE ON
 GRANT INSERT, UPDATE ON
   :"schema".sync_run, :"schema".sync_worker, :"schema".sync_identity, :"schema".sync_rollup
   TO :"daemon";
-GRANT INSERT ON :"schema".sync_log TO :"daemon";
+GRANT INSERT ON :"schema".sync_log, :"schema".sync_audit TO :"daemon";
+GRANT UPDATE (status, outcome) ON :"schema".sync_audit TO :"daemon";
 GRANT UPDATE (state, reason, alarm, foreign_version, changed_at) ON :"schema".sync_document TO :"daemon";
 GRANT UPDATE (next_at, last_at, fired_at, fired_by, last_runs) ON :"schema".sync_schedule TO :"daemon";
 GRANT USAGE, UPDATE ON SEQUENCE :"schema".sync_version TO :"daemon";
@@ -53,13 +54,18 @@ GRANT EXECUTE ON FUNCTION
   :"schema".create_log_partition, :"schema".cleanup_old_sync_records, :"schema".sync_token, :"schema".is_synced,
   :"schema".sync_dead, :"schema".sync_pending
   TO :"daemon";
+-- What it does for an operator who asks over HTTP.
+GRANT EXECUTE ON FUNCTION
+  :"schema".pause, :"schema".resume, :"schema".cancel_run, :"schema".retry_failed(text, text[], text),
+  :"schema".discard_failed(text, text[], text)
+  TO :"daemon";
 
 -- The operator: pauses, resumes, retries, and asks for runs. It reads everything here, marks nothing away, and the
 -- application's tables are not its business.
 GRANT SELECT ON
   :"schema".sync_migration, :"schema".sync_document, :"schema".sync_source, :"schema".sync_queue, :"schema".sync_index,
   :"schema".sync_failed, :"schema".sync_run, :"schema".sync_schedule, :"schema".sync_brake, :"schema".sync_worker,
-  :"schema".sync_identity, :"schema".sync_log, :"schema".sync_rollup
+  :"schema".sync_identity, :"schema".sync_log, :"schema".sync_rollup, :"schema".sync_audit
   TO :"operator";
 GRANT INSERT (kind, document, options, reason, requested_by, origin, truncated, total) ON :"schema".sync_run
   TO :"operator";

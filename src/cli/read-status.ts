@@ -25,11 +25,11 @@ export async function readStatus({ pool, schema }: Database, configured: Configu
   const s = pg.escapeIdentifier(schema)
   const [documents, workers, runs, failedRuns, schedules, indices, later] = await Promise.all([
     pool.query<Omit<DocumentStatus, 'definition' | 'laterColumns'> & { hash: string }>(documentsSql(s)),
-    pool.query<Status['workers'][number]>(workersSql(s)),
+    readWorkers({ pool, schema }),
     pool.query<Status['runs'][number]>(runsSql(s)),
     pool.query<Status['failedRuns'][number]>(failedRunsSql(s)),
     pool.query<Omit<ScheduleStatus, 'definition' | 'nextAtLocal'> & { hash: string }>(schedulesSql(s)),
-    pool.query<Status['indices'][number]>(indicesSql(s)),
+    readIndices({ pool, schema }),
     readLaterColumns(pool, schema),
   ])
   const notInstalled = (names: Iterable<string>, rows: readonly { readonly name: string }[]) =>
@@ -43,7 +43,7 @@ export async function readStatus({ pool, schema }: Database, configured: Configu
         .map(({ table, columns, places }) => ({ table, columns: [...columns], places: [...places] })),
     })),
     notInstalled: notInstalled(configured?.documents.keys() ?? [], documents.rows),
-    workers: workers.rows,
+    workers,
     runs: runs.rows,
     failedRuns: failedRuns.rows,
     schedules: schedules.rows.map(({ hash, ...schedule }) => ({
@@ -52,8 +52,20 @@ export async function readStatus({ pool, schema }: Database, configured: Configu
       definition: standing(configured?.schedules, schedule.name, hash, scheduleHash),
     })),
     schedulesNotInstalled: notInstalled(configured?.schedules.keys() ?? [], schedules.rows),
-    indices: indices.rows,
+    indices,
   }
+}
+
+/** Daemons: those that live, and those that ended within an hour. */
+export async function readWorkers({ pool, schema }: Database): Promise<Status['workers']> {
+  const { rows } = await pool.query<Status['workers'][number]>(workersSql(pg.escapeIdentifier(schema)))
+  return rows
+}
+
+/** Physical indices, by document. */
+export async function readIndices({ pool, schema }: Database): Promise<Status['indices']> {
+  const { rows } = await pool.query<Status['indices'][number]>(indicesSql(pg.escapeIdentifier(schema)))
+  return rows
 }
 
 function standing<Definition>(

@@ -1,10 +1,8 @@
-import type { z } from 'zod'
 import { runProgress } from '../runs/progress.ts'
 import { isFinished } from '../runs/run-row.ts'
 import type { Run } from '../runs/types.ts'
 import { comparisonText, examplesText } from './comparison-text.ts'
 import { count, duration } from './format.ts'
-import type { runJson } from './json/run.ts'
 import { optimizationText, optimizedLines } from './optimization-text.ts'
 import { progressText } from './progress.ts'
 import { table } from './table.ts'
@@ -105,13 +103,6 @@ function noteOf({ result, error, reason }: Run, waitsFor: string | undefined): s
   return [...found, error ?? (found.length === 0 ? (reason ?? '') : '')]
     .filter((text) => text !== '')
     .join('; ')
-}
-
-/** A run as users see it: without what only its execution needs. */
-export function runToJson(run: Run, waitsFor: string | null = null): z.input<typeof runJson> {
-  const { cursor: _cursor, origin: _origin, truncated: _truncated, ...shown } = run
-  const result = run.result === null ? null : { ...run.result }
-  return { ...shown, waitsFor, options: { ...run.options }, totalIsExact: runProgress(run).exact, result }
 }
 
 /** What becomes of a run after Ctrl-C, and what can be done about it. */

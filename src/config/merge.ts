@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { adminSettings } from './admin.ts'
 import { type Credentials, elasticsearchSettings } from './credentials.ts'
 import { hostList, judgePostgres, plainElasticsearch } from './plaintext.ts'
 import { type Problem, show } from './problems.ts'
@@ -24,7 +25,7 @@ export interface Merged {
 /** Flags, environment, configuration and defaults in one. Only the value that counts is checked. */
 export function mergeSettings(layers: Layers, defaultInstance: string): Merged {
   const problems: Problem[] = []
-  const { connection = {}, limits = {}, schema, instance, logLevel } = layers.config
+  const { connection = {}, limits = {}, admin = {}, schema, instance, logLevel } = layers.config
 
   const read = <Schema extends z.ZodType>(
     variable: Variable<Schema>,
@@ -64,10 +65,19 @@ export function mergeSettings(layers: Layers, defaultInstance: string): Merged {
   const postgres = url === undefined ? null : judgePostgres(url, allowed, layers.environment)
   problems.push(...(postgres?.problems ?? []))
 
+  const administered = adminSettings({
+    host: read(variables.adminHost, admin.host) ?? variables.adminHost.default,
+    port: read(variables.adminPort, admin.port) ?? variables.adminPort.default,
+    token: read(variables.adminToken, admin.token),
+    hosts: read(variables.adminHosts, admin.hosts),
+  })
+  problems.push(...administered.problems)
+
   const limit = (name: keyof typeof limits) => read(variables[name], limits[name]) ?? variables[name].default
   const settings = {
     postgres: postgres?.url ?? null,
     elasticsearch: elasticsearch.settings,
+    admin: administered.settings,
     schema: read(variables.schema, schema) ?? variables.schema.default,
     instance: read(variables.instance, instance) ?? defaultInstance,
     logLevel: read(variables.logLevel, logLevel) ?? variables.logLevel.default,
@@ -110,7 +120,7 @@ function badValue({ redact, default: standard }: Variable, given: Given, expecte
   return { where: given.where, what: `got ${got}${given.place}, expected ${expected}${otherwise}` }
 }
 
-/** Digits alone: Number() would also take "1e3", "0x10" and "". */
-function numberIn(text: string): number {
-  return /^\d+$/.test(text) ? Number(text) : Number.NaN
+/** Digits alone: Number() would also take "1e3", "0x10" and "". What is no number may be a word that stands for one (`off`). */
+function numberIn(text: string): number | string {
+  return /^\d+$/.test(text) ? Number(text) : text
 }

@@ -5,7 +5,7 @@ import type { Problem } from './problems.ts'
  * Passwords and documents go over these connections.
  */
 
-/** What somebody named: `PLAINTEXT_HOSTS=db,search`. */
+/** What somebody named: `PLAINTEXT_HOSTS=db,search`; lower case. */
 export function hostList(text: string | undefined): ReadonlySet<string> {
   const names = (text ?? '').split(',').map((name) => name.trim().toLowerCase())
   return new Set(names.filter((name) => name !== ''))
@@ -76,7 +76,12 @@ function withMode(url: string): string {
 
 /** Loopback, or a socket in the file system. */
 function isHere(host: string): boolean {
-  return host === '' || host.startsWith('/') || /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/.test(host)
+  return host === '' || host.startsWith('/') || isLoopback(host)
+}
+
+/** A name or an address that leads to this machine and cannot be reached from another. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host)
 }
 
 function allowing(host: string, allowed: ReadonlySet<string>): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { limitRanges } from './limits.ts'
 import type {
+  Admin,
   Connection,
   DocumentDefinition,
   Limits,
@@ -135,6 +136,16 @@ export const limitsSchema = object(
   'an object: { batchSize, … }',
 )
 
+export const adminSchema = object(
+  {
+    host: value.adminHost.exactOptional(),
+    port: value.adminPort.exactOptional(),
+    token: value.adminToken.exactOptional(),
+    hosts: value.adminHosts.exactOptional(),
+  },
+  'an object: { host, port, token, hosts }',
+)
+
 export const scheduleSchema = object(
   {
     cron: value.cron,
@@ -158,6 +169,7 @@ export const configSchema = object(
   {
     connection: connectionSchema.exactOptional(),
     limits: limitsSchema.exactOptional(),
+    admin: adminSchema.exactOptional(),
     schema: value.schemaName.exactOptional(),
     instance: value.instanceName.exactOptional(),
     logLevel: value.logLevel.exactOptional(),
@@ -201,4 +213,5 @@ true satisfies Agree<z.infer<typeof relationSchema>, Relation>
 true satisfies Agree<z.infer<typeof scheduleSchema>, ScheduleDefinition>
 true satisfies Agree<z.infer<typeof connectionSchema>, Connection>
 true satisfies Agree<z.infer<typeof limitsSchema>, Partial<Limits>>
+true satisfies Agree<z.infer<typeof adminSchema>, Admin>
 true satisfies Agree<z.infer<typeof configSchema>, SluiceConfig>

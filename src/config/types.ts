@@ -186,10 +186,23 @@ export interface Limits {
   readonly syncLogRetentionDays: number
 }
 
+/** The `admin` of the configuration: HTTP for operators (docs/http.md); each is also an environment variable. */
+export interface Admin {
+  /** Address that is listened on. Off this machine a token is needed. Default 127.0.0.1 (ADMIN_HOST). */
+  readonly host?: string
+  /** 0: any that is free. Default 9187 (ADMIN_PORT). */
+  readonly port?: number | 'off'
+  /** For changes, and off this machine for reads, too: `Authorization: Bearer …` (ADMIN_TOKEN). Default: none, and no changes. */
+  readonly token?: string
+  /** Further names that requests may call this host by, separated by commas (ADMIN_HOSTS). */
+  readonly hosts?: string
+}
+
 /** What a user writes in `sluice.config.ts`. */
 export interface SluiceConfig {
   readonly connection?: Connection
   readonly limits?: Partial<Limits>
+  readonly admin?: Admin
   /** Schema that holds sluice's own tables. Default `sluice` (SLUICE_SCHEMA). */
   readonly schema?: string
   /** Name of this daemon among its siblings. Default `<host>-<pid>` (SLUICE_INSTANCE). */
@@ -226,10 +239,21 @@ export interface Settings {
   readonly file: string
 }
 
+/** Where HTTP for operators is served, and to whom. */
+export interface AdminSettings {
+  readonly host: string
+  /** 0: any that is free; null: it is off. */
+  readonly port: number | null
+  readonly token: string | null
+  /** Names, besides `host` and those of this machine, that requests may call it by; lower case. */
+  readonly hosts: readonly string[]
+}
+
 /** Settings without the documents, for commands that need none: nothing has to be there. */
 export interface BaseSettings extends Pick<Settings, 'schema' | 'instance' | 'logLevel' | 'limits'> {
   readonly postgres: string | null
   readonly elasticsearch: ElasticsearchSettings | null
+  readonly admin: AdminSettings
   /** null where there is no configuration file. */
   readonly file: string | null
 }

@@ -138,6 +138,26 @@ export const plaintextHosts = text('host names separated by commas, such as "db,
   list.split(',').every((name) => /^[\w.:[\]-]+$/.test(name.trim())),
 )
 
+export const adminHost = text('an address or a host name, such as 127.0.0.1 or 0.0.0.0', (name) =>
+  /^[\w.:-]+$/.test(name),
+)
+
+const portExpected = 'a port from 0 to 65535 (0: any that is free), or "off"'
+
+export const adminPort = z.custom<number | 'off'>(
+  (port) => port === 'off' || (Number.isInteger(port) && Number(port) >= 0 && Number(port) <= 65_535),
+  { error: portExpected },
+)
+
+/** What fits in a header as it is. Short ones can be guessed: of every request that it comes with, the log shows a fingerprint. */
+export const adminToken = text('a token of 16 to 200 letters, digits and signs, without spaces', (token) =>
+  /^[\x21-\x7e]{16,200}$/.test(token),
+)
+
+export const adminHosts = text('host names separated by commas, such as "search.internal"', (list) =>
+  list.split(',').every((name) => /^[\w.-]+$/.test(name.trim())),
+)
+
 /**
  * Not public: `uninstall` drops the schema. Not pg_…: Postgres keeps those for itself. No quotes and backslashes:
  * node-pg-migrate puts the name between quotes without escaping it.

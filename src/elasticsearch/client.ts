@@ -8,6 +8,7 @@ import {
   countWrites,
   putSettings,
 } from './aliases.ts'
+import { type ClusterHealth, clusterHealth } from './cluster-health.ts'
 import {
   count,
   countWithField,
@@ -84,6 +85,7 @@ export interface Elasticsearch {
   bulk(body: Buffer, operations: readonly Operation[]): Promise<BulkAnswer>
   /** Whether requests would get through again: `answered` without items, or why not. */
   ping(): Promise<BulkAnswer>
+  clusterHealth(): Promise<ClusterHealth>
   createIndex(index: NewIndex): Promise<{ uuid: string }>
   /** For an alias, or the pattern of all tenants' (`cities-{tenant}`). */
   putTemplate(index: string): Promise<void>
@@ -170,6 +172,7 @@ export function connectElasticsearch(
         : classifyTransportError(answer)
     },
     ping: () => ping(http),
+    clusterHealth: () => clusterHealth(http),
     createIndex: async (index) => createIndex(http, await product(), index),
     putTemplate: async (alias) => putTemplate(http, await product(), alias),
     deleteTemplate: (alias) => deleteTemplate(http, alias),

@@ -9,7 +9,7 @@ import {
   type Sources,
 } from '../config/load.ts'
 import { configError } from '../config/problems.ts'
-import type { ElasticsearchSettings, ScheduleDefinition, Settings } from '../config/types.ts'
+import type { AdminSettings, ElasticsearchSettings, ScheduleDefinition, Settings } from '../config/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError } from '../errors.ts'
 import { createPool } from '../postgres/connect.ts'
@@ -45,6 +45,10 @@ export class Connections {
     if (config !== undefined && !('documents' in config)) return null
     if ((await loadBaseSettings(this.#sources)).file === null) return null
     return { documents: await loadDefinitions(this.#sources), schedules: await this.schedules() }
+  }
+
+  async admin(): Promise<AdminSettings> {
+    return (await loadBaseSettings(this.#sources)).admin
   }
 
   schedules(): Promise<ReadonlyMap<string, ScheduleDefinition>> {

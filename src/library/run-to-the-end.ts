@@ -42,7 +42,7 @@ export async function runToTheEnd(database: Database, wanted: WantedRun): Promis
       remedy: `Wait for it, or: sluice runs cancel ${id}`,
     })
   }
-  const { runToJson } = await import('../cli/run-text.ts')
+  const { runToJson } = await import('../cli/run-json.ts')
   for await (const { run } of watchRun(pool, schema, id, signal)) {
     if (isFinished(run)) return runToJson(run) as RunReport
   }

@@ -1,4 +1,3 @@
-import { pino } from 'pino'
 import type { z } from 'zod'
 import { explain } from '../cli/explain.ts'
 import type { installJson } from '../cli/json/install.ts'
@@ -8,13 +7,13 @@ import { FailedError } from '../errors.ts'
 import type { DeadDocument } from '../queue/sync-token.ts'
 import { makeSyncToken } from '../queue/sync-token.ts'
 import { waitUntilSynced } from '../queue/wait-until-synced.ts'
-import type { Instance } from '../runs/instance.ts'
 import type { RunOptions } from '../runs/types.ts'
 import { Connections, type Database, sourcesOf } from './connections.ts'
 import { drain } from './drain.ts'
 import { Events, type SluiceEvents } from './events.ts'
 import { refreshLive } from './refresh-live.ts'
 import { type RunReport, runToTheEnd } from './run-to-the-end.ts'
+import { type Started, startDaemon } from './start-daemon.ts'
 
 export interface CreateOptions {
   /**
@@ -49,8 +48,12 @@ export type InstallReport = z.infer<typeof installJson>
 export interface Sluice {
   /** As `sluice install`. */
   install(options?: { readonly dryRun?: boolean; readonly backfill?: boolean }): Promise<InstallReport>
-  /** Starts a daemon in this process, as `sluice run`. Servers that are away are waited for; `state` events tell. */
-  start(): Promise<void>
+  /**
+   * Starts a daemon in this process, as `sluice run`. Servers that are away are waited for; `state` events tell. With `admin`,
+   * HTTP for operators beside it, as `ADMIN_HOST`, `ADMIN_PORT` and `ADMIN_TOKEN` say; default: none, for an application
+   * opens no port that nobody has asked for.
+   */
+  start(options?: { readonly admin?: boolean }): Promise<void>
   /** Finishes the batches under way, gives up every wait and closes all connections. */
   stop(): Promise<void>
   /**
@@ -84,7 +87,7 @@ const SYNCED_TIMEOUT_MS = 10_000
 export function createSluice({ config, env = process.env }: CreateOptions = {}): Sluice {
   const connections = new Connections(sourcesOf(config, env))
   const events = new Events()
-  let starting: Promise<Instance> | undefined
+  let starting: Promise<Started> | undefined
   let waits = new AbortController()
 
   /** Errors as users should see them. */
@@ -110,9 +113,9 @@ export function createSluice({ config, env = process.env }: CreateOptions = {}):
 
   return {
     install: (options = {}) => told(() => install(connections, options)),
-    start: () =>
+    start: ({ admin = false } = {}) =>
       told(async () => {
-        starting ??= startDaemon(connections, events)
+        starting ??= startDaemon(connections, events, admin)
         const stale = starting
         await stale.catch((error: unknown) => {
           if (starting === stale) starting = undefined
@@ -189,31 +192,4 @@ async function install(
     notes: [...plan.notes],
     reindexes: [...plan.reindexes],
   }
-}
-
-async function startDaemon(connections: Connections, events: Events): Promise<Instance> {
-  const settings = await connections.settings()
-  const { Instance: Daemon } = await import('../runs/instance.ts')
-  const log = pino(
-    {
-      level: settings.logLevel,
-      base: null,
-      messageKey: 'message',
-      formatters: { level: (level) => ({ level }) },
-    },
-    { write: (line) => events.log(line) },
-  )
-  const instance = new Daemon({
-    settings,
-    schedules: await connections.schedules(),
-    log,
-    readElasticsearch: () => connections.readElasticsearch(),
-    onBatch: (assignment, result) => events.batch(assignment, result),
-    onState: (state) => events.state(state),
-  })
-  instance.start()
-  instance.finished.catch((error: unknown) => {
-    events.state({ state: 'stopped', reason: error instanceof Error ? error.message : String(error) })
-  })
-  return instance
 }

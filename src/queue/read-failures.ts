@@ -7,7 +7,12 @@ export interface FailureFilter {
   readonly state?: 'retrying' | 'dead'
   /** `_id`s. */
   readonly ids?: readonly string[]
+  /** Only those that come after this one, in the order of the list. */
+  readonly after?: FailurePlace
 }
+
+/** What tells a failure from the others, and where it stands in the list. */
+export type FailurePlace = readonly [lastFailedAt: string, document: string, key: string, target: string]
 
 /** A row of sync_failed. Times are UTC, ISO 8601. */
 export interface FailedDocument {
@@ -41,11 +46,11 @@ export interface FailureGroup {
 const utc = (column: string, name: string) =>
   `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "${name}"`
 
-/** Failures, the latest first. Rides the primary key where a document is named. */
+/** Failures, the latest first: to the millisecond, as they are shown. Rides the primary key where a document is named. */
 export async function readFailures(
   db: Queryable,
   schema: string,
-  { document, type, state, ids }: FailureFilter,
+  { document, type, state, ids, after }: FailureFilter,
   limit: number | null,
 ): Promise<readonly FailedDocument[]> {
   const { rows } = await db.query<FailedDocument>(
@@ -54,8 +59,17 @@ export async function readFailures(
        FROM ${escapeIdentifier(schema)}.sync_failed
       WHERE ($1::text IS NULL OR document = $1) AND ($2::text IS NULL OR type = $2)
         AND ($3::text IS NULL OR state = $3) AND ($4::text[] IS NULL OR id = ANY ($4))
-      ORDER BY last_failed_at DESC, document, key, target LIMIT $5`,
-    [document ?? null, type ?? null, state ?? null, ids ?? null, limit],
+        AND ($6::timestamptz IS NULL OR date_trunc('milliseconds', last_failed_at) < $6
+             OR date_trunc('milliseconds', last_failed_at) = $6 AND (document, key, target) > ($7::text, $8::text, $9::text))
+      ORDER BY date_trunc('milliseconds', last_failed_at) DESC, document, key, target LIMIT $5`,
+    [
+      document ?? null,
+      type ?? null,
+      state ?? null,
+      ids ?? null,
+      limit,
+      ...(after ?? [null, null, null, null]),
+    ],
   )
   return rows
 }
@@ -64,7 +78,7 @@ export async function readFailures(
 export async function readFailureGroups(
   db: Queryable,
   schema: string,
-  { document, type, state }: Omit<FailureFilter, 'ids'>,
+  { document, type, state }: Omit<FailureFilter, 'ids' | 'after'>,
 ): Promise<readonly FailureGroup[]> {
   const { rows } = await db.query<FailureGroup>(
     `SELECT document, type, reason, retrying::float8, dead::float8,

@@ -49,6 +49,11 @@ export class Instance {
     })
   }
 
+  /** Its connection, which shows the credential that the daemon shows. Closed by `stop`. */
+  get elasticsearch(): Elasticsearch {
+    return this.#elasticsearch
+  }
+
   start(): void {
     this.daemon.start()
     this.#runs.start()

@@ -8,22 +8,25 @@ export interface RunFilter {
   readonly document?: string
   /** Only runs that are requested, running or cancelling. */
   readonly active?: boolean
+  /** Only older ones than this. */
+  readonly before?: string
   /** At most so many, the newest first. Default 50. */
   readonly limit?: number
 }
 
 /** Runs, the newest first. Without a filter it rides the primary key backwards and stops at the limit. */
 export async function readRuns(db: Queryable, schema: string, filter: RunFilter = {}): Promise<Run[]> {
-  const { id = null, document = null, active = false, limit = 50 } = filter
+  const { id = null, document = null, active = false, before = null, limit = 50 } = filter
   const { rows } = await db.query<RunRow>(
     `SELECT ${runColumns('r')}
        FROM ${escapeIdentifier(schema)}.sync_run r
       WHERE ($1::bigint IS NULL OR r.id = $1)
         AND ($2::text IS NULL OR r.document = $2)
+        AND ($5::bigint IS NULL OR r.id < $5)
         AND (NOT $3 OR r.state IN ('requested', 'running', 'cancelling'))
       ORDER BY r.id DESC
       LIMIT $4`,
-    [id, document, active, limit],
+    [id, document, active, limit, before],
   )
   return rows.map(runOf)
 }

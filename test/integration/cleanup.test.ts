@@ -30,6 +30,8 @@ async function age(): Promise<void> {
     SELECT "${SCHEMA}".create_log_partition(date '2024-02-29');
     INSERT INTO "${SCHEMA}".sync_rollup (minute, document, worker, lag_counts)
     SELECT now() - n * interval '1 day', 'thing', 'w', '{}' FROM generate_series(1, 10) n ON CONFLICT DO NOTHING;
+    INSERT INTO "${SCHEMA}".sync_audit (at, instance, who, address, request_id, action, asked)
+    SELECT now() - interval '30 days', 'w', 'w', '::1', 'r', 'POST /', '{}';
     INSERT INTO "${SCHEMA}".sync_worker (instance, host, pid, version, state, seen_at)
     VALUES ('old', 'h', 1, '1', 'stopped', now() - interval '2 days')`)
 }
@@ -46,6 +48,7 @@ describe('cleanup', () => {
       removed: [
         removed('sync_rollup', 2),
         removed('sync_run', 0),
+        removed('sync_audit', 1),
         removed('sync_worker', 1),
         removed('sync_log partitions', 1),
         removed('indices', 0),

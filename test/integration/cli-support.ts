@@ -77,6 +77,8 @@ export async function workspace(base: Readonly<Record<string, string>> = {}): Pr
         PATH: process.env.PATH,
         NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
         NO_COLOR: '1',
+        // Daemons of several files at once would fight for the port; who tests it says so.
+        ADMIN_PORT: 'off',
         ...base,
         ...env,
       },

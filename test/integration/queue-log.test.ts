@@ -161,6 +161,7 @@ test('cleanup says what it removed', async () => {
   expect(await db.rows(`SELECT * FROM ${db.s}.cleanup_old_sync_records(7)`)).toEqual([
     { records: 'sync_rollup', removed: '3' },
     { records: 'sync_run', removed: '2' },
+    { records: 'sync_audit', removed: '0' },
     { records: 'sync_worker', removed: '1' },
     { records: 'sync_log partitions', removed: '1' },
   ])

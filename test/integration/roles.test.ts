@@ -1,10 +1,13 @@
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startAdmin } from '../../src/admin/server.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
 import { applyRoles, rolesOf, rolesSql } from '../../src/postgres/roles.ts'
 import type { Instance } from '../../src/runs/instance.ts'
 import { cancelRun } from '../../src/runs/lifecycle.ts'
 import { requestBackfill } from '../../src/runs/request-backfill.ts'
 import { eventually } from '../support/context.ts'
+import { ask, change, TOKEN } from './admin-world.ts'
 import { workspace } from './cli-support.ts'
 import type { Definitions } from './install-world.ts'
 import { type Login, type RolesWorld, rolesWorld } from './roles-world.ts'
@@ -49,6 +52,49 @@ beforeAll(async () => {
   daemon = world.start(definitions)
 })
 afterAll(() => world?.drop())
+
+describe('HTTP, under the role of the daemon', () => {
+  test('shows every page, and does all that the token asks for', async () => {
+    const admin = await startAdmin({
+      settings: { host: '127.0.0.1', port: 0, token: TOKEN, hosts: [] },
+      postgres: world.url('daemon'),
+      schema: world.schema,
+      instance: 'the daemon',
+      configured: { documents: new Map(Object.entries(definitions)), schedules: new Map() },
+      elasticsearch: world.elasticsearch,
+      state: () => daemon.daemon.state,
+      log: pino({ level: 'silent' }),
+    })
+    const { url = '' } = admin ?? {}
+    const pages = ['status', 'documents', 'indices', 'workers', 'failures', 'runs', 'log']
+    for (const page of pages) expect(await ask(url, `/api/${page}`)).toMatchObject({ status: 200 })
+    const health = await ask(url, '/health')
+    expect(health.body).toMatchObject({ components: { postgres: { status: 'healthy', value: 'up' } } })
+    await world.settled()
+    const run = await change(url, '/api/documents/city/verify')
+    expect(run).toMatchObject({ status: 202, body: { estimate: { total: 20 } } })
+    const { id } = (run.body as { run: { id: string } }).run
+    // Cancelled, or over already.
+    expect([200, 409]).toContain((await change(url, `/api/runs/${id}/cancel`)).status)
+    for (const [path, body] of [
+      ['documents/city/pause', {}],
+      ['documents/city/resume', { deletes: true }],
+      ['failures/retry', { all: true }],
+      ['failures/discard', { document: 'city' }],
+    ] as const) {
+      expect(await change(url, `/api/${path}`, body)).toMatchObject({ status: 200 })
+    }
+    await admin?.close()
+    await expect(as('daemon', 'DELETE FROM sluice.sync_audit')).rejects.toMatchObject({ code: refusal })
+    await expect(as('daemon', "UPDATE sluice.sync_audit SET who = 'x'")).rejects.toMatchObject({
+      code: refusal,
+    })
+    expect((await as('operator', 'SELECT FROM sluice.sync_audit')).rowCount).toBe(6)
+    await world.settled()
+    // The tests below look at all runs there were.
+    await as('owner', "DELETE FROM sluice.sync_run WHERE state = 'cancelled'")
+  })
+})
 
 describe('the daemon, under its role', () => {
   test('indexes what is there, and what an application without any right on sluice writes', async () => {

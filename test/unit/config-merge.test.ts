@@ -13,6 +13,7 @@ describe('settings', () => {
       settings: {
         postgres: null,
         elasticsearch: null,
+        admin: { host: '127.0.0.1', port: 9187, token: null, hosts: [] },
         schema: 'sluice',
         instance: 'host-1',
         logLevel: 'info',
@@ -101,6 +102,22 @@ describe('a bad value', () => {
       { environment: { LOG_LEVEL: 'verbose' } },
       'LOG_LEVEL: got "verbose", expected one of fatal, error, warn, info, debug, trace, silent (default info)',
     ],
+    [
+      { environment: { ADMIN_PORT: 'http' } },
+      'ADMIN_PORT: got "http", expected a port from 0 to 65535 (0: any that is free), or "off" (default 9187)',
+    ],
+    [
+      { environment: { ADMIN_PORT: '65536' } },
+      'ADMIN_PORT: got "65536", expected a port from 0 to 65535 (0: any that is free), or "off" (default 9187)',
+    ],
+    [
+      { environment: { ADMIN_TOKEN: 'fifteen letters' } },
+      'ADMIN_TOKEN: got a text that is not shown, expected a token of 16 to 200 letters, digits and signs, without spaces',
+    ],
+    [
+      { environment: { ADMIN_HOSTS: 'http://search' } },
+      'ADMIN_HOSTS: got "http://search", expected host names separated by commas, such as "search.internal"',
+    ],
     // With digits before the "#" what is left looks like a host and a port.
     [
       { environment: { DATABASE_URL: 'postgres://me:12#b@db/shop' } },
@@ -181,6 +198,38 @@ describe('credentials of Elasticsearch', () => {
       username: 'el',
       password: 'p@ss',
     })
+  })
+})
+
+describe('HTTP for operators', () => {
+  const token = '0123456789abcdef'
+
+  it('takes its settings from environment and configuration', () => {
+    const environment = { ADMIN_PORT: '0', ADMIN_HOSTS: 'Search.internal, b' }
+    expect(merge({ environment, config: { admin: { host: '::1', port: 'off', token } } })).toMatchObject({
+      problems: [],
+      settings: { admin: { host: '::1', port: 0, token, hosts: ['search.internal', 'b'] } },
+    })
+    expect(merge({ environment: { ADMIN_PORT: 'off' } }).settings.admin.port).toBeNull()
+  })
+
+  it.each(['0.0.0.0', '::', '10.1.2.3', 'search', '127.0.0.1.example'])(
+    'off this machine (%s) needs a token, or to be off',
+    (host) => {
+      expect(merge({ environment: { ADMIN_HOST: host } }).problems).toEqual([
+        {
+          where: 'ADMIN_HOST',
+          what: `${host} lets other machines in, and ADMIN_TOKEN is missing`,
+          remedy: expect.stringContaining('Set ADMIN_TOKEN'),
+        },
+      ])
+      expect(merge({ environment: { ADMIN_HOST: host, ADMIN_TOKEN: token } }).problems).toEqual([])
+      expect(merge({ environment: { ADMIN_HOST: host, ADMIN_PORT: 'off' } }).problems).toEqual([])
+    },
+  )
+
+  it.each(['localhost', '127.0.0.1', '127.1.2.3', '::1'])('on this machine (%s) needs none', (host) => {
+    expect(merge({ environment: { ADMIN_HOST: host } }).problems).toEqual([])
   })
 })
 

@@ -8,7 +8,8 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count } from '../format.ts'
 import { backfillJson } from '../json/run.ts'
 import { whoAsks } from '../own-runs.ts'
-import { outcomeText, runToJson } from '../run-text.ts'
+import { runToJson } from '../run-json.ts'
+import { outcomeText } from '../run-text.ts'
 
 export function registerBackfill(program: Command): void {
   program

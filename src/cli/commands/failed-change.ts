@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { UsageError } from '../../errors.ts'
 import { discardFailed, type FailureChoice, retryFailed } from '../../queue/change-failures.ts'
-import { readFailureGroups, readFailures } from '../../queue/read-failures.ts'
+import { keysOfFailures } from '../../queue/choose-failures.ts'
+import { readFailureGroups } from '../../queue/read-failures.ts'
 import { action, examples } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import type { CommandContext, Database } from '../context.ts'
@@ -107,25 +108,9 @@ async function choose(
   await installedDocument(database, document)
   return {
     document,
-    keys: ids === undefined ? null : await keysOf(database, document, ids),
+    keys: ids === undefined ? null : await keysOfFailures(database.pool, database.schema, document, ids),
     type: type ?? null,
   }
-}
-
-/** The keys of failures, which the list shows by their `_id`. */
-async function keysOf(
-  { pool, schema }: Database,
-  document: string,
-  ids: readonly string[],
-): Promise<string[]> {
-  const failures = await readFailures(pool, schema, { document, ids }, null)
-  const unknown = ids.filter((id) => !failures.some((failure) => failure.id === id))
-  if (unknown.length > 0) {
-    throw new UsageError(`${document} ${unknown.join(', ')} has not failed`, {
-      remedy: `sluice failed list ${document} shows what has.`,
-    })
-  }
-  return [...new Set(failures.map(({ key }) => key))]
 }
 
 async function agreed(

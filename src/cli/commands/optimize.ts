@@ -11,7 +11,8 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { optimizeJson } from '../json/run.ts'
 import { optimizedLines } from '../optimization-text.ts'
 import { whoAsks } from '../own-runs.ts'
-import { outcomeText, runToJson } from '../run-text.ts'
+import { runToJson } from '../run-json.ts'
+import { outcomeText } from '../run-text.ts'
 
 export function registerOptimize(program: Command): void {
   program

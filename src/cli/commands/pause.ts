@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { escapeIdentifier } from 'pg'
+import { pauseByOperator } from '../../queue/operator-state.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -29,10 +29,7 @@ async function pause(
 ): Promise<ExitCode> {
   const database = await context.database()
   await installedDocument(database, document)
-  await database.pool.query(`SELECT ${escapeIdentifier(database.schema)}.pause($1, $2)`, [
-    document,
-    options.reason ?? null,
-  ])
+  await pauseByOperator(database.pool, database.schema, document, options.reason ?? null)
   context.output.result(
     documentStateJson,
     { document, state: 'paused' },

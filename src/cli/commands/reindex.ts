@@ -17,7 +17,8 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { exitCodeOfRun } from '../follow.ts'
 import { reindexJson } from '../json/reindex.ts'
 import { ownSettings, toTheEnd, whoAsks, withoutDaemon } from '../own-runs.ts'
-import { outcomeText, runToJson, stillRunning } from '../run-text.ts'
+import { runToJson } from '../run-json.ts'
+import { outcomeText, stillRunning } from '../run-text.ts'
 import { stepsText } from '../steps.ts'
 
 export function registerReindex(program: Command): void {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { escapeIdentifier } from 'pg'
+import { resumeByOperator } from '../../queue/operator-state.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -30,11 +30,7 @@ async function resume(
 ): Promise<ExitCode> {
   const database = await context.database()
   await installedDocument(database, document)
-  const { rows } = await database.pool.query<{ released: number }>(
-    `SELECT ${escapeIdentifier(database.schema)}.resume($1, $2)::float8 AS released`,
-    [document, deletes],
-  )
-  const released = rows[0]?.released ?? 0
+  const released = await resumeByOperator(database.pool, database.schema, document, deletes)
   context.output.result(resumeJson, { document, state: 'active', released }, () =>
     [`${document} goes on.`, ...(released === 0 ? [] : [releasedText(released, deletes)])].join(' '),
   )

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
+import type { AdminServer } from '../../admin/server.ts'
+import type { ScheduleDefinition, Settings } from '../../config/types.ts'
 import { describeError } from '../../errors.ts'
 import { Instance } from '../../runs/instance.ts'
 import { version } from '../../version.ts'
@@ -59,8 +61,10 @@ async function run(context: CommandContext): Promise<ExitCode> {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  let admin: AdminServer | null = null
   try {
     instance.start()
+    admin = await serveAdmin(context, { settings, schedules, instance, log })
     await instance.finished
     return exitCodes.done
   } catch (error) {
@@ -69,7 +73,37 @@ async function run(context: CommandContext): Promise<ExitCode> {
     throw error
   } finally {
     await instance.stop()
+    // Last: while it drains, /ready says so.
+    await admin?.close()
     process.off('SIGTERM', onSignal)
     process.off('SIGINT', onSignal)
   }
+}
+
+interface Served {
+  readonly settings: Settings
+  readonly schedules: ReadonlyMap<string, ScheduleDefinition>
+  readonly instance: Instance
+  readonly log: Logger
+}
+
+/** Loaded only where it is served: it is a fifth of what a daemon keeps in memory. */
+async function serveAdmin(
+  context: CommandContext,
+  { settings, schedules, instance, log }: Served,
+): Promise<AdminServer | null> {
+  const { admin } = await context.base()
+  if (admin.port === null) return null
+  const { startAdmin } = await import('../../admin/server.ts')
+  const { postgres, schema, documents } = settings
+  return startAdmin({
+    settings: admin,
+    postgres,
+    schema,
+    instance: settings.instance,
+    configured: { documents, schedules },
+    elasticsearch: instance.elasticsearch,
+    state: () => instance.daemon.state,
+    log,
+  })
 }

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { FailedError, UsageError } from '../../errors.ts'
-import { cancelRun } from '../../runs/lifecycle.ts'
+import { UsageError } from '../../errors.ts'
+import { cancelByOperator } from '../../runs/cancel.ts'
 import { type RunFilter, readRun, readRuns, readWaits } from '../../runs/read-runs.ts'
 import { isFinished } from '../../runs/run-row.ts'
 import type { Run } from '../../runs/types.ts'
@@ -9,7 +9,8 @@ import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { exitCodeOfRun, follow, waitText } from '../follow.ts'
 import { runsJson } from '../json/run.ts'
-import { outcomeText, runsTable, runText, runToJson, stillRunning } from '../run-text.ts'
+import { runToJson } from '../run-json.ts'
+import { outcomeText, runsTable, runText, stillRunning } from '../run-text.ts'
 
 export function registerRuns(program: Command): void {
   const runs = program
@@ -82,13 +83,7 @@ async function watch(context: CommandContext, id: string): Promise<ExitCode> {
 async function cancel(context: CommandContext, id: string): Promise<ExitCode> {
   const database = await context.database()
   const before = await existing(database, id)
-  if (isFinished(before)) throw new FailedError(`run ${id} has ended already: it is ${before.state}`)
-  const run = (await cancelRun(database.pool, database.schema, id)) ?? before
-  if (run.state === 'running') {
-    throw new FailedError(`run ${id} moves its aliases at this moment: it is past the point of no return`, {
-      remedy: `When it is done: sluice reindex ${run.document} --rollback`,
-    })
-  }
+  const run = await cancelByOperator(database.pool, database.schema, before)
   context.output.result(runsJson, { runs: [runToJson(run)] }, () =>
     run.state === 'cancelling'
       ? `run ${id} is being cancelled; ${run.worker} stops it`

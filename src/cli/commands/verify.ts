@@ -12,7 +12,8 @@ import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { verifyJson } from '../json/verify.ts'
 import { whoAsks } from '../own-runs.ts'
-import { outcomeText, runToJson } from '../run-text.ts'
+import { runToJson } from '../run-json.ts'
+import { outcomeText } from '../run-text.ts'
 
 export function registerVerify(program: Command): void {
   program

@@ -6,7 +6,7 @@ export const cleanupJson = z.strictObject({
   days: z.number().int(),
   removed: z.array(
     z.strictObject({
-      /** `sync_log partitions`, `sync_rollup`, `sync_run`, `sync_worker`, `indices`. */
+      /** `sync_log partitions`, `sync_rollup`, `sync_run`, `sync_audit`, `sync_worker`, `indices`. */
       records: z.string(),
       removed: z.number().int().nonnegative(),
     }),

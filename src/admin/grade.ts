@@ -1,0 +1,219 @@
+import type { z } from 'zod'
+import type { Figures } from '../queue/health-figures.ts'
+import { differenceCount } from '../runs/comparison.ts'
+import type { DaemonState } from '../sync/types.ts'
+import type { healthJson } from './json.ts'
+
+export type Health = z.infer<typeof healthJson>
+type Component = Health['components']['postgres']
+type Grade = Health['status']
+
+/** What is graded. */
+export interface Findings {
+  readonly daemon: Pick<DaemonState, 'state' | 'reason'>
+  /** null: Postgres did not answer, and `postgresReason` says why. */
+  readonly figures: Figures | null
+  readonly postgresReason: string | null
+  /** What the cluster says of itself; null: it did not answer, and `elasticsearchReason` says why. */
+  readonly cluster: { readonly status: 'green' | 'yellow' | 'red'; readonly unassignedShards: number } | null
+  readonly elasticsearchReason: string | null
+}
+
+/** From where on something is degraded, and critical. */
+export const THRESHOLDS = {
+  /** Milliseconds. A daemon answers a change within a second; a large fan-out or a backfill takes minutes. */
+  lateMs: { degraded: 60_000, critical: 600_000 },
+  /** Keys. At 10,000 a second, a hundred seconds. */
+  pendingKeys: { degraded: 1_000_000, critical: null },
+  /** Share of an hour's operations. */
+  errorRate: { degraded: 0.01, critical: 0.1 },
+  /** Share of the rows that the last verify found otherwise. */
+  differences: { degraded: 0, critical: 0.01 },
+} as const
+
+/** Fewer failures than this say nothing about a rate: three of ten at night are no emergency. */
+const FEW_FAILURES = 10
+
+const GRADES: readonly Grade[] = ['healthy', 'degraded', 'critical']
+const NO_THRESHOLD = { degraded: null, critical: null }
+
+/** Findings → how each part is doing, and the worst of it. Pure. */
+export function grade(findings: Findings): Omit<Health, 'instance'> {
+  const { figures, postgresReason } = findings
+  const unknown = unknownFor(postgresReason ?? 'Postgres does not answer')
+  const components = {
+    daemon: daemonOf(findings.daemon),
+    postgres: figures === null ? down(postgresReason) : up('it answers'),
+    elasticsearch: elasticsearchOf(findings),
+    lastSync: figures === null ? unknown : lastSyncOf(figures),
+    pending: figures === null ? unknown : pendingOf(figures),
+    oldestPending: figures === null ? unknown : oldestPendingOf(figures),
+    errorRate: figures === null ? unknown : errorRateOf(figures),
+    consistency: figures === null ? unknown : consistencyOf(figures),
+    documents: figures === null ? unknown : documentsOf(figures),
+  }
+  const worst = Math.max(...Object.values(components).map(({ status }) => GRADES.indexOf(status)))
+  return { status: GRADES[worst] ?? 'critical', components }
+}
+
+function up(reason: string): Component {
+  return {
+    status: 'healthy',
+    value: 'up',
+    unit: null,
+    threshold: { degraded: null, critical: 'down' },
+    reason,
+  }
+}
+
+function down(reason: string | null): Component {
+  return { ...up(reason ?? 'it does not answer'), status: 'critical', value: 'down' }
+}
+
+/** Not a grade of its own: that Postgres is away is said once. */
+function unknownFor(reason: string): Component {
+  return {
+    status: 'healthy',
+    value: null,
+    unit: null,
+    threshold: NO_THRESHOLD,
+    reason: `not known: ${reason}`,
+  }
+}
+
+/** Draining is what a daemon was told to do; one that waits for a server does no work. */
+function daemonOf({ state, reason }: Findings['daemon']): Component {
+  const status = {
+    running: 'healthy',
+    waiting: 'critical',
+    draining: 'degraded',
+    stopped: 'critical',
+  } as const
+  return {
+    status: status[state],
+    value: state,
+    unit: null,
+    threshold: { degraded: 'draining', critical: 'waiting' },
+    reason: reason === null ? `it is ${state}` : `it is ${state}: ${reason}`,
+  }
+}
+
+function elasticsearchOf({ cluster, elasticsearchReason }: Findings): Component {
+  const threshold = { degraded: 'yellow', critical: 'red' }
+  if (cluster === null) {
+    const reason = elasticsearchReason ?? 'it does not answer'
+    return { status: 'critical', value: 'down', unit: null, threshold, reason }
+  }
+  const { status: colour, unassignedShards } = cluster
+  const missing = `${unassignedShards} shards have no node`
+  const [status, reason] = {
+    green: ['healthy', 'every shard has a node'] as const,
+    yellow: ['degraded', `${missing}: copies alone, nothing is missing`] as const,
+    red: ['critical', `${missing}: some indices cannot be read or written whole`] as const,
+  }[colour]
+  return { status, value: colour, unit: null, threshold, reason }
+}
+
+/** An old last sync is bad news only where something waits. */
+function lastSyncOf({ lastSyncMs, oldestPendingMs }: Figures): Component {
+  const base = { value: lastSyncMs, unit: 'ms', threshold: THRESHOLDS.lateMs } as const
+  if (oldestPendingMs === null) return { ...base, status: 'healthy', reason: 'nothing waits' }
+  // Since when nothing has gone through although something waited.
+  const stuckMs = Math.min(oldestPendingMs, lastSyncMs ?? Number.POSITIVE_INFINITY)
+  const status = above(stuckMs, THRESHOLDS.lateMs)
+  const reason =
+    status === 'healthy'
+      ? 'what waits is being worked off'
+      : `something waits, and nothing has gone through for ${seconds(stuckMs)}`
+  return { ...base, status, reason }
+}
+
+function pendingOf({ pendingKeys, pendingIsExact }: Figures): Component {
+  const atLeast = pendingIsExact ? '' : 'at least '
+  return {
+    status: above(pendingKeys, THRESHOLDS.pendingKeys),
+    value: pendingKeys,
+    unit: 'keys',
+    threshold: THRESHOLDS.pendingKeys,
+    reason: pendingKeys === 0 ? 'nothing waits' : `${atLeast}${pendingKeys} keys wait`,
+  }
+}
+
+function oldestPendingOf({ oldestPendingMs }: Figures): Component {
+  const reason =
+    oldestPendingMs === null ? 'nothing waits' : `the oldest mark is ${seconds(oldestPendingMs)} old`
+  return {
+    status: above(oldestPendingMs ?? 0, THRESHOLDS.lateMs),
+    value: oldestPendingMs,
+    unit: 'ms',
+    threshold: THRESHOLDS.lateMs,
+    reason,
+  }
+}
+
+function errorRateOf({ answeredLastHour, failedLastHour }: Figures): Component {
+  const base = { unit: 'share', threshold: THRESHOLDS.errorRate } as const
+  if (answeredLastHour === 0)
+    return { ...base, status: 'healthy', value: null, reason: 'nothing was sent within an hour' }
+  const rate = failedLastHour / answeredLastHour
+  const judged = above(rate, THRESHOLDS.errorRate)
+  return {
+    ...base,
+    status: judged === 'critical' && failedLastHour < FEW_FAILURES ? 'degraded' : judged,
+    value: rate,
+    reason: `${failedLastHour} of ${answeredLastHour} operations of the last hour failed`,
+  }
+}
+
+/** The worst document counts. One that was never verified says nothing. */
+function consistencyOf({ verified }: Figures): Component {
+  const base = { unit: 'share', threshold: THRESHOLDS.differences } as const
+  const judged = verified.map(({ document, comparison, finishedAt }) => {
+    const { rows, documents } = comparison
+    const differences = differenceCount(comparison.left ?? comparison)
+    return { document, finishedAt, differences, share: differences / Math.max(rows, documents, 1) }
+  })
+  const [worst] = judged.toSorted((a, b) => b.share - a.share)
+  if (worst === undefined)
+    return { ...base, status: 'healthy', value: null, reason: 'nothing was verified yet' }
+  const { share, differences, document, finishedAt } = worst
+  if (differences === 0)
+    return {
+      ...base,
+      status: 'healthy',
+      value: 0,
+      reason: 'the last verify of each document found no difference',
+    }
+  return {
+    ...base,
+    status: share >= THRESHOLDS.differences.critical ? 'critical' : 'degraded',
+    value: share,
+    reason: `the verify of ${document} at ${finishedAt} left ${differences} differences: sluice verify ${document} --repair`,
+  }
+}
+
+/** Documents that nobody works on, or that somebody has to look at. */
+function documentsOf({ troubled }: Figures): Component {
+  return {
+    status: troubled.length === 0 ? 'healthy' : 'degraded',
+    value: troubled.length,
+    unit: 'documents',
+    threshold: { degraded: 1, critical: null },
+    reason:
+      troubled.length === 0
+        ? 'all are active, without an alarm'
+        : troubled.map(({ document, what }) => `${document}: ${what}`).join('; '),
+  }
+}
+
+function above(
+  value: number,
+  { degraded, critical }: { readonly degraded: number; readonly critical: number | null },
+): Grade {
+  if (critical !== null && value >= critical) return 'critical'
+  return value >= degraded ? 'degraded' : 'healthy'
+}
+
+function seconds(ms: number): string {
+  return ms === Number.POSITIVE_INFINITY ? 'a week or more' : `${Math.round(ms / 1000)} s`
+}

@@ -1,0 +1,80 @@
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { isLoopback } from '../config/plaintext.ts'
+import type { AdminSettings } from '../config/types.ts'
+import { HttpError } from './errors.ts'
+import { isCrossOrigin, isOurHost } from './hosts.ts'
+import { fingerprintOf, judgeToken } from './token.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whoever asks: the token's fingerprint, or `loopback` for a read without one. */
+    who: string
+  }
+}
+
+/** In a minute and from one address, all routes together. A person clicks less, a script that repairs waits. */
+const CHANGES_A_MINUTE = 60
+
+/** Turns away what must not come in, before a body is read. */
+export async function addGuard(app: FastifyInstance, settings: AdminSettings): Promise<void> {
+  await app.register(rateLimit, { global: false })
+  const limited = app.createRateLimit({ max: CHANGES_A_MINUTE, timeWindow: 60_000 })
+  app.decorateRequest('who', '')
+  app.addHook('onRequest', async (request, reply) => {
+    if (!isOurHost(request.headers.host, settings)) {
+      throw new HttpError(421, 'wrong-host', 'this host does not go by that name', {
+        remedy: 'Use its address, or name it in ADMIN_HOSTS.',
+      })
+    }
+    if (request.method === 'GET') return
+    assertNoForeignPage(request)
+    // Before the token is looked at, so that guesses count, too.
+    assertSeldom(await limited(request), reply)
+  })
+  app.addHook('preParsing', async (request) => {
+    request.who = admit(request, settings)
+    if (request.method !== 'GET') assertJson(request)
+  })
+}
+
+type Rate = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>
+
+function assertSeldom(rate: Rate, reply: FastifyReply): void {
+  if (rate.isAllowed || !rate.isExceeded) return
+  reply.header('retry-after', rate.ttlInSeconds)
+  throw new HttpError(429, 'too-many-requests', `more than ${CHANGES_A_MINUTE} changes in a minute`, {
+    remedy: `Wait for ${rate.ttlInSeconds} seconds.`,
+  })
+}
+
+function assertNoForeignPage({ headers }: FastifyRequest): void {
+  const { host, origin, 'sec-fetch-site': site } = headers
+  const sender = { host, origin, site: typeof site === 'string' ? site : undefined }
+  if (isCrossOrigin(sender)) {
+    throw new HttpError(403, 'forbidden', 'changes are not taken from pages of another origin')
+  }
+}
+
+/** What a form can send without asking is none. */
+function assertJson({ headers }: FastifyRequest): void {
+  const [type = ''] = (headers['content-type'] ?? '').split(';')
+  if (type.trim().toLowerCase() === 'application/json') return
+  throw new HttpError(415, 'bad-request', 'a change is asked for in JSON: Content-Type: application/json')
+}
+
+/** Who it is. Throws where that is nobody who may. */
+function admit({ headers, method }: FastifyRequest, { token, host }: AdminSettings): string {
+  const shown = judgeToken(headers.authorization, token)
+  if (shown === 'right' && token !== null) return fingerprintOf(token)
+  if (shown === 'wrong') throw new HttpError(401, 'unauthorized', 'that is not the token')
+  if (method === 'GET' && isLoopback(host)) return 'loopback'
+  if (token === null) {
+    throw new HttpError(403, 'forbidden', 'nothing can be changed over HTTP, for no token is set', {
+      remedy: 'Set ADMIN_TOKEN (openssl rand -hex 32), and restart.',
+    })
+  }
+  throw new HttpError(401, 'unauthorized', 'a token is needed', {
+    remedy: 'Authorization: Bearer <ADMIN_TOKEN>',
+  })
+}

@@ -1,0 +1,278 @@
+import { connect } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { httpErrorJson } from '../../src/admin/json.ts'
+import type { AdminServer } from '../../src/admin/server.ts'
+import { ConfigError } from '../../src/errors.ts'
+import { createSluice } from '../../src/index.ts'
+import { eventually } from '../support/context.ts'
+import { type AdminWorld, adminWorld, ask, change, TOKEN } from './admin-world.ts'
+import { workspace } from './cli-support.ts'
+
+/** Who may do what over HTTP, and how it begins and ends. */
+
+let world: AdminWorld
+let url: string
+/** Listens for other machines. */
+let open: AdminServer
+let openUrl: string
+
+beforeAll(async () => {
+  world = await adminWorld()
+  url = world.admin.url
+  const server = await world.serve({ settings: { host: '0.0.0.0' } })
+  if (server === null) throw new Error('no free port')
+  open = server
+  openUrl = `http://127.0.0.1:${new URL(open.url).port}`
+})
+afterAll(() => world?.drop())
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const codeOf = (answer: { readonly body: unknown }) => httpErrorJson.parse(answer.body).error.code
+
+describe('the token', () => {
+  test.each([
+    ['none', {}],
+    ['a wrong one', bearer('c4naryTOKENc4naryTOKEm')],
+    ['a part of it', bearer(TOKEN.slice(0, -1))],
+    ['more than it', bearer(`${TOKEN}x`)],
+    ['an empty one', { authorization: 'Bearer ' }],
+    ['as a password', { authorization: `Basic ${btoa(`x:${TOKEN}`)}` }],
+  ])('changes are refused with %s', async (_, headers) => {
+    const answer = await ask(url, '/api/documents/item/pause', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: '{}',
+    })
+    expect(answer.status).toBe(401)
+    expect(answer.headers['www-authenticate']).toBe('Bearer realm="sluice"')
+    expect(codeOf(answer)).toBe('unauthorized')
+    expect(await world.value("SELECT state FROM sluice.sync_document WHERE name = 'item'")).toBe('active')
+  })
+
+  test.each(['/health', '/ready', '/metrics', '/api/status', '/api/openapi.json', '/api/nothing', '/'])(
+    'GET %s needs it where other machines are let in, and none on this machine',
+    async (path) => {
+      expect((await ask(openUrl, path)).status).toBe(401)
+      expect((await ask(openUrl, path, { headers: bearer('wrong, wrong, wrong') })).status).toBe(401)
+      expect((await ask(openUrl, path, { headers: bearer(TOKEN) })).status).not.toBe(401)
+      expect((await ask(url, path)).status).not.toBe(401)
+      // A wrong one is a mistake everywhere.
+      expect((await ask(url, path, { headers: bearer('wrong') })).status).toBe(401)
+    },
+  )
+
+  test('without one set, nothing can be changed', async () => {
+    const server = await world.serve({ settings: { token: null } })
+    const answer = await change(
+      server?.url ?? '',
+      '/api/documents/item/pause',
+      {},
+      { authorization: 'Bearer x' },
+    )
+    expect(answer.status).toBe(401)
+    const bare = await ask(server?.url ?? '', '/api/documents/item/pause', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    })
+    expect(bare).toMatchObject({
+      status: 403,
+      body: { error: { remedy: expect.stringContaining('ADMIN_TOKEN') } },
+    })
+  })
+})
+
+describe('the Host header', () => {
+  test.each(['evil.example', 'evil.example:9187', '127.0.0.1.evil.example', 'localhost.evil.example', 'a b'])(
+    '"%s" is not ours',
+    async (host) => {
+      const answer = await ask(url, '/api/status', { headers: { host } })
+      expect([400, 421]).toContain(answer.status)
+      expect(answer.text).not.toContain('documents')
+    },
+  )
+
+  test.each(['localhost', 'LOCALHOST:9187', '127.0.0.1', '[::1]:9187', '10.1.2.3', 'search.internal:80'])(
+    '"%s" is',
+    async (host) => {
+      expect((await ask(url, '/api/workers', { headers: { host } })).status).toBe(200)
+    },
+  )
+})
+
+describe('pages of another origin', () => {
+  test.each([
+    [{ origin: 'http://evil.example' }],
+    [{ origin: 'null' }],
+    [{ origin: 'http://127.0.0.1:1' }],
+    [{ 'sec-fetch-site': 'cross-site' }],
+    [{ 'sec-fetch-site': 'same-site' }],
+  ])('%j may change nothing, even with the token', async (headers) => {
+    const answer = await change(url, '/api/documents/item/pause', {}, headers)
+    expect(answer.status).toBe(403)
+    expect(codeOf(answer)).toBe('forbidden')
+  })
+
+  test('our own may', async () => {
+    const own = { origin: url, 'sec-fetch-site': 'same-origin' }
+    expect((await change(url, '/api/documents/item/pause', {}, own)).status).toBe(200)
+    expect((await change(url, '/api/documents/item/resume', {}, own)).status).toBe(200)
+  })
+
+  test('no page is told that it may', async () => {
+    const answer = await ask(url, '/api/documents/item/pause', {
+      method: 'OPTIONS',
+      headers: { origin: 'http://evil.example', 'access-control-request-method': 'POST' },
+    })
+    expect(answer.status).toBeGreaterThanOrEqual(400)
+    expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([])
+  })
+})
+
+describe('bodies', () => {
+  test.each([
+    ['a form', 'application/x-www-form-urlencoded', 'reason=x', 415],
+    ['text', 'text/plain', '{}', 415],
+    ['nothing', '', '{}', 415],
+    ['no JSON', 'application/json', '{"reason": c4nary', 400],
+    ['a prototype', 'application/json', '{"__proto__": {"reason": "x"}}', 400],
+    ['no object', 'application/json', '[]', 400],
+    ['a megabyte', 'application/json', JSON.stringify({ reason: 'x'.repeat(1e6) }), 413],
+  ])('%s is refused', async (_, type, body, status) => {
+    const answer = await ask(url, '/api/documents/item/pause', {
+      method: 'POST',
+      headers: { ...bearer(TOKEN), ...(type === '' ? {} : { 'content-type': type }) },
+      body,
+    })
+    expect(answer.status).toBe(status)
+    expect(httpErrorJson.parse(answer.body).error.message).not.toContain('c4nary')
+  })
+})
+
+describe('the log', () => {
+  test('tells who was refused and why, and never the token', async () => {
+    const refused = world.lines.map((line) => JSON.parse(line)).filter(({ status }) => status === 401)
+    expect(refused.length).toBeGreaterThan(5)
+    expect(refused[0]).toMatchObject({
+      level: 40,
+      method: 'POST',
+      route: '/api/documents/:name/pause',
+      from: '127.0.0.1',
+      requestId: expect.any(String),
+      ms: expect.any(Number),
+    })
+    expect(world.lines.filter((line) => line.includes('c4nary'))).toEqual([])
+  })
+})
+
+describe('the rate', () => {
+  test('of changes is limited, and of guesses', async () => {
+    const server = await world.serve()
+    const guess = () =>
+      change(server?.url ?? '', '/api/failures/retry', {}, { authorization: 'Bearer guess' })
+    for (let n = 0; n < 60; n += 1) expect((await guess()).status).toBe(401)
+    const refused = await guess()
+    expect(refused.status).toBe(429)
+    expect(codeOf(refused)).toBe('too-many-requests')
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0)
+    expect((await change(server?.url ?? '', '/api/documents/item/pause')).status).toBe(429)
+    expect((await ask(server?.url ?? '', '/ready')).status).toBe(200)
+  })
+})
+
+describe('the port', () => {
+  test('taken is a warning, and this instance runs without', async () => {
+    const port = Number(new URL(url).port)
+    expect(await world.serve({ settings: { port } })).toBeNull()
+    expect(JSON.parse(world.lines.at(-1) ?? '')).toMatchObject({
+      level: 40,
+      port,
+      msg: expect.stringContaining('taken'),
+    })
+    expect((await ask(url, '/ready')).status).toBe(200)
+  })
+
+  test('"off" is none; an address of another machine is an error', async () => {
+    expect(await world.serve({ settings: { port: null } })).toBeNull()
+    await expect(world.serve({ settings: { host: '192.0.2.1' } })).rejects.toBeInstanceOf(ConfigError)
+  })
+})
+
+describe('the end', () => {
+  test('a request under way is answered, and then nobody is', async () => {
+    const asked = Promise.withResolvers<void>()
+    const held = Promise.withResolvers<string>()
+    const render = () => {
+      asked.resolve()
+      return held.promise
+    }
+    const server = await world.serve({ metrics: { contentType: 'text/plain', render } })
+    const answer = ask(server?.url ?? '', '/metrics')
+    await asked.promise
+    const closed = server?.close()
+    await eventually(async () => (await refused(server?.url ?? '')) === true)
+    held.resolve('late 1\n')
+    expect(await answer).toMatchObject({ status: 200, text: 'late 1\n' })
+    await closed
+  })
+})
+
+describe('the library', () => {
+  test('serves it where it is asked to, and closes it with the daemon', async () => {
+    const sluice = createSluice({
+      env: { ADMIN_PORT: '0' },
+      config: {
+        connection: { postgres: world.database.url, elasticsearch: world.server.url },
+        documents: { item: world.definition },
+      },
+    })
+    const served: string[] = []
+    sluice.on('log', (event) => {
+      if (event.message === 'HTTP for operators') served.push(String(event.url))
+    })
+    await sluice.start({ admin: true })
+    expect(served).toHaveLength(1)
+    const [own = ''] = served
+    await eventually(async () => (await ask(own, '/ready')).status === 200)
+    await sluice.stop()
+    expect(await refused(own)).toBe(true)
+  })
+})
+
+describe('sluice run', () => {
+  test('serves it, and ends with exit code 0; for other machines only with a token', async () => {
+    const place = await workspace({ DATABASE_URL: world.database.url, ELASTICSEARCH_URL: world.server.url })
+    try {
+      const config = { documents: { item: world.definition } }
+      await place.write('sluice.config.json', JSON.stringify(config))
+      const refusedStart = await place.sluice(['run'], { ADMIN_PORT: '0', ADMIN_HOST: '0.0.0.0' })
+      expect(refusedStart.code).toBe(2)
+      expect(refusedStart.stderr).toMatch(/ADMIN_HOST.*ADMIN_TOKEN/)
+      const daemon = place.start(['run'], { ADMIN_PORT: '0', ADMIN_TOKEN: TOKEN })
+      const address = () => /"url":"(http:[^"]+)"/.exec(daemon.output())?.[1]
+      await eventually(async () => address() !== undefined, { describe: async () => daemon.output() })
+      const own = address() ?? ''
+      await eventually(async () => (await ask(own, '/ready')).status === 200)
+      daemon.process.kill('SIGTERM')
+      const ended = await daemon.ended
+      expect(ended.code).toBe(0)
+      expect(await refused(own)).toBe(true)
+      expect(ended.stdout + ended.stderr).not.toContain(TOKEN)
+    } finally {
+      await place.remove()
+    }
+  })
+})
+
+/** Whether nobody listens there. */
+function refused(address: string): Promise<boolean> {
+  const { hostname, port } = new URL(address)
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), hostname)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(false)
+    })
+    socket.once('error', () => resolve(true))
+  })
+}

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import type { z } from 'zod'
+import { endpoints } from '../../src/admin/endpoints.ts'
+import { THRESHOLDS } from '../../src/admin/grade.ts'
+import { healthJson, httpErrorJson } from '../../src/admin/json.ts'
+import { openapi } from '../../src/admin/openapi.ts'
+
+const page = readFileSync(new URL('../../docs/http.md', import.meta.url), 'utf8')
+
+interface Operation {
+  readonly operationId: string
+  readonly summary: string
+  readonly parameters: readonly { readonly name: string; readonly in: string; readonly required: boolean }[]
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Shape }>> }
+  readonly responses: Readonly<Record<string, unknown>>
+  readonly security: readonly object[]
+}
+interface Shape {
+  readonly properties?: Readonly<Record<string, unknown>>
+}
+const document = openapi(endpoints) as unknown as {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+}
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+)
+
+describe('the OpenAPI document', () => {
+  test('survives a trip through JSON, and has every endpoint', () => {
+    expect(JSON.parse(JSON.stringify(document))).toEqual(document)
+    expect(operations).toHaveLength(endpoints.length)
+    const ids = operations.map(({ operation }) => operation.operationId)
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  test.each(operations)(
+    '$method $path names its parameters, answers and who may',
+    ({ method, path, operation }) => {
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+      const stated = operation.parameters.filter((parameter) => parameter.in === 'path')
+      expect(stated.map(({ name }) => name)).toEqual(inPath)
+      expect(stated.every(({ required }) => required)).toBe(true)
+      expect(Object.keys(operation.responses)).toContain('default')
+      expect(operation.security).toEqual(method === 'POST' ? [{ token: [] }] : [{}, { token: [] }])
+      expect(operation.requestBody !== undefined).toBe(method === 'POST')
+    },
+  )
+})
+
+describe('docs/http.md', () => {
+  /** As the page has it: `GET /api/runs/:id`, what it is, and what it takes. */
+  const rows = operations.map(({ method, path, operation }) => {
+    const query = operation.parameters.filter((one) => one.in === 'query').map(({ name }) => name)
+    const body = Object.keys(operation.requestBody?.content['application/json']?.schema.properties ?? {})
+    const takes = [...query, ...body].map((name) => `\`${name}\``).join(', ')
+    return `| \`${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}\` | ${operation.summary} | ${takes} |`
+  })
+
+  test.each(rows)('has %s', (row) => {
+    expect(page).toContain(row)
+  })
+
+  test('has no other page', () => {
+    const listed = [...page.matchAll(/^\| `((?:GET|POST) [^`]+)`/gm)].map(([, name]) => name)
+    expect(listed).toHaveLength(rows.length)
+  })
+
+  test('names every code of an error, every component of health, and its thresholds', () => {
+    const codes: z.ZodEnum = httpErrorJson.shape.error.shape.code
+    for (const code of codes.options) expect(page).toContain(`\`${code}\``)
+    for (const name of Object.keys(healthJson.shape.components.shape))
+      expect(page).toContain(`| \`${name}\` |`)
+    const { lateMs, pendingKeys, errorRate, differences } = THRESHOLDS
+    expect(page).toContain(`${lateMs.degraded / 1000} s | ${lateMs.critical / 1000} s`)
+    expect(page).toContain(`${pendingKeys.degraded.toLocaleString('en-US')} | `)
+    expect(page).toContain(`${errorRate.degraded * 100} % | ${errorRate.critical * 100} %`)
+    expect(page).toContain(`any | ${differences.critical * 100} %`)
+  })
+})

@@ -1,0 +1,250 @@
+import { describe, expect, test } from 'vitest'
+import { HttpError, refusalOf } from '../../src/admin/errors.ts'
+import { type Findings, grade, THRESHOLDS } from '../../src/admin/grade.ts'
+import { isCrossOrigin, isOurHost } from '../../src/admin/hosts.ts'
+import { httpErrorJson } from '../../src/admin/json.ts'
+import { fingerprintOf, judgeToken } from '../../src/admin/token.ts'
+import { FailedError, UnreachableError, UsageError } from '../../src/errors.ts'
+import type { Figures } from '../../src/queue/health-figures.ts'
+
+const AT_REST: Figures = {
+  lastSyncMs: null,
+  pendingKeys: 0,
+  pendingIsExact: true,
+  oldestPendingMs: null,
+  answeredLastHour: 0,
+  failedLastHour: 0,
+  verified: [],
+  troubled: [],
+}
+const WELL: Findings = {
+  daemon: { state: 'running', reason: null },
+  figures: AT_REST,
+  postgresReason: null,
+  cluster: { status: 'green', unassignedShards: 0 },
+  elasticsearchReason: null,
+}
+const graded = (findings: Partial<Findings>, figures: Partial<Figures> = {}) =>
+  grade({ ...WELL, figures: { ...AT_REST, ...figures }, ...findings })
+const minute = 60_000
+
+describe('grade', () => {
+  test('nothing wrong is healthy, with a reason for each component', () => {
+    const { status, components } = grade(WELL)
+    expect(status).toBe('healthy')
+    for (const component of Object.values(components)) {
+      expect(component).toMatchObject({ status: 'healthy', reason: expect.stringMatching(/./) })
+    }
+  })
+
+  test.each([
+    ['running', 'healthy'],
+    ['waiting', 'critical'],
+    ['draining', 'degraded'],
+    ['stopped', 'critical'],
+  ] as const)('a daemon that is %s: %s', (state, status) => {
+    const health = graded({ daemon: { state, reason: 'why' } })
+    expect(health.components.daemon).toMatchObject({ status, value: state, reason: `it is ${state}: why` })
+    expect(health.status).toBe(status)
+  })
+
+  test.each([
+    ['green', 'healthy'],
+    ['yellow', 'degraded'],
+    ['red', 'critical'],
+  ] as const)('a cluster that is %s: %s', (colour, status) => {
+    const health = graded({ cluster: { status: colour, unassignedShards: 3 } })
+    expect(health.components.elasticsearch).toMatchObject({ status, value: colour })
+    expect(health.status).toBe(status)
+  })
+
+  test('a server that does not answer is critical, and what it would have said is unknown', () => {
+    const elasticsearch = graded({ cluster: null, elasticsearchReason: 'gone' })
+    expect(elasticsearch.components.elasticsearch).toMatchObject({
+      status: 'critical',
+      value: 'down',
+      reason: 'gone',
+    })
+    const postgres = grade({ ...WELL, figures: null, postgresReason: 'away' })
+    expect(postgres.status).toBe('critical')
+    expect(postgres.components.postgres).toMatchObject({ status: 'critical', value: 'down', reason: 'away' })
+    expect(postgres.components.pending).toMatchObject({
+      status: 'healthy',
+      value: null,
+      reason: 'not known: away',
+    })
+  })
+
+  test.each([
+    // oldest mark, last sync, grade of lastSync, grade of oldestPending
+    [null, null, 'healthy', 'healthy'],
+    [null, 1e9, 'healthy', 'healthy'],
+    [minute - 1, null, 'healthy', 'healthy'],
+    [minute, null, 'degraded', 'degraded'],
+    [minute, 0, 'healthy', 'degraded'],
+    [minute, minute - 1, 'healthy', 'degraded'],
+    [minute, minute, 'degraded', 'degraded'],
+    [10 * minute - 1, 1e9, 'degraded', 'degraded'],
+    [10 * minute, 9 * minute, 'degraded', 'critical'],
+    [10 * minute, 10 * minute, 'critical', 'critical'],
+    [10 * minute, null, 'critical', 'critical'],
+  ] as const)(
+    'oldest mark %s ms, last sync %s ms ago: %s, %s',
+    (oldestPendingMs, lastSyncMs, sync, oldest) => {
+      const { components } = graded({}, { oldestPendingMs, lastSyncMs })
+      expect(components.lastSync).toMatchObject({
+        status: sync,
+        value: lastSyncMs,
+        threshold: THRESHOLDS.lateMs,
+      })
+      expect(components.oldestPending).toMatchObject({ status: oldest, value: oldestPendingMs })
+    },
+  )
+
+  test.each([
+    [0, 'healthy'],
+    [999_999, 'healthy'],
+    [1_000_000, 'degraded'],
+    [1e12, 'degraded'],
+  ] as const)('%d keys wait: %s', (pendingKeys, status) => {
+    expect(graded({}, { pendingKeys }).components.pending).toMatchObject({ status, value: pendingKeys })
+  })
+
+  test.each([
+    [0, 0, 'healthy'],
+    [1000, 0, 'healthy'],
+    [1000, 9, 'healthy'],
+    [1000, 10, 'degraded'],
+    [1000, 99, 'degraded'],
+    [1000, 100, 'critical'],
+    // Few failures are no emergency, however few operations there were.
+    [9, 9, 'degraded'],
+    [10, 10, 'critical'],
+  ] as const)('of %d operations %d failed: %s', (answeredLastHour, failedLastHour, status) => {
+    const { errorRate } = graded({}, { answeredLastHour, failedLastHour }).components
+    expect(errorRate.status).toBe(status)
+  })
+
+  const found = (extra: number, left?: number) => ({
+    document: 'city',
+    finishedAt: '2026-01-01T00:00:00.000Z',
+    comparison: {
+      missing: 0,
+      stale: 0,
+      extra,
+      rows: 1000,
+      documents: 1000,
+      ...(left === undefined ? {} : { left: { missing: left, stale: 0, extra: 0 } }),
+    },
+  })
+  test.each([
+    [[], 'healthy', null],
+    [[found(0)], 'healthy', 0],
+    [[found(1)], 'degraded', 0.001],
+    [[found(9)], 'degraded', 0.009],
+    [[found(10)], 'critical', 0.01],
+    [[found(500, 0)], 'healthy', 0],
+    [[found(500, 2)], 'degraded', 0.002],
+    [[found(0), found(10), found(1)], 'critical', 0.01],
+  ] as const)('verifies that found %j: %s', (verified, status, value) => {
+    expect(graded({}, { verified }).components.consistency).toMatchObject({ status, value })
+  })
+
+  test('a document that is paused or has an alarm', () => {
+    const { status, components } = graded({}, { troubled: [{ document: 'city', what: 'paused (a look)' }] })
+    expect(status).toBe('degraded')
+    expect(components.documents).toMatchObject({ value: 1, reason: 'city: paused (a look)' })
+  })
+
+  test('the worst component counts', () => {
+    const health = graded({ cluster: { status: 'yellow', unassignedShards: 1 } }, { oldestPendingMs: 1e9 })
+    expect(health.status).toBe('critical')
+  })
+})
+
+describe('the token', () => {
+  const token = '0123456789abcdef'
+  test.each([
+    [undefined, 'none'],
+    [`Bearer ${token}`, 'right'],
+    [`bearer   ${token} `, 'right'],
+    [`Bearer ${token}0`, 'wrong'],
+    [`Bearer ${token.slice(1)}`, 'wrong'],
+    [token, 'wrong'],
+    ['Bearer', 'wrong'],
+    ['', 'wrong'],
+    [`Basic ${token}`, 'wrong'],
+    [`Bearer ${token} ${token}`, 'wrong'],
+  ])('%s is %s', (header, shown) => {
+    expect(judgeToken(header, token)).toBe(shown)
+  })
+
+  test('none is right where none is set', () => {
+    expect(judgeToken('Bearer ', null)).toBe('wrong')
+    expect(judgeToken('Bearer null', null)).toBe('wrong')
+    expect(judgeToken(undefined, null)).toBe('none')
+  })
+
+  test('its fingerprint tells it apart and says nothing of it', () => {
+    expect(fingerprintOf(token)).toMatch(/^[\da-f]{8}$/)
+    expect(fingerprintOf(token)).not.toBe(fingerprintOf(`${token}0`))
+  })
+})
+
+describe('hosts', () => {
+  const settings = { host: 'Search', port: 1, token: null, hosts: ['b.internal'] }
+  test.each([
+    ['localhost', true],
+    ['localhost:9187', true],
+    ['127.0.0.1:9187', true],
+    ['[::1]:9187', true],
+    ['[::1]', true],
+    ['10.0.0.7', true],
+    ['search:80', true],
+    ['B.internal', true],
+    ['evil.example', false],
+    ['search.evil.example', false],
+    ['b.internal.evil', false],
+    ['localhost:9187@evil.example', false],
+    ['localhost evil', false],
+    ['127.0.0.1.', false],
+    ['0x7f.1', false],
+    ['', false],
+    [undefined, false],
+  ])('%s: %s', (header, ours) => {
+    expect(isOurHost(header, settings)).toBe(ours)
+  })
+
+  test.each([
+    [{}, false],
+    [{ origin: 'http://localhost:9187' }, false],
+    [{ origin: 'https://localhost:9187' }, false],
+    [{ origin: 'http://localhost:9188' }, true],
+    [{ origin: 'http://localhost' }, true],
+    [{ origin: 'null' }, true],
+    [{ origin: '' }, true],
+    [{ site: 'none' }, false],
+    [{ site: 'same-origin' }, false],
+    [{ site: 'same-site' }, true],
+    [{ site: 'cross-site', origin: 'http://localhost:9187' }, true],
+  ])('cross-origin %j: %s', (sender, cross) => {
+    const none = { host: 'localhost:9187', origin: undefined, site: undefined }
+    expect(isCrossOrigin({ ...none, ...sender })).toBe(cross)
+  })
+})
+
+describe('errors', () => {
+  test.each([
+    [new UsageError('x', { remedy: 'y' }), 400, 'usage'],
+    [new FailedError('x'), 409, 'failed'],
+    [new UnreachableError('x'), 503, 'unreachable'],
+    [new HttpError(404, 'not-found', 'x'), 404, 'not-found'],
+    [Object.assign(new Error('quotes a secret'), { statusCode: 413 }), 413, 'bad-request'],
+    [new TypeError('quotes a secret'), 500, 'internal'],
+    ['quotes a secret', 500, 'internal'],
+  ])('%o: %i', (error, status, code) => {
+    const refusal = refusalOf(error, 'request-1')
+    expect(refusal).toMatchObject({ status, answer: { error: { code } }, unexpected: status === 500 })
+    expect(httpErrorJson.parse(refusal.answer).error.message).not.toContain('secret')
+  })
+})
