@@ -9,6 +9,8 @@ import type { DaemonState } from '../sync/types.ts'
 export interface ServiceNotify {
   /** To be given to the daemon. */
   readonly hooks: Required<Pick<DaemonOptions, 'onState' | 'onLook'>>
+  /** Resolves when all that has happened so far has been told. */
+  told(): Promise<void>
   /** Ends the timer; resolves when all has been told. */
   close(): Promise<void>
 }
@@ -44,7 +46,7 @@ export function serviceNotify(options: ServiceOptions): ServiceNotify {
   let ready = false
   let draining = false
   let looked = false
-  let told = ''
+  let shown = ''
 
   const onState = (state: DaemonState) => {
     const messages: string[] = []
@@ -58,28 +60,38 @@ export function serviceNotify(options: ServiceOptions): ServiceNotify {
       messages.push('STOPPING=1', `EXTEND_TIMEOUT_USEC=${microseconds(shutdownTimeout + FAREWELL_MS)}`)
     }
     const status = statusOf(state)
-    if (status === told) return
-    told = status
-    systemd?.tell([...messages, `STATUS=${status}`])
+    if (status === shown) return
+    shown = status
+    void systemd?.tell([...messages, `STATUS=${status}`])
   }
   const onLook = (state: DaemonState) => {
     looked = true
     onState(state)
   }
+  let telling = false
   const timer =
     systemd &&
     setInterval(() => {
       // While it drains nobody looks at the queue; that is bounded by TimeoutStopSec.
-      if (!looked && !draining) return
+      if (telling || (!looked && !draining)) return
       looked = false
-      if (!ready) systemd.tell([`EXTEND_TIMEOUT_USEC=${microseconds(3 * everyMs)}`])
-      else if (watchdogMs > 0) systemd.tell(['WATCHDOG=1'])
+      const message = ready ? 'WATCHDOG=1' : `EXTEND_TIMEOUT_USEC=${microseconds(3 * everyMs)}`
+      if (ready && watchdogMs === 0) return
+      // Where a message takes longer than the interval, none piles up behind it: it would speak for a later time.
+      telling = true
+      void systemd.tell([message]).finally(() => {
+        telling = false
+      })
     }, everyMs)
+  const told = async () => {
+    await systemd?.told()
+  }
   return {
     hooks: { onState, onLook },
+    told,
     close: async () => {
       clearInterval(timer)
-      await systemd?.told()
+      await told()
     },
   }
 }
@@ -103,7 +115,8 @@ function microseconds(ms: number): number {
 }
 
 interface Systemd {
-  tell(message: readonly string[]): void
+  /** Resolves when it has been sent, or could not be. */
+  tell(message: readonly string[]): Promise<void>
   /** Resolves when all messages have been sent. */
   told(): Promise<void>
 }
@@ -115,7 +128,7 @@ interface Systemd {
  */
 function systemdNotify(env: ServiceOptions['env'], log: Logger): Systemd {
   const run = promisify(execFile)
-  let last: Promise<unknown> = Promise.resolve()
+  let last = Promise.resolve()
   let failed = false
   const send = async (message: readonly string[]) => {
     try {
@@ -131,10 +144,9 @@ function systemdNotify(env: ServiceOptions['env'], log: Logger): Systemd {
     // One after the other: systemd has to hear them in this order.
     tell: (message) => {
       last = last.then(() => send(message))
+      return last
     },
-    told: async () => {
-      await last
-    },
+    told: () => last,
   }
 }
 
