@@ -9,10 +9,10 @@ import { type Flag, type Variable, variables } from './variables.ts'
 /** Where settings come from; the earlier beats the later. */
 export interface Layers {
   readonly flags: Readonly<Partial<Record<Flag, string>>>
-  /** process.env over .env. A variable that is set to nothing counts as not set. */
+  /** process.env over credential files over .env. A variable that is set to nothing counts as not set. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Names of the variables that .env gave, for messages. */
-  readonly fromDotenv: ReadonlySet<string>
+  /** What gave a variable where it was not process.env (`.env`, `CREDENTIALS_DIRECTORY`), for messages. */
+  readonly fromFiles: ReadonlyMap<string, string>
   readonly config: Omit<SluiceConfig, 'documents'>
 }
 
@@ -98,12 +98,12 @@ export function mergeSettings(layers: Layers, defaultInstance: string): Merged {
 interface Given {
   readonly text: string
   readonly where: string
-  /** ` in .env`, where that is so. */
+  /** ` in .env` or the like, where that is so. */
   readonly place: string
 }
 
 /** What the command line or the environment say. */
-function givenText(variable: Variable, { flags, environment, fromDotenv }: Layers): Given | undefined {
+function givenText(variable: Variable, { flags, environment, fromFiles }: Layers): Given | undefined {
   const flag = variable.flag === undefined ? undefined : flags[variable.flag]
   if (variable.flag !== undefined && flag !== undefined) {
     const name = variable.flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
@@ -111,7 +111,8 @@ function givenText(variable: Variable, { flags, environment, fromDotenv }: Layer
   }
   const text = environment[variable.name]?.trim()
   if (text === undefined || text === '') return undefined
-  return { text, where: variable.name, place: fromDotenv.has(variable.name) ? ' in .env' : '' }
+  const file = fromFiles.get(variable.name)
+  return { text, where: variable.name, place: file === undefined ? '' : ` in ${file}` }
 }
 
 function badValue({ redact, default: standard }: Variable, given: Given, expected: string): Problem {

@@ -19,4 +19,9 @@ export interface DaemonOptions {
   readonly onBatch?: (assignment: Assignment, result: BatchResult) => void
   /** Told when its state, or what it waits for, has changed; perhaps more often. */
   readonly onState?: (state: DaemonState) => void
+  /**
+   * Told whenever a look at the queue, or an attempt to join the database, has ended, whatever came of it. While it does not
+   * drain, silence of a minute means that this daemon hangs.
+   */
+  readonly onLook?: (state: DaemonState) => void
 }

@@ -81,7 +81,8 @@ export class Daemon {
     this.#away = new Absences(chance)
     this.#poller = new Poller({
       pollingInterval: limits.pollingInterval,
-      poll: () => pendingLanes(pool, schema, [...this.#plans.keys()]),
+      poll: () =>
+        pendingLanes(pool, schema, [...this.#plans.keys()]).finally(() => options.onLook?.(this.state)),
       found: (pending) => this.#dispatcher.found(pending),
       onError: (error) => this.#failed(error, 'poll'),
     })
@@ -186,7 +187,10 @@ export class Daemon {
     const { log } = this.#options
     try {
       while (!this.#stopping.signal.aborted) {
-        const waitingFor = (reason: string) => this.#away.gone('postgres', reason)
+        const waitingFor = (reason: string) => {
+          this.#away.gone('postgres', reason)
+          this.#options.onLook?.(this.state)
+        }
         const identity = await joinDatabase(this.#options, this.#stopping.signal, waitingFor)
         if (identity === null) break
         this.#server = identity.server

@@ -29,7 +29,7 @@ describe('.env.example', () => {
 
   it('shows values that are accepted', () => {
     const { ELASTICSEARCH_USERNAME: _, ...environment } = assigned
-    const layers = { flags: {}, environment, fromDotenv: new Set<string>(), config: {} }
+    const layers = { flags: {}, environment, fromFiles: new Map<string, string>(), config: {} }
     expect(mergeSettings(layers, 'x').problems).toEqual([])
   })
 

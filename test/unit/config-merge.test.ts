@@ -3,7 +3,7 @@ import { type Layers, mergeSettings } from '../../src/config/merge.ts'
 import { redactUrl } from '../../src/config/redact.ts'
 
 function merge(layers: Partial<Layers>) {
-  return mergeSettings({ flags: {}, environment: {}, fromDotenv: new Set(), config: {}, ...layers }, 'host-1')
+  return mergeSettings({ flags: {}, environment: {}, fromFiles: new Map(), config: {}, ...layers }, 'host-1')
 }
 
 describe('settings', () => {
@@ -75,7 +75,7 @@ describe('a bad value', () => {
       'BATCH_BYTES: got "1MB", expected a whole number of bytes from 1024 to 100663296 (default 1048576)',
     ],
     [
-      { environment: { CONCURRENCY: '0' }, fromDotenv: new Set(['CONCURRENCY']) },
+      { environment: { CONCURRENCY: '0' }, fromFiles: new Map([['CONCURRENCY', '.env']]) },
       'CONCURRENCY: got "0" in .env, expected a whole number of batches in flight from 1 to 64 (default 2)',
     ],
     [

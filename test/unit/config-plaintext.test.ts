@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { mergeSettings } from '../../src/config/merge.ts'
 
 const merge = (environment: Record<string, string>, connection = {}) =>
-  mergeSettings({ flags: {}, environment, fromDotenv: new Set(), config: { connection } }, 'host-1')
+  mergeSettings({ flags: {}, environment, fromFiles: new Map(), config: { connection } }, 'host-1')
 const postgres = (url: string, environment: Record<string, string> = {}) =>
   merge({ DATABASE_URL: url, ...environment })
 const elasticsearch = (url: string, environment: Record<string, string> = {}) =>

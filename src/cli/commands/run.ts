@@ -8,6 +8,7 @@ import { version } from '../../version.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { serviceNotify } from '../service-notify.ts'
 
 export function registerRun(program: Command): void {
   program
@@ -45,7 +46,8 @@ async function run(context: CommandContext): Promise<ExitCode> {
   })
   const { readElasticsearch } = context
   const schedules = await context.schedules()
-  const instance = new Instance({ settings, schedules, log, readElasticsearch })
+  const service = serviceNotify({ env: process.env, log, shutdownTimeout: settings.limits.shutdownTimeout })
+  const instance = new Instance({ settings, schedules, log, readElasticsearch, ...service.hooks })
   log.info({ version, pid: process.pid, documents: [...settings.documents.keys()] }, 'starting')
 
   let signals = 0
@@ -75,6 +77,7 @@ async function run(context: CommandContext): Promise<ExitCode> {
     await instance.stop()
     // Last: while it drains, /ready says so.
     await admin?.close()
+    await service.close()
     process.off('SIGTERM', onSignal)
     process.off('SIGINT', onSignal)
   }
