@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { ElasticsearchSettings, ScheduleDefinition, Settings } from '../config/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import type { Assignment } from './dispatcher.ts'
+import type { DaemonObserver } from './observer.ts'
 import type { BatchResult, DaemonState } from './types.ts'
 
 /** What a daemon is made of, and whom it tells. */
@@ -19,4 +20,6 @@ export interface DaemonOptions {
   readonly onBatch?: (assignment: Assignment, result: BatchResult) => void
   /** Told when its state, or what it waits for, has changed; perhaps more often. */
   readonly onState?: (state: DaemonState) => void
+  /** Counts what it does. */
+  readonly observer?: DaemonObserver
 }

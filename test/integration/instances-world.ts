@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import type { DocumentDefinition, Limits, Settings } from '../../src/config/types.ts'
 import { Instance } from '../../src/runs/instance.ts'
+import type { DaemonObserver } from '../../src/sync/observer.ts'
 import { compare } from '../support/compare.ts'
 import { eventually } from '../support/context.ts'
 import { type InstallWorld, installWorld } from './install-world.ts'
@@ -24,6 +25,7 @@ export interface StartOptions {
   readonly postgres?: string
   readonly elasticsearch?: string
   readonly definition?: DocumentDefinition
+  readonly observer?: DaemonObserver
 }
 
 const LIMITS: Limits = {
@@ -59,7 +61,7 @@ export async function instancesWorld(): Promise<InstancesWorld> {
     ...world,
     definition,
     index,
-    start: (name, { limits = {}, postgres, elasticsearch, definition: own } = {}) => {
+    start: (name, { limits = {}, postgres, elasticsearch, definition: own, observer } = {}) => {
       const settings: Settings = {
         postgres: postgres ?? world.database.url,
         elasticsearch: { url: elasticsearch ?? world.server.url },
@@ -70,7 +72,8 @@ export async function instancesWorld(): Promise<InstancesWorld> {
         file: 'sluice.config.ts',
         limits: { ...LIMITS, ...limits },
       }
-      const instance = new Instance({ settings, log: pino({ level: 'silent' }) })
+      const counted = observer === undefined ? {} : { observer }
+      const instance = new Instance({ settings, log: pino({ level: 'silent' }), ...counted })
       running.add(instance)
       instance.start()
       return instance

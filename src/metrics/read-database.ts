@@ -1,0 +1,144 @@
+import type pg from 'pg'
+import { escapeIdentifier } from 'pg'
+import { isConnectionError } from '../postgres/connect.ts'
+import { inTransaction } from '../postgres/transaction.ts'
+
+/**
+ * What the database says of all daemons together: small statements, each in a short transaction of its own with a
+ * time-out, so that one that takes too long costs its own metrics and no others.
+ */
+
+/** What takes longer is left out of the scrape. */
+const SETTINGS = { statement_timeout: '2s', lock_timeout: '1s', transaction_read_only: 'on' }
+
+/**
+ * Marks that are counted of a document and lane: with a hundred thousand of them the count takes 30 ms, and what is
+ * beyond them is no longer a question of how many; the age of the oldest goes on telling.
+ */
+export const COUNTED_MARKS = 100_000
+
+export interface Pending {
+  readonly document: string
+  readonly lane: number
+  readonly keys: number
+  /** Of the first mark in the claim's order; seconds, 0 where there is none. */
+  readonly oldestSeconds: number
+}
+
+export interface FailedDocuments {
+  readonly document: string
+  readonly state: string
+  readonly type: string
+  readonly count: number
+}
+
+export interface RunProgress {
+  readonly document: string
+  readonly kind: string
+  readonly processed: number
+  /** Null while it is not known. */
+  readonly total: number | null
+}
+
+/** The last run of a kind of a document that has ended. */
+export interface LastRun {
+  readonly document: string
+  readonly kind: string
+  readonly failed: boolean
+  /** Seconds since 1970. */
+  readonly endedAt: number
+}
+
+/** What the last verify of a document that came to an end has left: after its repair, where it made one. */
+export interface Differences {
+  readonly document: string
+  readonly missing: number
+  readonly stale: number
+  readonly extra: number
+}
+
+export interface Standing {
+  readonly document: string
+  readonly state: string
+}
+
+/** Statements by what they are about; `s` is the quoted schema. */
+const statements = {
+  documents: (s: string) => `SELECT name AS document, state FROM ${s}.sync_document ORDER BY name`,
+
+  // The order of the primary key: first marks first, and nothing of a lane is read beyond the limit.
+  queue: (s: string) => `
+    SELECT d.name AS document, l.lane::int, coalesce(q.keys, 0)::float8 AS keys,
+           coalesce(extract(epoch FROM clock_timestamp() - q.oldest), 0)::float8 AS "oldestSeconds"
+      FROM ${s}.sync_document d CROSS JOIN generate_series(0, 2) AS l (lane)
+     CROSS JOIN LATERAL (
+       SELECT sum(coalesce(cardinality(m.keys), 1)) AS keys, min(m.created_at) AS oldest
+         FROM (SELECT keys, created_at FROM ${s}.sync_queue
+                WHERE document = d.name AND lane = l.lane ORDER BY id LIMIT ${COUNTED_MARKS}) m) q
+     ORDER BY 1, 2`,
+
+  failures: (s: string) => `
+    SELECT document, state, type, count(*)::float8 AS count FROM ${s}.sync_failed GROUP BY 1, 2, 3`,
+
+  runs: (s: string) => `
+    SELECT document, kind, processed::float8, total::float8 FROM ${s}.sync_run WHERE state IN ('requested', 'running', 'cancelling')`,
+
+  lastRuns: (s: string) => `
+    SELECT DISTINCT ON (document, kind) document, kind, state = 'failed' AS failed,
+           extract(epoch FROM finished_at)::float8 AS "endedAt"
+      FROM ${s}.sync_run WHERE state IN ('done', 'failed') ORDER BY document, kind, id DESC`,
+
+  differences: (s: string) => `
+    SELECT document, coalesce((found ->> 'missing')::float8, 0) AS missing, coalesce((found ->> 'stale')::float8, 0) AS stale,
+           coalesce((found ->> 'extra')::float8, 0) AS extra
+      FROM (SELECT DISTINCT ON (document) document, coalesce(result #> '{comparison,left}', result -> 'comparison') AS found
+              FROM ${s}.sync_run WHERE kind = 'verify' AND state IN ('done', 'failed') AND result ? 'comparison'
+             ORDER BY document, id DESC) last`,
+
+  workers: (s: string) => `SELECT count(*)::float8 AS alive FROM ${s}.sync_workers WHERE alive`,
+
+  // Of other roles' sessions it is seen only by a role that has pg_read_all_stats.
+  snapshots: () => `
+    SELECT coalesce(extract(epoch FROM clock_timestamp() - min(xact_start)), 0)::float8 AS "oldestSeconds"
+      FROM pg_stat_activity
+     WHERE datname = current_database() AND backend_type NOT LIKE 'autovacuum%'
+       AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND pid <> pg_backend_pid()`,
+} as const
+
+export type Question = keyof typeof statements
+export const questions = Object.keys(statements) as readonly Question[]
+
+interface Answers {
+  readonly documents: readonly Standing[]
+  readonly queue: readonly Pending[]
+  readonly failures: readonly FailedDocuments[]
+  readonly runs: readonly RunProgress[]
+  readonly lastRuns: readonly LastRun[]
+  readonly differences: readonly Differences[]
+  readonly workers: readonly { readonly alive: number }[]
+  readonly snapshots: readonly { readonly oldestSeconds: number }[]
+}
+
+/** A question that was not answered in time, or not at all, has no key here. */
+export type Reading = { readonly [Name in Question]?: Answers[Name] }
+
+/**
+ * Asks everything, each question in a short transaction of its own (settings of a session do not survive a pooler). Throws
+ * only where none is answered: the database is away, or our schema is not there.
+ */
+export async function readDatabase(pool: pg.Pool, schema: string): Promise<Reading> {
+  const reading: Record<string, readonly unknown[]> = {}
+  let failed: unknown
+  for (const question of questions) {
+    try {
+      const sql = statements[question](escapeIdentifier(schema))
+      const { rows } = await inTransaction(pool, (client) => client.query(sql), { settings: SETTINGS })
+      reading[question] = rows
+    } catch (error) {
+      failed = error
+      if (isConnectionError(error)) break
+    }
+  }
+  if (Object.keys(reading).length === 0) throw failed
+  return reading
+}
