@@ -3,6 +3,7 @@ import { suggest } from '../catalog/suggest.ts'
 import { type Problem, show } from './problems.ts'
 import { redactUrl } from './redact.ts'
 import {
+  alertsSchema,
   brakeSchema,
   configSchema,
   connectionSchema,
@@ -55,6 +56,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   const schemas: Readonly<Record<string, { readonly shape: object }>> = {
     connection: connectionSchema,
     limits: limitsSchema,
+    alerts: alertsSchema,
   }
   if (path.length === 0) return Object.keys(configSchema.shape)
   if (path[0] === 'schedules') return Object.keys(scheduleSchema.shape)
@@ -83,6 +85,7 @@ function furthest(
 
 /** Never a credential: errors end in logs and in issue trackers. */
 function showAt(path: readonly PropertyKey[], value: unknown): string {
+  if (path[0] === 'alerts' && path[1] === 'webhook') return 'a text that is not shown'
   if (path[0] !== 'connection' || typeof value !== 'string') return show(value)
   const key = String(path[1])
   if (key === 'postgres' || key === 'elasticsearch') return show(redactUrl(value))

@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { limitRanges } from './limits.ts'
+import { driftRange, limitRanges } from './limits.ts'
 import type {
+  Alerts,
   Connection,
   DocumentDefinition,
   Limits,
@@ -135,6 +136,15 @@ export const limitsSchema = object(
   'an object: { batchSize, … }',
 )
 
+export const alertsSchema = object(
+  {
+    webhook: value.webhookUrl.exactOptional(),
+    backlogAfter: value.lapse.exactOptional(),
+    drift: value.whole(driftRange).exactOptional(),
+  },
+  'an object: { webhook, … }',
+)
+
 export const scheduleSchema = object(
   {
     cron: value.cron,
@@ -158,6 +168,7 @@ export const configSchema = object(
   {
     connection: connectionSchema.exactOptional(),
     limits: limitsSchema.exactOptional(),
+    alerts: alertsSchema.exactOptional(),
     schema: value.schemaName.exactOptional(),
     instance: value.instanceName.exactOptional(),
     logLevel: value.logLevel.exactOptional(),
@@ -200,5 +211,6 @@ true satisfies Agree<z.infer<typeof documentSchema>, DocumentDefinition>
 true satisfies Agree<z.infer<typeof relationSchema>, Relation>
 true satisfies Agree<z.infer<typeof scheduleSchema>, ScheduleDefinition>
 true satisfies Agree<z.infer<typeof connectionSchema>, Connection>
+true satisfies Agree<z.infer<typeof alertsSchema>, Alerts>
 true satisfies Agree<z.infer<typeof limitsSchema>, Partial<Limits>>
 true satisfies Agree<z.infer<typeof configSchema>, SluiceConfig>

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client'
+import { alertNames } from '../queue/read-conditions.ts'
 import {
   differenceKinds,
   documentStates,
@@ -7,6 +8,7 @@ import {
   labelOf,
   laneName,
   runKinds,
+  severities,
 } from './labels.ts'
 import { type Question, questions, type Reading } from './read-database.ts'
 
@@ -28,6 +30,7 @@ export class DatabaseMetrics {
   readonly #lastFailed
   readonly #lastEnd
   readonly #differences
+  readonly #alerts
   readonly #workers
   readonly #snapshot
 
@@ -90,6 +93,11 @@ export class DatabaseMetrics {
       'What the last verify has found and not repaired, by kind: missing, stale, extra.',
       ['document', 'kind'],
     )
+    this.#alerts = gauge(
+      'sluice_alerts',
+      'Alerts that stand, each 1; without a document: about everything.',
+      ['name', 'document', 'severity'],
+    )
     this.#workers = gauge('sluice_workers_alive', 'Daemons heard of within 15 seconds.')
     this.#snapshot = gauge(
       'sluice_oldest_snapshot_age_seconds',
@@ -139,7 +147,17 @@ export class DatabaseMetrics {
     }
     for (const found of reading.differences ?? []) {
       for (const kind of differenceKinds)
-        this.#differences.set({ document: found.document, kind }, found[kind])
+        this.#differences.set({ document: found.document, kind }, Number(found[kind]))
+    }
+    for (const { name, document, severity } of reading.alerts ?? []) {
+      this.#alerts.set(
+        {
+          name: labelOf(alertNames, name),
+          document: document ?? '',
+          severity: labelOf(severities, severity),
+        },
+        1,
+      )
     }
     one(this.#workers, reading.workers?.[0]?.alive)
     one(this.#snapshot, reading.snapshots?.[0]?.oldestSeconds)

@@ -4,7 +4,7 @@
  */
 const OTHER = 'other'
 
-export const lanes = ['interactive', 'bulk', 'parked'] as const
+const lanes = ['interactive', 'bulk', 'parked'] as const
 
 /** Name of a lane: 0, 1 or 2. */
 export function laneName(lane: number): string {

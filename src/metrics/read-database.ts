@@ -2,6 +2,8 @@ import type pg from 'pg'
 import { escapeIdentifier } from 'pg'
 import { isConnectionError } from '../postgres/connect.ts'
 import { inTransaction } from '../postgres/transaction.ts'
+import { lastDifferencesSql } from '../queue/last-differences.ts'
+import type { Alert } from '../queue/read-alerts.ts'
 
 /**
  * What the database says of all daemons together: small statements, each in a short transaction of its own with a
@@ -15,9 +17,9 @@ const SETTINGS = { statement_timeout: '2s', lock_timeout: '1s', transaction_read
  * Marks that are counted of a document and lane: with a hundred thousand of them the count takes 30 ms, and what is
  * beyond them is no longer a question of how many; the age of the oldest goes on telling.
  */
-export const COUNTED_MARKS = 100_000
+const COUNTED_MARKS = 100_000
 
-export interface Pending {
+interface Pending {
   readonly document: string
   readonly lane: number
   readonly keys: number
@@ -25,14 +27,14 @@ export interface Pending {
   readonly oldestSeconds: number
 }
 
-export interface FailedDocuments {
+interface FailedDocuments {
   readonly document: string
   readonly state: string
   readonly type: string
   readonly count: number
 }
 
-export interface RunProgress {
+interface RunProgress {
   readonly document: string
   readonly kind: string
   readonly processed: number
@@ -41,7 +43,7 @@ export interface RunProgress {
 }
 
 /** The last run of a kind of a document that has ended. */
-export interface LastRun {
+interface LastRun {
   readonly document: string
   readonly kind: string
   readonly failed: boolean
@@ -50,14 +52,15 @@ export interface LastRun {
 }
 
 /** What the last verify of a document that came to an end has left: after its repair, where it made one. */
-export interface Differences {
+interface Differences {
   readonly document: string
-  readonly missing: number
-  readonly stale: number
-  readonly extra: number
+  /** bigint as text. */
+  readonly missing: string
+  readonly stale: string
+  readonly extra: string
 }
 
-export interface Standing {
+interface Standing {
   readonly document: string
   readonly state: string
 }
@@ -88,12 +91,9 @@ const statements = {
            extract(epoch FROM finished_at)::float8 AS "endedAt"
       FROM ${s}.sync_run WHERE state IN ('done', 'failed') ORDER BY document, kind, id DESC`,
 
-  differences: (s: string) => `
-    SELECT document, coalesce((found ->> 'missing')::float8, 0) AS missing, coalesce((found ->> 'stale')::float8, 0) AS stale,
-           coalesce((found ->> 'extra')::float8, 0) AS extra
-      FROM (SELECT DISTINCT ON (document) document, coalesce(result #> '{comparison,left}', result -> 'comparison') AS found
-              FROM ${s}.sync_run WHERE kind = 'verify' AND state IN ('done', 'failed') AND result ? 'comparison'
-             ORDER BY document, id DESC) last`,
+  differences: lastDifferencesSql,
+
+  alerts: (s: string) => `SELECT name, document, severity FROM ${s}.sync_alerts`,
 
   workers: (s: string) => `SELECT count(*)::float8 AS alive FROM ${s}.sync_workers WHERE alive`,
 
@@ -115,6 +115,7 @@ interface Answers {
   readonly runs: readonly RunProgress[]
   readonly lastRuns: readonly LastRun[]
   readonly differences: readonly Differences[]
+  readonly alerts: readonly Pick<Alert, 'name' | 'document' | 'severity'>[]
   readonly workers: readonly { readonly alive: number }[]
   readonly snapshots: readonly { readonly oldestSeconds: number }[]
 }

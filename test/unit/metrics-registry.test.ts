@@ -165,7 +165,8 @@ describe('what the database says', () => {
     ],
     runs: [{ document: 'city', kind: 'backfill', processed: 25, total: 100 }],
     lastRuns: [{ document: 'city', kind: 'verify', failed: true, endedAt: 1_700_000_000 }],
-    differences: [{ document: 'city', missing: 1, stale: 0, extra: 3 }],
+    differences: [{ document: 'city', missing: '1', stale: '0', extra: '3' }],
+    alerts: [{ name: 'drift', document: 'city', severity: 'warning' }],
     workers: [{ alive: 2 }],
   }
 
@@ -183,6 +184,7 @@ describe('what the database says', () => {
       'sluice_run_progress_ratio{document="city",kind="backfill"} 0.25',
       'sluice_last_run_failed{document="city",kind="verify"} 1',
       'sluice_verify_differences{document="city",kind="extra"} 3',
+      'sluice_alerts{name="drift",document="city",severity="warning"} 1',
       'sluice_workers_alive 2',
       'sluice_database_question_answered{question="queue"} 1',
       'sluice_database_question_answered{question="snapshots"} 0',
