@@ -9,7 +9,7 @@ import { DatabaseMetrics } from './database-metrics.ts'
 import { type Reading, readDatabase } from './read-database.ts'
 
 /** What `GET /metrics` answers with. */
-export interface MetricsSource {
+interface MetricsSource {
   readonly contentType: string
   render(): Promise<string>
 }
