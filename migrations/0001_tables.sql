@@ -128,7 +128,7 @@ CREATE TABLE sync_failed (
   PRIMARY KEY (document, key, target),
   CHECK ((state = 'retrying') = (due_at IS NOT NULL))
 );
-CREATE INDEX sync_failed_dead ON sync_failed (document) WHERE state = 'dead';
+CREATE INDEX sync_failed_dead ON sync_failed (document, first_failed_at) WHERE state = 'dead';
 CREATE INDEX sync_failed_due ON sync_failed (due_at) WHERE state = 'retrying';
 COMMENT ON TABLE  sync_failed IS 'Documents that could not be indexed: to be retried, or dead until someone changes the row, the mapping or the configuration.';
 COMMENT ON COLUMN sync_failed.key      IS 'Key tuple, as in sync_queue.keys.';

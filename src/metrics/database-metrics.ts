@@ -56,7 +56,7 @@ export class DatabaseMetrics {
     ])
     this.#pending = gauge(
       'sluice_pending_keys',
-      'Keys that are marked and not acknowledged, by lane (parked: held back by the brake or a blocked index). Counts 100,000 marks a lane at most.',
+      'Keys that are marked and not acknowledged, by lane (parked: held back by the brake or a blocked index). Missing while there are too many to count in two seconds.',
       ['document', 'lane'],
     )
     this.#oldest = gauge(
@@ -122,10 +122,12 @@ export class DatabaseMetrics {
     for (const { document, state } of reading.documents ?? []) {
       for (const one of documentStates) this.#documents.set({ document, state: one }, Number(one === state))
     }
-    for (const { document, lane, keys, oldestSeconds } of reading.queue ?? []) {
+    for (const { document, lane, keys } of reading.queue ?? []) {
       this.#pending.set({ document, lane: laneName(lane) }, keys)
+    }
+    for (const { document, lane, seconds } of reading.oldest ?? []) {
       // Clocks of statements may be a moment apart.
-      this.#oldest.set({ document, lane: laneName(lane) }, Math.max(0, oldestSeconds))
+      this.#oldest.set({ document, lane: laneName(lane) }, Math.max(0, seconds))
     }
     for (const { document, state, type, count } of reading.failures ?? []) {
       this.#failures.inc(

@@ -10,21 +10,26 @@ import type { Alert } from '../queue/read-alerts.ts'
  * time-out, so that one that takes too long costs its own metrics and no others.
  */
 
-/** What takes longer is left out of the scrape. */
-const SETTINGS = { statement_timeout: '2s', lock_timeout: '1s', transaction_read_only: 'on' }
-
-/**
- * Marks that are counted of a document and lane: with a hundred thousand of them the count takes 30 ms, and what is
- * beyond them is no longer a question of how many; the age of the oldest goes on telling.
- */
-const COUNTED_MARKS = 100_000
+/** What takes longer is left out of the scrape, and it takes one processor at most. */
+const SETTINGS = {
+  statement_timeout: '2s',
+  lock_timeout: '1s',
+  transaction_read_only: 'on',
+  max_parallel_workers_per_gather: '0',
+  jit: 'off',
+}
 
 interface Pending {
   readonly document: string
   readonly lane: number
   readonly keys: number
-  /** Of the first mark in the claim's order; seconds, 0 where there is none. */
-  readonly oldestSeconds: number
+}
+
+interface Oldest {
+  readonly document: string
+  readonly lane: number
+  /** Of the first mark in the claim's order; 0 where there is none. */
+  readonly seconds: number
 }
 
 interface FailedDocuments {
@@ -69,15 +74,20 @@ interface Standing {
 const statements = {
   documents: (s: string) => `SELECT name AS document, state FROM ${s}.sync_document ORDER BY name`,
 
-  // The order of the primary key: first marks first, and nothing of a lane is read beyond the limit.
+  // Exact, and with very many marks in vain: 0.35 s with a million of them, on a busy machine. The next question is answered all the same.
   queue: (s: string) => `
-    SELECT d.name AS document, l.lane::int, coalesce(q.keys, 0)::float8 AS keys,
-           coalesce(extract(epoch FROM clock_timestamp() - q.oldest), 0)::float8 AS "oldestSeconds"
+    SELECT d.name AS document, l.lane::int, coalesce(q.keys, 0)::float8 AS keys
       FROM ${s}.sync_document d CROSS JOIN generate_series(0, 2) AS l (lane)
-     CROSS JOIN LATERAL (
-       SELECT sum(coalesce(cardinality(m.keys), 1)) AS keys, min(m.created_at) AS oldest
-         FROM (SELECT keys, created_at FROM ${s}.sync_queue
-                WHERE document = d.name AND lane = l.lane ORDER BY id LIMIT ${COUNTED_MARKS}) m) q
+      LEFT JOIN (SELECT document, lane, sum(coalesce(cardinality(keys), 1)) AS keys
+                   FROM ${s}.sync_queue GROUP BY document, lane) q ON q.document = d.name AND q.lane = l.lane
+     ORDER BY 1, 2`,
+
+  // Rides the primary key: one mark of each document and lane, however many there are.
+  oldest: (s: string) => `
+    SELECT d.name AS document, l.lane::int,
+           coalesce(extract(epoch FROM clock_timestamp() - (
+             SELECT created_at FROM ${s}.sync_queue WHERE document = d.name AND lane = l.lane ORDER BY id LIMIT 1)), 0)::float8 AS seconds
+      FROM ${s}.sync_document d CROSS JOIN generate_series(0, 2) AS l (lane)
      ORDER BY 1, 2`,
 
   failures: (s: string) => `
@@ -111,6 +121,7 @@ export const questions = Object.keys(statements) as readonly Question[]
 interface Answers {
   readonly documents: readonly Standing[]
   readonly queue: readonly Pending[]
+  readonly oldest: readonly Oldest[]
   readonly failures: readonly FailedDocuments[]
   readonly runs: readonly RunProgress[]
   readonly lastRuns: readonly LastRun[]

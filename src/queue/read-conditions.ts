@@ -44,7 +44,7 @@ const COUNTED = 1_000
  * Everything that lasts, by the database's clock (invariant 14). What comes and goes is not due before a minute has
  * passed (a rolling restart, an index that is busy), and a backlog keeps its alert until it is down to half the limit.
  * One statement over small tables; of the queue it reads the first mark of each document and lane, of the dead letters a
- * thousand by sync_failed_dead. 2 ms with ten documents, half of them planning.
+ * thousand by sync_failed_dead: 2 ms with ten documents, 3 ms with a million marks and 100,000 dead letters.
  */
 export async function readConditions(
   db: Queryable,
@@ -103,7 +103,7 @@ function conditionsSql(s: string): string {
         FROM document d
        CROSS JOIN LATERAL (SELECT count(*) AS count, min(x.first_failed_at) AS since
                              FROM (SELECT first_failed_at FROM ${s}.sync_failed
-                                    WHERE document = d.name AND state = 'dead' LIMIT ${COUNTED + 1}) x) f
+                                    WHERE document = d.name AND state = 'dead' ORDER BY first_failed_at LIMIT ${COUNTED + 1}) x) f
        WHERE f.count > 0
       UNION ALL
       SELECT 'drift', v.document, 'warning',

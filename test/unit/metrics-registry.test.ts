@@ -158,7 +158,8 @@ describe('the type of an error', () => {
 describe('what the database says', () => {
   const reading: Reading = {
     documents: [{ document: 'city', state: 'paused' }],
-    queue: [{ document: 'city', lane: 1, keys: 40, oldestSeconds: 90 }],
+    queue: [{ document: 'city', lane: 1, keys: 40 }],
+    oldest: [{ document: 'city', lane: 1, seconds: 90 }],
     failures: [
       { document: 'city', state: 'dead', type: 'a_new_exception', count: 2 },
       { document: 'city', state: 'dead', type: 'another_new_exception', count: 3 },
