@@ -1,8 +1,8 @@
 // The layers of src/, top to bottom. A folder imports only from folders below it:
-//   cli, admin, library → runs → sync → queue, documents, elasticsearch, capture → catalog, postgres, config
+//   cli, admin, library, metrics → runs → sync → queue, documents, elasticsearch, capture → catalog, postgres, config
 // and what is pure (documents/, elasticsearch/bulk, elasticsearch/outcome) touches no network.
 const layers = [
-  ['cli', 'admin', 'library'],
+  ['cli', 'admin', 'library', 'metrics'],
   ['runs'],
   ['sync'],
   ['queue', 'documents', 'elasticsearch', 'capture'],
@@ -27,6 +27,13 @@ module.exports = {
         path: '^(node:)?(net|http|https|tls|dns|dgram|fs|child_process)$|node_modules/(pg|@elastic)/|^src/(postgres|queue)/(?!types)',
         dependencyTypesNot: ['type-only'],
       },
+    },
+    {
+      name: 'only-metrics-know-prometheus',
+      comment: 'the daemon tells an observer what it does, and not a library',
+      severity: 'error',
+      from: { path: '^src/(?!metrics/)' },
+      to: { path: 'node_modules/prom-client' },
     },
     {
       name: 'no-cycles',

@@ -699,12 +699,17 @@ BEGIN
   GET DIAGNOSTICS removed = ROW_COUNT;
   RETURN NEXT;
 
+  records := 'sync_alert';
+  DELETE FROM sync_alert WHERE cleared_at < clock_timestamp() - make_interval(days => days);
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  RETURN NEXT;
+
   -- Last: from here to the commit the writers of sync_log wait.
   records := 'sync_log partitions';
   removed := drop_old_log_partitions(days);
   RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION cleanup_old_sync_records IS 'Removes log, rollups, finished runs, audit and vanished workers older than that many days. Daemons do it daily.';
+COMMENT ON FUNCTION cleanup_old_sync_records IS 'Removes log, rollups, finished runs, audit, vanished workers and cleared alerts older than that many days. Daemons do it daily.';
 
 -- Lag -----------------------------------------------------------------------------------------------------------
 

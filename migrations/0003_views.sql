@@ -144,3 +144,19 @@ COMMENT ON COLUMN sync_runs.progress   IS 'Share of the total that is acknowledg
 COMMENT ON COLUMN sync_runs.per_second IS 'Keys acknowledged per second since it started.';
 COMMENT ON COLUMN sync_runs.time_left  IS 'At the present pace.';
 COMMENT ON COLUMN sync_runs.waits_for  IS 'What it takes for a run under way to go on; NULL when it does.';
+
+CREATE VIEW sync_alerts AS
+SELECT a.name, a.document, a.severity, a.since, a.reason, a.raised_at
+  FROM sync_alert a
+ WHERE a.cleared_at IS NULL
+UNION ALL
+-- Whoever raises alerts is a daemon: that there is none, nobody has raised.
+SELECT 'no_worker', d.name, 'critical', w.since, 'no daemon works on it: sluice run', NULL
+  FROM sync_document d
+ CROSS JOIN LATERAL (
+    SELECT greatest(d.changed_at, max(x.seen_at)) AS since, coalesce(bool_or(x.alive), false) AS attended
+      FROM sync_workers x WHERE x.documents ->> d.name = d.hash) w
+ WHERE d.state = 'active' AND NOT w.attended AND w.since < clock_timestamp() - interval '1 minute'
+   AND NOT EXISTS (SELECT FROM sync_alert a WHERE a.name = 'no_worker' AND a.document = d.name AND a.cleared_at IS NULL);
+COMMENT ON VIEW sync_alerts IS 'Conditions that last, as they stand.';
+COMMENT ON COLUMN sync_alerts.raised_at IS 'When a daemon raised it; NULL: there is none that could.';

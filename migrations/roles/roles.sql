@@ -30,20 +30,20 @@ GRANT USAGE ON SCHEMA :"schema" TO :"daemon", :"operator", :"reader";
 -- that failed a key.
 GRANT SELECT ON
   :"schema".sync_stats, :"schema".sync_hourly, :"schema".sync_lag, :"schema".sync_failures, :"schema".sync_workers,
-  :"schema".sync_runs
+  :"schema".sync_runs, :"schema".sync_alerts
   TO :"daemon", :"operator", :"reader";
 
 -- The daemon. It cannot change a definition or a plan, which are SQL that it runs, nor drop anything but old log.
 GRANT SELECT ON
   :"schema".sync_migration, :"schema".sync_document, :"schema".sync_source, :"schema".sync_queue, :"schema".sync_index,
-  :"schema".sync_failed, :"schema".sync_run, :"schema".sync_schedule, :"schema".sync_brake, :"schema".sync_worker,
+  :"schema".sync_failed, :"schema".sync_run, :"schema".sync_schedule, :"schema".sync_brake, :"schema".sync_alert, :"schema".sync_worker,
   :"schema".sync_identity, :"schema".sync_log, :"schema".sync_rollup, :"schema".sync_version, :"schema".sync_audit
   TO :"daemon";
 GRANT INSERT, UPDATE, DELETE ON
   :"schema".sync_queue, :"schema".sync_index, :"schema".sync_failed, :"schema".sync_brake
   TO :"daemon";
 GRANT INSERT, UPDATE ON
-  :"schema".sync_run, :"schema".sync_worker, :"schema".sync_identity, :"schema".sync_rollup
+  :"schema".sync_run, :"schema".sync_alert, :"schema".sync_worker, :"schema".sync_identity, :"schema".sync_rollup
   TO :"daemon";
 GRANT INSERT ON :"schema".sync_log, :"schema".sync_audit TO :"daemon";
 GRANT UPDATE (status, outcome) ON :"schema".sync_audit TO :"daemon";
@@ -64,7 +64,7 @@ GRANT EXECUTE ON FUNCTION
 -- application's tables are not its business.
 GRANT SELECT ON
   :"schema".sync_migration, :"schema".sync_document, :"schema".sync_source, :"schema".sync_queue, :"schema".sync_index,
-  :"schema".sync_failed, :"schema".sync_run, :"schema".sync_schedule, :"schema".sync_brake, :"schema".sync_worker,
+  :"schema".sync_failed, :"schema".sync_run, :"schema".sync_schedule, :"schema".sync_brake, :"schema".sync_alert, :"schema".sync_worker,
   :"schema".sync_identity, :"schema".sync_log, :"schema".sync_rollup, :"schema".sync_audit
   TO :"operator";
 GRANT INSERT (kind, document, options, reason, requested_by, origin, truncated, total) ON :"schema".sync_run

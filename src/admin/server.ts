@@ -20,8 +20,7 @@ export interface AdminServer {
   close(): Promise<void>
 }
 
-export type AdminOptions = Omit<Admin, 'pool' | 'metrics' | 'alerts'> &
-  Partial<Pick<Admin, 'metrics' | 'alerts'>>
+export type AdminOptions = Omit<Admin, 'pool' | 'metrics'> & Partial<Pick<Admin, 'metrics'>>
 
 /**
  * Serves HTTP for operators beside a daemon; null where it is off, and where the port is taken: another instance of this
@@ -36,7 +35,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer | n
     applicationName: `sluice ${instance} http`,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   })
-  const app = await adminApp({ metrics: null, alerts: null, ...options, pool })
+  const app = await adminApp({ metrics: null, ...options, pool })
   let closing: Promise<void> | undefined
   const closeOnce = async () => {
     const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_TIMEOUT_MS)

@@ -14,21 +14,6 @@ export interface MetricsSource {
   render(): Promise<string>
 }
 
-/** A condition that lasts, and that somebody has to look at. */
-export interface Alert {
-  readonly name: string
-  /** null: it is no single document's. */
-  readonly document: string | null
-  readonly severity: 'warning' | 'critical'
-  /** UTC, ISO 8601. */
-  readonly since: string
-  readonly reason: string
-}
-
-export interface AlertsSource {
-  list(): Promise<readonly Alert[]>
-}
-
 /** What the pages of one instance work with. */
 export interface Admin {
   readonly settings: AdminSettings
@@ -44,6 +29,6 @@ export interface Admin {
   /** How the daemon beside it is doing. */
   readonly state: () => DaemonState
   readonly log: Logger
+  /** null: this instance keeps none. */
   readonly metrics: MetricsSource | null
-  readonly alerts: AlertsSource | null
 }

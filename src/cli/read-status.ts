@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { readLaterColumns } from '../capture/later-columns.ts'
 import type { DocumentDefinition, ScheduleDefinition } from '../config/types.ts'
 import { definitionHash, scheduleHash } from '../documents/hash.ts'
+import { readAlerts } from '../queue/read-alerts.ts'
 import type { Database } from './context.ts'
 import { localTime } from './format.ts'
 import type { statusJson } from './json/status.ts'
@@ -23,7 +24,7 @@ export interface Configured {
  */
 export async function readStatus({ pool, schema }: Database, configured: Configured | null): Promise<Status> {
   const s = pg.escapeIdentifier(schema)
-  const [documents, workers, runs, failedRuns, schedules, indices, later] = await Promise.all([
+  const [documents, workers, runs, failedRuns, schedules, indices, later, alerts] = await Promise.all([
     pool.query<Omit<DocumentStatus, 'definition' | 'laterColumns'> & { hash: string }>(documentsSql(s)),
     readWorkers({ pool, schema }),
     pool.query<Status['runs'][number]>(runsSql(s)),
@@ -31,6 +32,7 @@ export async function readStatus({ pool, schema }: Database, configured: Configu
     pool.query<Omit<ScheduleStatus, 'definition' | 'nextAtLocal'> & { hash: string }>(schedulesSql(s)),
     readIndices({ pool, schema }),
     readLaterColumns(pool, schema),
+    readAlerts(pool, schema),
   ])
   const notInstalled = (names: Iterable<string>, rows: readonly { readonly name: string }[]) =>
     [...names].filter((name) => !rows.some((row) => row.name === name))
@@ -42,6 +44,7 @@ export async function readStatus({ pool, schema }: Database, configured: Configu
         .filter((columns) => columns.document === document.name)
         .map(({ table, columns, places }) => ({ table, columns: [...columns], places: [...places] })),
     })),
+    alerts: [...alerts],
     notInstalled: notInstalled(configured?.documents.keys() ?? [], documents.rows),
     workers,
     runs: runs.rows,

@@ -8,6 +8,7 @@ import { table } from './table.ts'
 /** A status for people. */
 export function statusText(status: Status): string {
   return [
+    ...alertLines(status),
     documentsText(status.documents),
     ...status.documents.flatMap(documentNotes),
     ...status.notInstalled.map((name) =>
@@ -22,6 +23,18 @@ export function statusText(status: Status): string {
     ...schedulesText(status),
     indicesText(status.indices),
   ].join('\n')
+}
+
+/** What a note of its document says already is not said twice. */
+function alertLines({ alerts, documents }: Status): string[] {
+  if (alerts.length === 0) return []
+  const lines = alerts.map(({ name, document, severity, since, reason }) => {
+    const of = document === null ? name : `${name} of ${document}`
+    const noted = documents.some((one) => one.name === document && [one.alarm, one.reason].includes(reason))
+    const text = `${severity}: ${of} (since ${timeText(since)})${noted ? '' : `: ${reason}`}`
+    return paint(severity === 'critical' ? 'red' : 'yellow', text)
+  })
+  return [...lines, '']
 }
 
 function documentsText(documents: Status['documents']): string {

@@ -4,6 +4,7 @@ import { type Problem, show } from './problems.ts'
 import { redactUrl } from './redact.ts'
 import {
   adminSchema,
+  alertsSchema,
   brakeSchema,
   configSchema,
   connectionSchema,
@@ -57,6 +58,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     connection: connectionSchema,
     limits: limitsSchema,
     admin: adminSchema,
+    alerts: alertsSchema,
   }
   if (path.length === 0) return Object.keys(configSchema.shape)
   if (path[0] === 'schedules') return Object.keys(scheduleSchema.shape)
@@ -86,6 +88,7 @@ function furthest(
 /** Never a credential: errors end in logs and in issue trackers. */
 function showAt(path: readonly PropertyKey[], value: unknown): string {
   if (path[0] === 'admin' && path[1] === 'token') return 'a text that is not shown'
+  if (path[0] === 'alerts' && path[1] === 'webhook') return 'a text that is not shown'
   if (path[0] !== 'connection' || typeof value !== 'string') return show(value)
   const key = String(path[1])
   if (key === 'postgres' || key === 'elasticsearch') return show(redactUrl(value))

@@ -21,3 +21,6 @@ export const limitRanges: Readonly<Record<keyof Limits, LimitRange>> = {
   shutdownTimeout: { unit: 'milliseconds', min: 0, max: 600_000, default: 30_000 },
   syncLogRetentionDays: { unit: 'days', min: 1, max: 3650, default: 7 },
 }
+
+/** Differences that a verify may leave before that is an alert. */
+export const driftRange: LimitRange = { unit: 'documents', min: 0, max: 1_000_000_000, default: 0 }

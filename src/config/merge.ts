@@ -1,7 +1,9 @@
 import type { z } from 'zod'
 import { adminSettings } from './admin.ts'
+import { DEFAULT_ALERTS, DEFAULT_BACKLOG_AFTER } from './alerts.ts'
 import { type Credentials, elasticsearchSettings } from './credentials.ts'
-import { hostList, judgePostgres, plainElasticsearch } from './plaintext.ts'
+import { milliseconds } from './duration.ts'
+import { hostList, judgePostgres, plainElasticsearch, plainWebhook } from './plaintext.ts'
 import { type Problem, show } from './problems.ts'
 import type { BaseSettings, SluiceConfig } from './types.ts'
 import { type Flag, type Variable, variables } from './variables.ts'
@@ -25,7 +27,7 @@ export interface Merged {
 /** Flags, environment, configuration and defaults in one. Only the value that counts is checked. */
 export function mergeSettings(layers: Layers, defaultInstance: string): Merged {
   const problems: Problem[] = []
-  const { connection = {}, limits = {}, admin = {}, schema, instance, logLevel } = layers.config
+  const { connection = {}, limits = {}, admin = {}, alerts = {}, schema, instance, logLevel } = layers.config
 
   const read = <Schema extends z.ZodType>(
     variable: Variable<Schema>,
@@ -72,6 +74,9 @@ export function mergeSettings(layers: Layers, defaultInstance: string): Merged {
     hosts: read(variables.adminHosts, admin.hosts),
   })
   problems.push(...administered.problems)
+  const webhook = read(variables.alertWebhook, alerts.webhook) ?? null
+  if (webhook !== null) problems.push(...plainWebhook(webhook, allowed))
+  const backlogAfter = read(variables.alertBacklogAfter, alerts.backlogAfter)
 
   const limit = (name: keyof typeof limits) => read(variables[name], limits[name]) ?? variables[name].default
   const settings = {
@@ -81,6 +86,11 @@ export function mergeSettings(layers: Layers, defaultInstance: string): Merged {
     schema: read(variables.schema, schema) ?? variables.schema.default,
     instance: read(variables.instance, instance) ?? defaultInstance,
     logLevel: read(variables.logLevel, logLevel) ?? variables.logLevel.default,
+    alerts: {
+      webhook,
+      backlogAfterMs: milliseconds(backlogAfter ?? DEFAULT_BACKLOG_AFTER) ?? DEFAULT_ALERTS.backlogAfterMs,
+      drift: read(variables.alertDrift, alerts.drift) ?? DEFAULT_ALERTS.drift,
+    },
     limits: {
       batchSize: limit('batchSize'),
       batchBytes: limit('batchBytes'),

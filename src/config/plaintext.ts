@@ -13,13 +13,32 @@ export function hostList(text: string | undefined): ReadonlySet<string> {
 
 /** Off this machine, plain http is refused. @param urls checked: one, or several separated by commas */
 export function plainElasticsearch(urls: string, allowed: ReadonlySet<string>): readonly Problem[] {
+  return plainHttp(
+    'ELASTICSEARCH_URL',
+    urls,
+    allowed,
+    ' (ELASTICSEARCH_CA_FILE names an authority of your own)',
+  )
+}
+
+/** The same of what is told of alerts: its URL is often a secret itself. */
+export function plainWebhook(url: string, allowed: ReadonlySet<string>): readonly Problem[] {
+  return plainHttp('ALERT_WEBHOOK', url, allowed, '')
+}
+
+function plainHttp(
+  where: string,
+  urls: string,
+  allowed: ReadonlySet<string>,
+  hint: string,
+): readonly Problem[] {
   return urls.split(',').flatMap((text) => {
     const { protocol, hostname } = new URL(text.trim())
     if (protocol !== 'http:' || isHere(hostname) || allowed.has(hostname)) return []
     return {
-      where: 'ELASTICSEARCH_URL',
+      where,
       what: `http:// speaks to ${hostname} without encryption`,
-      remedy: `Write https:// (ELASTICSEARCH_CA_FILE names an authority of your own), or allow it by name: ${allowing(hostname, allowed)}`,
+      remedy: `Write https://${hint}, or allow it by name: ${allowing(hostname, allowed)}`,
     }
   })
 }

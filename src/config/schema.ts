@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { limitRanges } from './limits.ts'
+import { driftRange, limitRanges } from './limits.ts'
 import type {
   Admin,
+  Alerts,
   Connection,
   DocumentDefinition,
   Limits,
@@ -146,6 +147,15 @@ export const adminSchema = object(
   'an object: { host, port, token, hosts }',
 )
 
+export const alertsSchema = object(
+  {
+    webhook: value.webhookUrl.exactOptional(),
+    backlogAfter: value.lapse.exactOptional(),
+    drift: value.whole(driftRange).exactOptional(),
+  },
+  'an object: { webhook, … }',
+)
+
 export const scheduleSchema = object(
   {
     cron: value.cron,
@@ -170,6 +180,7 @@ export const configSchema = object(
     connection: connectionSchema.exactOptional(),
     limits: limitsSchema.exactOptional(),
     admin: adminSchema.exactOptional(),
+    alerts: alertsSchema.exactOptional(),
     schema: value.schemaName.exactOptional(),
     instance: value.instanceName.exactOptional(),
     logLevel: value.logLevel.exactOptional(),
@@ -212,6 +223,7 @@ true satisfies Agree<z.infer<typeof documentSchema>, DocumentDefinition>
 true satisfies Agree<z.infer<typeof relationSchema>, Relation>
 true satisfies Agree<z.infer<typeof scheduleSchema>, ScheduleDefinition>
 true satisfies Agree<z.infer<typeof connectionSchema>, Connection>
+true satisfies Agree<z.infer<typeof alertsSchema>, Alerts>
 true satisfies Agree<z.infer<typeof limitsSchema>, Partial<Limits>>
 true satisfies Agree<z.infer<typeof adminSchema>, Admin>
 true satisfies Agree<z.infer<typeof configSchema>, SluiceConfig>

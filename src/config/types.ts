@@ -198,11 +198,22 @@ export interface Admin {
   readonly hosts?: string
 }
 
+/** The `alerts` of the configuration; each is also an environment variable. */
+export interface Alerts {
+  /** URL that is told of each alert, once when it is raised and once when it is cleared (ALERT_WEBHOOK). It may hold a secret. */
+  readonly webhook?: string
+  /** From which age of the oldest mark a backlog is an alert, such as `10m`, the default (ALERT_BACKLOG_AFTER). */
+  readonly backlogAfter?: string
+  /** So many differences may be left by a verify before that is an alert. Default 0 (ALERT_DRIFT). */
+  readonly drift?: number
+}
+
 /** What a user writes in `sluice.config.ts`. */
 export interface SluiceConfig {
   readonly connection?: Connection
   readonly limits?: Partial<Limits>
   readonly admin?: Admin
+  readonly alerts?: Alerts
   /** Schema that holds sluice's own tables. Default `sluice` (SLUICE_SCHEMA). */
   readonly schema?: string
   /** Name of this daemon among its siblings. Default `<host>-<pid>` (SLUICE_INSTANCE). */
@@ -225,6 +236,13 @@ export interface ElasticsearchSettings {
   readonly caFile?: string
 }
 
+export interface AlertSettings {
+  /** Null: nobody is told. */
+  readonly webhook: string | null
+  readonly backlogAfterMs: number
+  readonly drift: number
+}
+
 /** Configuration, environment and flags, merged and validated: flags beat environment, environment beats config. */
 export interface Settings {
   readonly postgres: string
@@ -233,6 +251,8 @@ export interface Settings {
   readonly instance: string
   readonly logLevel: LogLevel
   readonly limits: Limits
+  /** Default: DEFAULT_ALERTS (config/alerts.ts). */
+  readonly alerts?: AlertSettings
   /** Document name → definition; its hash is `definitionHash(definition)`. */
   readonly documents: ReadonlyMap<string, DocumentDefinition>
   /** File the configuration came from, for messages. */
@@ -250,7 +270,8 @@ export interface AdminSettings {
 }
 
 /** Settings without the documents, for commands that need none: nothing has to be there. */
-export interface BaseSettings extends Pick<Settings, 'schema' | 'instance' | 'logLevel' | 'limits'> {
+export interface BaseSettings
+  extends Pick<Settings, 'schema' | 'instance' | 'logLevel' | 'limits' | 'alerts'> {
   readonly postgres: string | null
   readonly elasticsearch: ElasticsearchSettings | null
   readonly admin: AdminSettings

@@ -97,6 +97,8 @@ export const keep = text(
   (value) => milliseconds(value) !== null,
 )
 
+export const lapse = text('a time such as "10m" or "1h", not 0', (value) => (milliseconds(value) ?? 0) > 0)
+
 /** No dot: a relation's path joins the names by it. No colon: it sets off the table in between. */
 export const relationName = text(
   'a field name without "." or ":"',
@@ -132,6 +134,10 @@ export const postgresUrl = text('a URL such as postgres://user:password@host:543
 export const elasticsearchUrl = text(
   'a URL such as https://host:9200, or several separated by commas',
   (urls) => urls.split(',').every((url) => isUrl(url.trim(), ['http:', 'https:'])),
+)
+
+export const webhookUrl = text('a URL such as https://hooks.example.com/alerts', (url) =>
+  isUrl(url, ['http:', 'https:']),
 )
 
 export const plaintextHosts = text('host names separated by commas, such as "db,search"', (list) =>

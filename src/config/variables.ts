@@ -1,5 +1,6 @@
 import type { z } from 'zod'
-import { limitRanges } from './limits.ts'
+import { DEFAULT_BACKLOG_AFTER } from './alerts.ts'
+import { driftRange, limitRanges } from './limits.ts'
 import { redactUrl } from './redact.ts'
 import type { Limits } from './types.ts'
 import * as value from './values.ts'
@@ -52,6 +53,14 @@ export const variables = {
   adminPort: { name: 'ADMIN_PORT', schema: value.adminPort, numeric: true, default: 9187 },
   adminToken: { name: 'ADMIN_TOKEN', schema: value.adminToken, redact: hidden },
   adminHosts: { name: 'ADMIN_HOSTS', schema: value.adminHosts },
+  alertWebhook: { name: 'ALERT_WEBHOOK', schema: value.webhookUrl, redact: hidden },
+  alertBacklogAfter: { name: 'ALERT_BACKLOG_AFTER', schema: value.lapse, default: DEFAULT_BACKLOG_AFTER },
+  alertDrift: {
+    name: 'ALERT_DRIFT',
+    schema: value.whole(driftRange),
+    numeric: true,
+    default: driftRange.default,
+  },
   logLevel: { name: 'LOG_LEVEL', flag: 'logLevel', schema: value.logLevel, default: 'info' },
   schema: { name: 'SLUICE_SCHEMA', flag: 'schema', schema: value.schemaName, default: 'sluice' },
   instance: { name: 'SLUICE_INSTANCE', schema: value.instanceName },

@@ -1,4 +1,6 @@
 import { pino } from 'pino'
+import type { Settings } from '../config/types.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import type { Connections } from './connections.ts'
 import type { Events } from './events.ts'
 
@@ -25,6 +27,7 @@ export async function startDaemon(
     },
     { write: (line) => events.log(line) },
   )
+  const metrics = admin ? await keepMetrics(settings) : null
   const instance = new Instance({
     settings,
     schedules,
@@ -32,12 +35,13 @@ export async function startDaemon(
     readElasticsearch: () => connections.readElasticsearch(),
     onBatch: (assignment, result) => events.batch(assignment, result),
     onState: (state) => events.state(state),
+    ...(metrics === null ? {} : { observer: metrics.observer }),
   })
   instance.start()
   instance.finished.catch((error: unknown) => {
     events.state({ state: 'stopped', reason: error instanceof Error ? error.message : String(error) })
   })
-  if (!admin) return instance
+  if (metrics === null) return instance
   try {
     const { startAdmin } = await import('../admin/server.ts')
     const { postgres, schema, documents } = settings
@@ -49,16 +53,24 @@ export async function startDaemon(
       configured: { documents, schedules },
       elasticsearch: instance.elasticsearch,
       state: () => instance.daemon.state,
+      metrics,
       log,
     })
     return {
       stop: async () => {
         await instance.stop()
         await server?.close()
+        await metrics.close()
       },
     }
   } catch (error) {
     await instance.stop()
+    await metrics.close()
     throw error
   }
+}
+
+async function keepMetrics(settings: Settings): Promise<Metrics> {
+  const { createMetrics } = await import('../metrics/metrics.ts')
+  return createMetrics(settings)
 }

@@ -2,14 +2,14 @@ import { escapeIdentifier } from 'pg'
 import type { Queryable } from '../postgres/types.ts'
 
 export interface RemovedRecords {
-  /** `sync_log partitions`, `sync_rollup`, `sync_run`, `sync_audit`, `sync_worker`. */
+  /** `sync_log partitions`, `sync_rollup`, `sync_run`, `sync_audit`, `sync_worker`, `sync_alert`. */
   readonly records: string
   readonly removed: number
 }
 
 /**
- * Removes log, rollups, finished runs, audit and vanished workers older than that many days (rollups are kept for eight at
- * least). Several at once follow each other. A partition of the log that somebody reads stays until the next time.
+ * Removes log, rollups, finished runs, audit, vanished workers and cleared alerts older than that many days (rollups are kept
+ * for eight at least). Several at once follow each other. A partition of the log that somebody reads stays until the next time.
  */
 export async function cleanupRecords(
   db: Queryable,

@@ -3,6 +3,8 @@ export interface Chore {
   readonly name: string
   readonly everyMs: number
   readonly run: () => Promise<void>
+  /** Ends what it does beside its runs. */
+  readonly stop?: () => Promise<void>
 }
 
 /**
@@ -48,5 +50,6 @@ export class Chores {
     for (const timer of this.#timers) clearInterval(timer)
     this.#timers.clear()
     await Promise.all(this.#running)
+    await Promise.all(this.#chores.map((chore) => chore.stop?.()))
   }
 }

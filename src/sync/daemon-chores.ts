@@ -21,6 +21,7 @@ import { dropRetired } from './retired-indices.ts'
 import { assertSameServer } from './same-server.ts'
 import { Tally } from './tally.ts'
 import type { DaemonState } from './types.ts'
+import { alertsChore } from './watch-alerts.ts'
 import { captureChore } from './watch-capture.ts'
 import type { Unwritten } from './worker.ts'
 
@@ -95,6 +96,7 @@ export function daemonChores(
       },
     },
     { name: 'log', everyMs: 1_000, run: () => writeOutstanding(context) },
+    alertsChore({ ...settings, pool, log }),
     // At the start too, for a daemon that is restarted every day; last, for nothing waits for it.
     { name: 'cleanup', everyMs: 86_400_000, run: () => cleanup(context) },
   ]

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { ElasticsearchSettings, ScheduleDefinition, Settings } from '../config/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import type { Assignment } from './dispatcher.ts'
+import type { DaemonObserver } from './observer.ts'
 import type { BatchResult, DaemonState } from './types.ts'
 
 /** What a daemon is made of, and whom it tells. */
@@ -24,4 +25,6 @@ export interface DaemonOptions {
    * drain, silence of a minute means that this daemon hangs.
    */
   readonly onLook?: (state: DaemonState) => void
+  /** Counts what it does. */
+  readonly observer?: DaemonObserver
 }

@@ -12,8 +12,10 @@ import { type ChoresContext, daemonChores, heart, writeOutstanding } from './dae
 import type { DaemonOptions } from './daemon-options.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { DocumentPauses } from './document-pauses.ts'
+import { draws } from './draw.ts'
 import { batchesInFlight } from './in-flight.ts'
 import { joinDatabase } from './join-database.ts'
+import { connectionsOf, type Vitals } from './observer.ts'
 import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
 import type { DaemonState } from './types.ts'
@@ -109,6 +111,7 @@ export class Daemon {
     const chores = daemonChores(this.#choresContext, this.#beat, this.#watch.chores)
     this.#chores = new Chores(chores, (error, chore) => this.#failed(error, chore))
     this.#away.gone('postgres', 'starting')
+    options.observer?.begins(() => this.#vitals())
     pool.on('connect', (client) => this.#clients.add(client))
     pool.on('remove', (client) => this.#clients.delete(client))
   }
@@ -138,6 +141,7 @@ export class Daemon {
       onBatch: (assignment, result) => {
         batchEnded(this.#consequences, assignment, result)
         this.#options.onBatch?.(assignment, result)
+        this.#options.observer?.batch(assignment, result)
       },
     })
     const workers = batchesInFlight(context.limits)
@@ -181,6 +185,22 @@ export class Daemon {
     this.#options.log.warn('batches under way are given back')
     this.#options.elasticsearch.abort()
     for (const client of this.#clients) void client.end()
+  }
+
+  #vitals(): Vitals {
+    const { pool } = this.#options
+    const { waiting } = this.#choresContext
+    return {
+      state: this.state.state,
+      inFlight: this.#dispatcher.inFlight,
+      pauses: [
+        ...this.#dispatcher.pauses.map(({ document, type }) => ({ document, index: null, type })),
+        ...this.#blocked.all.map(({ document, index, type }) => ({ document, index, type })),
+        ...[...waiting.keys()].map((document) => ({ document, index: null, type: 'waiting' })),
+      ],
+      draws: draws(pool),
+      connections: connectionsOf(pool),
+    }
   }
 
   async #supervise(): Promise<void> {

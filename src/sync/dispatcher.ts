@@ -75,6 +75,10 @@ export class Dispatcher {
     return this.#inFlight.bulkRequests
   }
 
+  get inFlight(): InFlight['counts'] {
+    return this.#inFlight.counts
+  }
+
   get isOpen(): boolean {
     return this.#open
   }

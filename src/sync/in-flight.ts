@@ -45,6 +45,11 @@ export class InFlight {
     return this.#interactive + this.#others < this.#limit || (lane === 0 && this.#interactive === 0)
   }
 
+  /** Batches in flight by kind, and the limit of the moment. */
+  get counts(): { readonly interactive: number; readonly bulk: number; readonly limit: number } {
+    return { interactive: this.#interactive, bulk: this.#others, limit: this.#limit }
+  }
+
   began(lane: Lane): void {
     if (lane === 0) {
       this.#interactive += 1

@@ -2,6 +2,7 @@ import { definitionHash } from '../documents/hash.ts'
 import { DEFAULT_SHARE } from './brake.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { indexSizes } from './index-sizes.ts'
+import { observed } from './observer.ts'
 import type { WorkerContext } from './worker.ts'
 
 type Shared = Pick<
@@ -11,7 +12,7 @@ type Shared = Pick<
 
 /** What all workers of a daemon work with. */
 export function workerContext(
-  { settings, pool, elasticsearch }: DaemonOptions,
+  { settings, pool, elasticsearch, observer }: DaemonOptions,
   shared: Shared,
 ): WorkerContext {
   const { schema, instance, limits, documents } = settings
@@ -21,7 +22,7 @@ export function workerContext(
     instance,
     limits,
     pool,
-    elasticsearch,
+    elasticsearch: observed(elasticsearch, observer),
     brake: {
       share: (document) => documents.get(document)?.brake?.deletes ?? DEFAULT_SHARE,
       size: indexSizes(

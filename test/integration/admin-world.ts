@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { type Logger, pino } from 'pino'
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts'
-import type { AlertsSource, MetricsSource } from '../../src/admin/types.ts'
+import type { MetricsSource } from '../../src/admin/types.ts'
 import type { AdminSettings } from '../../src/config/types.ts'
 import type { Instance } from '../../src/runs/instance.ts'
 import type { DaemonState } from '../../src/sync/types.ts'
@@ -23,7 +23,6 @@ export interface ServeOptions {
   readonly settings?: Partial<AdminSettings>
   readonly state?: () => DaemonState
   readonly metrics?: MetricsSource
-  readonly alerts?: AlertsSource
   readonly elasticsearch?: Instance['elasticsearch']
   readonly log?: Logger
 }

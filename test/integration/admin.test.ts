@@ -108,30 +108,33 @@ describe('pages that read', () => {
     expect(await page('/api/log?outcome=dead')).toEqual({ entries: [], next: null })
   })
 
-  test('metrics and alerts, where something keeps them', async () => {
+  test('metrics, where the instance keeps some', async () => {
     expect(await get('/metrics')).toMatchObject({ status: 404 })
-    expect(await get('/api/alerts')).toMatchObject({ status: 404 })
-    const alert = {
-      name: 'a',
-      document: null,
-      severity: 'warning',
-      since: '2026-01-01T00:00:00Z',
-      reason: 'r',
-    } as const
     const server = await world.serve({
       metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'up 1\n' },
-      alerts: { list: async () => [alert] },
     })
     const metrics = await ask(server?.url ?? '', '/metrics')
     expect(metrics).toMatchObject({ status: 200, text: 'up 1\n' })
     expect(metrics.headers['content-type']).toContain('text/plain; version=0.0.4')
-    expect((await ask(server?.url ?? '', '/api/alerts')).body).toEqual({ alerts: [alert] })
+  })
+
+  test('alerts that stand', async () => {
+    const { pool } = world.database
+    await pool.query(
+      `INSERT INTO "${world.schema}".sync_alert (name, severity, reason, since, notify)
+       VALUES ('drift', 'warning', 'r', '2026-01-01T00:00:00Z', false)`,
+    )
+    const alert = { name: 'drift', document: null, severity: 'warning', reason: 'r' }
+    expect(await page('/api/alerts')).toMatchObject({
+      alerts: [{ ...alert, since: '2026-01-01T00:00:00.000Z' }],
+    })
+    await pool.query(`DELETE FROM "${world.schema}".sync_alert`)
   })
 
   test('an answer that is not as documented is a fault, and not sent', async () => {
-    const alerts = { list: async () => [{ name: 1, secret: 'c4naryALERT' }] as never }
-    const server = await world.serve({ alerts })
-    const answer = await ask(server?.url ?? '', '/api/alerts')
+    const state = () => ({ state: 'waiting', reason: { secret: 'c4naryREASON' } }) as never
+    const server = await world.serve({ state })
+    const answer = await ask(server?.url ?? '', '/ready')
     expect(answer.status).toBe(500)
     expect(httpErrorJson.parse(answer.body).error.code).toBe('internal')
     expect(answer.text).not.toContain('c4nary')

@@ -50,6 +50,7 @@ describe('cleanup', () => {
         removed('sync_run', 0),
         removed('sync_audit', 1),
         removed('sync_worker', 1),
+        removed('sync_alert', 0),
         removed('sync_log partitions', 1),
         removed('indices', 0),
       ],

@@ -1,8 +1,9 @@
 import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
-import type { DocumentDefinition, Limits, Settings } from '../../src/config/types.ts'
+import type { AlertSettings, DocumentDefinition, Limits, Settings } from '../../src/config/types.ts'
 import { Instance } from '../../src/runs/instance.ts'
+import type { DaemonObserver } from '../../src/sync/observer.ts'
 import { compare } from '../support/compare.ts'
 import { eventually } from '../support/context.ts'
 import { type InstallWorld, installWorld } from './install-world.ts'
@@ -24,6 +25,8 @@ export interface StartOptions {
   readonly postgres?: string
   readonly elasticsearch?: string
   readonly definition?: DocumentDefinition
+  readonly observer?: DaemonObserver
+  readonly alerts?: AlertSettings
 }
 
 const LIMITS: Limits = {
@@ -59,7 +62,7 @@ export async function instancesWorld(): Promise<InstancesWorld> {
     ...world,
     definition,
     index,
-    start: (name, { limits = {}, postgres, elasticsearch, definition: own } = {}) => {
+    start: (name, { limits = {}, postgres, elasticsearch, definition: own, observer, alerts } = {}) => {
       const settings: Settings = {
         postgres: postgres ?? world.database.url,
         elasticsearch: { url: elasticsearch ?? world.server.url },
@@ -69,8 +72,10 @@ export async function instancesWorld(): Promise<InstancesWorld> {
         documents: new Map([['item', own ?? definition]]),
         file: 'sluice.config.ts',
         limits: { ...LIMITS, ...limits },
+        ...(alerts === undefined ? {} : { alerts }),
       }
-      const instance = new Instance({ settings, log: pino({ level: 'silent' }) })
+      const counted = observer === undefined ? {} : { observer }
+      const instance = new Instance({ settings, log: pino({ level: 'silent' }), ...counted })
       running.add(instance)
       instance.start()
       return instance

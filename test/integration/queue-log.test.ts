@@ -156,6 +156,8 @@ test('cleanup says what it removed', async () => {
   await db.pool.query(`INSERT INTO ${db.s}.sync_worker (instance, host, pid, version, state, seen_at)
     VALUES ('old', 'h', 1, '1', 'stopped', now() - interval '2 days'), ('new', 'h', 2, '1', 'running', now())`)
   await db.addDocument('city')
+  await db.pool.query(`INSERT INTO ${db.s}.sync_alert (name, severity, reason, since, cleared_at, notify)
+    SELECT 'drift', 'warning', 'x', now() - interval '9 days', c, true FROM (VALUES (now() - interval '8 days'), (now()), (NULL)) v (c)`)
   await db.pool.query(`INSERT INTO ${db.s}.sync_run (kind, document, state, finished_at)
     SELECT 'verify', 'city', 'done', now() - n * interval '5 days' FROM generate_series(4, 2, -1) n`)
   expect(await db.rows(`SELECT * FROM ${db.s}.cleanup_old_sync_records(7)`)).toEqual([
@@ -163,6 +165,7 @@ test('cleanup says what it removed', async () => {
     { records: 'sync_run', removed: '2' },
     { records: 'sync_audit', removed: '0' },
     { records: 'sync_worker', removed: '1' },
+    { records: 'sync_alert', removed: '1' },
     { records: 'sync_log partitions', removed: '1' },
   ])
 })

@@ -1,11 +1,16 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startAdmin } from '../../src/admin/server.ts'
+import { DEFAULT_ALERTS } from '../../src/config/alerts.ts'
+import { questions, readDatabase } from '../../src/metrics/read-database.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
 import { applyRoles, rolesOf, rolesSql } from '../../src/postgres/roles.ts'
+import { notePosted, takeDuePost } from '../../src/queue/post-alerts.ts'
+import { readAlerts } from '../../src/queue/read-alerts.ts'
 import type { Instance } from '../../src/runs/instance.ts'
 import { cancelRun } from '../../src/runs/lifecycle.ts'
 import { requestBackfill } from '../../src/runs/request-backfill.ts'
+import { evaluateAlerts } from '../../src/sync/watch-alerts.ts'
 import { eventually } from '../support/context.ts'
 import { ask, change, TOKEN } from './admin-world.ts'
 import { workspace } from './cli-support.ts'
@@ -149,6 +154,27 @@ describe('the daemon, under its role', () => {
     expect(
       (await as('owner', "SELECT to_regclass('sluice.sync_log_20200101') AS gone")).rows[0]?.gone,
     ).toBeNull()
+  })
+
+  test('raises, posts and clears alerts, which a reader sees, and reads all that is told of the database', async () => {
+    const { daemon: pool, reader } = world.logins
+    const alerts = { ...DEFAULT_ALERTS, webhook: 'http://127.0.0.1:1/' }
+    const context = { pool, schema: world.schema, instance: 'test', log: pino({ level: 'silent' }), alerts }
+    const { rows } = await as('operator', "SELECT sluice.pause('sold', 'for a while')")
+    expect(rows).toHaveLength(1)
+    // The daemon looks, too: whoever was first.
+    await evaluateAlerts(context)
+    expect(await readAlerts(reader, world.schema)).toMatchObject([
+      { name: 'document_paused', document: 'sold' },
+    ])
+    await as('owner', 'UPDATE sluice.sync_alert SET notify = true')
+    const due = await takeDuePost(pool, world.schema)
+    expect(due).toMatchObject({ name: 'document_paused', state: 'raised' })
+    if (due !== null) await notePosted(pool, world.schema, due)
+    expect(Object.keys(await readDatabase(pool, world.schema)).toSorted()).toEqual([...questions].toSorted())
+    await as('operator', "SELECT sluice.resume('sold')")
+    await evaluateAlerts(context)
+    expect(await readAlerts(reader, world.schema)).toEqual([])
   })
 
   test.each([

@@ -67,7 +67,15 @@ const doctor = async () => {
   try {
     const input = { schema: world.schema, definitions: new Map(Object.entries(definitions)), backfill: true }
     const plan = await planInstall(client, { ...input, elasticsearch: world.elasticsearch })
-    const nothing = { documents: [], notInstalled: [], workers: [], runs: [], failedRuns: [], schedules: [] }
+    const nothing = {
+      documents: [],
+      notInstalled: [],
+      workers: [],
+      runs: [],
+      alerts: [],
+      failedRuns: [],
+      schedules: [],
+    }
     return diagnose({
       plan,
       status: { ...nothing, schedulesNotInstalled: [], indices: [] },

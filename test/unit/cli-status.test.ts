@@ -25,6 +25,7 @@ test('a status says once what waits, however many daemons say it: a document, or
     notInstalled: [],
     workers: [worker('a'), worker('b')],
     runs: [],
+    alerts: [],
     failedRuns: [],
     schedules: [],
     schedulesNotInstalled: [],

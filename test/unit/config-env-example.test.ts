@@ -3,7 +3,13 @@ import { parse } from 'dotenv'
 import { describe, expect, it } from 'vitest'
 import { limitRanges } from '../../src/config/limits.ts'
 import { mergeSettings } from '../../src/config/merge.ts'
-import { adminSchema, configSchema, connectionSchema, limitsSchema } from '../../src/config/schema.ts'
+import {
+  adminSchema,
+  alertsSchema,
+  configSchema,
+  connectionSchema,
+  limitsSchema,
+} from '../../src/config/schema.ts'
 import { type Variable, variables } from '../../src/config/variables.ts'
 
 const text = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8')
@@ -44,8 +50,9 @@ describe('.env.example', () => {
         ...Object.keys(connectionSchema.shape).map((key) => `connection.${key}`),
         ...Object.keys(adminSchema.shape).map((key) => `admin.${key}`),
         ...Object.keys(limitsSchema.shape).map((key) => `limits.${key}`),
+        ...Object.keys(alertsSchema.shape).map((key) => `alerts.${key}`),
         ...Object.keys(configSchema.shape).filter(
-          (key) => !['connection', 'limits', 'admin', 'documents', 'schedules'].includes(key),
+          (key) => !['connection', 'limits', 'admin', 'alerts', 'documents', 'schedules'].includes(key),
         ),
       ].toSorted(),
     )

@@ -11,6 +11,7 @@ describe('settings', () => {
     expect(merge({})).toEqual({
       problems: [],
       settings: {
+        alerts: { webhook: null, backlogAfterMs: 600_000, drift: 0 },
         postgres: null,
         elasticsearch: null,
         admin: { host: '127.0.0.1', port: 9187, token: null, hosts: [] },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { checkBase } from '../../src/config/check.ts'
 import { mergeSettings } from '../../src/config/merge.ts'
 
 const merge = (environment: Record<string, string>, connection = {}) =>
@@ -93,4 +94,35 @@ it('a list that is none is refused', () => {
   expect(merge({ PLAINTEXT_HOSTS: 'http://db' }).problems).toEqual([
     expect.objectContaining({ where: 'PLAINTEXT_HOSTS' }),
   ])
+})
+
+describe('the webhook of alerts', () => {
+  it('off this machine by http:// is refused, and its path is shown to nobody', () => {
+    const url = 'http://hooks.example.com/services/s3cr3t'
+    const { problems } = merge({ ALERT_WEBHOOK: url })
+    expect(problems).toEqual([
+      {
+        where: 'ALERT_WEBHOOK',
+        what: 'http:// speaks to hooks.example.com without encryption',
+        remedy: expect.stringContaining('PLAINTEXT_HOSTS=hooks.example.com'),
+      },
+    ])
+    expect(JSON.stringify(problems)).not.toContain('s3cr3t')
+    expect(merge({ ALERT_WEBHOOK: url, PLAINTEXT_HOSTS: 'hooks.example.com' }).problems).toEqual([])
+    expect(merge({ ALERT_WEBHOOK: 'http://127.0.0.1:1/x' }).problems).toEqual([])
+    expect(merge({ ALERT_WEBHOOK: 'https://hooks.example.com/x' }).problems).toEqual([])
+  })
+
+  it('is not shown where it is none, in the environment or in the configuration', () => {
+    const bad = 'ftp://hooks.example.com/s3cr3t'
+    expect(merge({ ALERT_WEBHOOK: bad }).problems).toMatchObject([{ where: 'ALERT_WEBHOOK' }])
+    expect(JSON.stringify(merge({ ALERT_WEBHOOK: bad }).problems)).not.toContain('s3cr3t')
+    const { problems } = checkBase({ alerts: { webhook: bad, backlogAfter: '0', drift: -1 } })
+    expect(problems.map(({ where }) => where)).toEqual([
+      'alerts.webhook',
+      'alerts.backlogAfter',
+      'alerts.drift',
+    ])
+    expect(JSON.stringify(problems)).not.toContain('s3cr3t')
+  })
 })

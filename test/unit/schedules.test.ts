@@ -193,6 +193,7 @@ test('a status shows the next firing in both clocks, the last with what came of 
     notInstalled: [],
     workers: [],
     runs: [],
+    alerts: [],
     failedRuns: [],
     schedules: [schedule, { ...schedule, name: 'weekly', last: null, attended: false }],
     schedulesNotInstalled: ['hourly'],

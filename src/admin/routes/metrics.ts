@@ -1,3 +1,4 @@
+import { readAlerts } from '../../queue/read-alerts.ts'
 import { type Endpoint, get } from '../endpoint.ts'
 import { HttpError } from '../errors.ts'
 import { alertsJson } from '../json.ts'
@@ -24,9 +25,6 @@ export const metricsEndpoints: readonly Endpoint[] = [
     path: '/api/alerts',
     summary: 'Conditions that last, and that somebody has to look at',
     answer: alertsJson,
-    handle: async ({ alerts: source }) => {
-      if (source === null) throw new HttpError(404, 'not-found', 'this instance keeps no alerts')
-      return { alerts: (await source.list()).map((alert) => ({ ...alert })) }
-    },
+    handle: async ({ pool, schema }) => ({ alerts: [...(await readAlerts(pool, schema))] }),
   }),
 ]

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import { type Logger, pino } from 'pino'
 import type { AdminServer } from '../../admin/server.ts'
-import type { ScheduleDefinition, Settings } from '../../config/types.ts'
+import type { AdminSettings, ScheduleDefinition, Settings } from '../../config/types.ts'
 import { describeError } from '../../errors.ts'
+import type { Metrics } from '../../metrics/metrics.ts'
 import { Instance } from '../../runs/instance.ts'
 import { version } from '../../version.ts'
 import { action, examples } from '../command.ts'
@@ -47,7 +48,17 @@ async function run(context: CommandContext): Promise<ExitCode> {
   const { readElasticsearch } = context
   const schedules = await context.schedules()
   const service = serviceNotify({ env: process.env, log, shutdownTimeout: settings.limits.shutdownTimeout })
-  const instance = new Instance({ settings, schedules, log, readElasticsearch, ...service.hooks })
+  const { admin } = await context.base()
+  const metrics = admin.port === null ? null : await keepMetrics(settings)
+  const observing = metrics === null ? {} : { observer: metrics.observer }
+  const instance = new Instance({
+    settings,
+    schedules,
+    log,
+    readElasticsearch,
+    ...observing,
+    ...service.hooks,
+  })
   log.info({ version, pid: process.pid, documents: [...settings.documents.keys()] }, 'starting')
 
   let signals = 0
@@ -63,10 +74,10 @@ async function run(context: CommandContext): Promise<ExitCode> {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
-  let admin: AdminServer | null = null
+  let server: AdminServer | null = null
   try {
     instance.start()
-    admin = await serveAdmin(context, { settings, schedules, instance, log })
+    server = await serveAdmin({ settings, admin, schedules, instance, metrics, log })
     await instance.finished
     return exitCodes.done
   } catch (error) {
@@ -76,7 +87,8 @@ async function run(context: CommandContext): Promise<ExitCode> {
   } finally {
     await instance.stop()
     // Last: while it drains, /ready says so.
-    await admin?.close()
+    await server?.close()
+    await metrics?.close()
     await service.close()
     process.off('SIGTERM', onSignal)
     process.off('SIGINT', onSignal)
@@ -85,17 +97,28 @@ async function run(context: CommandContext): Promise<ExitCode> {
 
 interface Served {
   readonly settings: Settings
+  readonly admin: AdminSettings
   readonly schedules: ReadonlyMap<string, ScheduleDefinition>
   readonly instance: Instance
+  readonly metrics: Metrics | null
   readonly log: Logger
 }
 
+/** Kept for whoever asks over HTTP; loaded only then. */
+async function keepMetrics(settings: Settings): Promise<Metrics> {
+  const { createMetrics } = await import('../../metrics/metrics.ts')
+  return createMetrics(settings)
+}
+
 /** Loaded only where it is served: it is a fifth of what a daemon keeps in memory. */
-async function serveAdmin(
-  context: CommandContext,
-  { settings, schedules, instance, log }: Served,
-): Promise<AdminServer | null> {
-  const { admin } = await context.base()
+async function serveAdmin({
+  settings,
+  admin,
+  schedules,
+  instance,
+  metrics,
+  log,
+}: Served): Promise<AdminServer | null> {
   if (admin.port === null) return null
   const { startAdmin } = await import('../../admin/server.ts')
   const { postgres, schema, documents } = settings
@@ -107,6 +130,7 @@ async function serveAdmin(
     configured: { documents, schedules },
     elasticsearch: instance.elasticsearch,
     state: () => instance.daemon.state,
+    metrics,
     log,
   })
 }

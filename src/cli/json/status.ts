@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { alertNames } from '../../queue/read-conditions.ts'
 
 const number = z.number()
 const time = z.string().nullable()
@@ -48,6 +49,17 @@ export const statusJson = z.strictObject({
       retrying: number,
       dead: number,
       lastSyncedAt: time,
+    }),
+  ),
+  /** Conditions that last, critical ones first (docs/metrics.md). */
+  alerts: z.array(
+    z.strictObject({
+      name: z.enum(alertNames),
+      /** Null: it is about everything. */
+      document: z.string().nullable(),
+      severity: z.enum(['warning', 'critical']),
+      since: z.string(),
+      reason: z.string(),
     }),
   ),
   /** Documents of the configuration that are not installed. */

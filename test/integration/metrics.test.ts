@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts'
+import { eventually } from '../support/context.ts'
+import { type InstancesWorld, instancesWorld } from './instances-world.ts'
+
+/** What Prometheus sees of a daemon on real servers. The metrics read as a role of their own, which can be shut out. */
+
+const ROLE = `metrics_${randomBytes(5).toString('hex')}`
+let world: InstancesWorld
+let metrics: Metrics
+beforeAll(async () => {
+  world = await instancesWorld()
+  await world.sql(`CREATE ROLE ${ROLE} LOGIN PASSWORD 'metrics'`)
+  await world.sql(`GRANT USAGE ON SCHEMA sluice TO ${ROLE}`)
+  await world.sql(`GRANT SELECT ON ALL TABLES IN SCHEMA sluice TO ${ROLE}`)
+  metrics = createMetrics({
+    postgres: Object.assign(new URL(world.database.url), { username: ROLE, password: 'metrics' }).href,
+    schema: world.schema,
+    instance: 'one',
+    documents: new Map([['item', world.definition]]),
+    // A test asks again and again, and would rather wait than hear nothing.
+    freshMs: 0,
+    patienceMs: 20_000,
+  })
+  world.start('one', { observer: metrics.observer })
+})
+afterAll(async () => {
+  await metrics?.close()
+  await world?.sql(`DROP OWNED BY ${ROLE}`)
+  await world?.sql(`DROP ROLE ${ROLE}`)
+  await world?.drop()
+})
+
+/** Of a series, or of all that begin so; null where there is none. */
+const value = async (series: string): Promise<number | null> => {
+  const lines = (await metrics.render()).split('\n').filter((line) => line.startsWith(series))
+  return lines.length === 0 ? null : lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+}
+const becomes = async (series: string, expected: number | null) => {
+  let last: number | null = null
+  await eventually(
+    async () => {
+      last = await value(series)
+      return last === expected
+    },
+    { describe: () => `${series} is ${last}, not ${expected}` },
+  )
+}
+
+test('a change that is synced, refused, or waits moves them', async () => {
+  await becomes('sluice_daemon_state{state="running"}', 1)
+  await becomes('sluice_workers_alive', 1)
+  await becomes('sluice_last_run_failed{document="item",kind="backfill"}', 0)
+  await world.sql(`INSERT INTO item SELECT n, 'name ' || n FROM generate_series(1, 7) n`)
+  await becomes('sluice_items_total{document="item",operation="index",outcome="done"}', 7)
+  expect(await value('sluice_lag_seconds_count{document="item"}')).toBe(7)
+  expect(
+    await value('sluice_batches_total{document="item",lane="interactive",outcome="settled"}'),
+  ).toBeGreaterThan(0)
+  expect(await value('sluice_bulk_request_duration_seconds_count{outcome="answered"}')).toBeGreaterThan(0)
+  expect(await value('sluice_bulk_request_bytes_sum')).toBeGreaterThan(7 * 50)
+  expect(await value('sluice_versions_drawn_total')).toBeGreaterThan(0)
+  expect(await value('sluice_postgres_connections_limit')).toBe(8)
+
+  // A keyword takes 32,766 bytes.
+  await world.sql(`INSERT INTO item VALUES (100, repeat('x', 40000))`)
+  await becomes('sluice_items_total{document="item",operation="index",outcome="dead"}', 1)
+  // What type it is depends on the server.
+  await becomes('sluice_bulk_item_errors_total{outcome="dead",type="', 1)
+  expect(await value('sluice_bulk_item_errors_total{outcome="dead",type="other"}')).toBeNull()
+  await becomes('sluice_failed_documents{document="item",state="dead"', 1)
+  await world.sql('DELETE FROM item WHERE id = 100')
+  await becomes('sluice_failed_documents{document="item",state="dead"', null)
+
+  await world.sql(`SELECT sluice.pause('item')`)
+  await becomes('sluice_document_state{document="item",state="paused"}', 1)
+  await becomes('sluice_pauses{document="item",scope="document",type="waiting"}', 1)
+  await world.sql(`UPDATE item SET name = name || '!' WHERE id <= 3`)
+  await becomes('sluice_pending_keys{document="item",lane="interactive"}', 3)
+  expect(
+    await value('sluice_oldest_pending_age_seconds{document="item",lane="interactive"}'),
+  ).toBeGreaterThan(0)
+  await world.sql(`SELECT sluice.resume('item')`)
+  await becomes('sluice_pending_keys{document="item",lane="interactive"}', 0)
+  await becomes('sluice_pauses{document="item",scope="document",type="waiting"}', null)
+})
+
+test('while the database is away, what the daemon counts itself is told all the same', async () => {
+  const done = 'sluice_items_total{document="item",operation="index",outcome="done"}'
+  const before = await value(done)
+  await becomes('sluice_database_up', 1)
+  await world.sql(`ALTER ROLE ${ROLE} NOLOGIN`)
+  await world.sql('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [ROLE])
+  await becomes('sluice_database_up', 0)
+  expect(await value('sluice_workers_alive')).toBeNull()
+  expect(await value('sluice_pending_keys{document="item",lane="interactive"}')).toBeNull()
+  expect(await value(done)).toBe(before)
+  await world.sql(`ALTER ROLE ${ROLE} LOGIN`)
+  await becomes('sluice_database_up', 1)
+  await becomes('sluice_workers_alive', 1)
+})
