@@ -1,25 +1,24 @@
-import type pg from 'pg'
 import type { Version } from '../postgres/types.ts'
-import { drawVersion, raiseVersionFloor } from '../postgres/version.ts'
+import type { BatchStore, WorkSession } from './batch-store.ts'
 import { Obstructed } from './obstacle.ts'
 
-/** The highest version that came from each pool. */
-const highest = new WeakMap<pg.Pool, bigint>()
+/** The highest version that came from each store. */
+const highest = new WeakMap<BatchStore, bigint>()
 
 /**
  * Draws a batch's version. The floor was raised when the server was joined, and it is the same server still (invariant 6),
  * so a version that does not rise means that somebody has set the sequence back by hand: it is moved up again, and Postgres
  * is joined anew.
  */
-export async function draw(client: pg.PoolClient, schema: string, pool: pg.Pool): Promise<Version> {
+export async function draw(work: WorkSession, store: BatchStore): Promise<Version> {
   // Of those that were there before: two that draw at the same time may get their answers in any order.
-  const before = highest.get(pool) ?? 0n
-  const drawn = await drawVersion(client, schema)
+  const before = highest.get(store) ?? 0n
+  const drawn = await work.drawVersion()
   if (drawn.version > before) {
-    if (drawn.version > (highest.get(pool) ?? 0n)) highest.set(pool, drawn.version)
+    if (drawn.version > (highest.get(store) ?? 0n)) highest.set(store, drawn.version)
     return drawn
   }
-  await raiseVersionFloor(client, schema, before + 1n)
+  await work.raiseVersionFloor(before + 1n)
   throw new Obstructed({
     scope: 'postgres',
     type: 'versions_set_back',

@@ -2,6 +2,7 @@ import { definitionHash } from '../documents/hash.ts'
 import { DEFAULT_SHARE } from './brake.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { indexSizes } from './index-sizes.ts'
+import { postgresStore } from './postgres-store.ts'
 import type { WorkerContext } from './worker.ts'
 
 type Shared = Pick<
@@ -15,19 +16,17 @@ export function workerContext(
   shared: Shared,
 ): WorkerContext {
   const { schema, instance, limits, documents } = settings
+  const now = () => performance.now()
   return {
     ...shared,
-    schema,
     instance,
     limits,
-    pool,
+    store: postgresStore(pool, schema),
     elasticsearch,
+    now,
     brake: {
       share: (document) => documents.get(document)?.brake?.deletes ?? DEFAULT_SHARE,
-      size: indexSizes(
-        (index) => elasticsearch.count(index),
-        () => performance.now(),
-      ),
+      size: indexSizes((index) => elasticsearch.count(index), now),
     },
     confidences: new Map(),
     transforms: new Map(
