@@ -1,0 +1,70 @@
+import type { Limits } from '../../src/config/types.ts'
+import type { Random } from './random.ts'
+
+/** What a seed stands for before anything happens. */
+export interface Scenario {
+  readonly daemons: number
+  readonly limits: Limits
+  readonly transactions: number
+  /** Pause between two of them: up to this, milliseconds. */
+  readonly pauseMs: number
+  readonly reindex: boolean
+  /** Of the application; see ApplicationOptions. */
+  readonly lazy: number
+  readonly bad: number
+  readonly mute: number
+  /** Probabilities, of a statement to Postgres and of a request to Elasticsearch, each half of it before it arrives. */
+  readonly statementBreaks: number
+  readonly requestFault: number
+  readonly itemRefused: number
+  /** Bytes of a request that are too many. */
+  readonly mostBytes: number
+  /** What happens to servers and processes every now and then. */
+  readonly events: readonly EventKind[]
+  readonly eventEveryMs: number
+}
+
+export const eventKinds = [
+  'crash of Postgres',
+  'cut of a session',
+  'stall of a daemon',
+  'kill of a daemon',
+  'Elasticsearch away',
+  'an index takes no writes',
+] as const
+
+export type EventKind = (typeof eventKinds)[number]
+
+/**
+ * Each seed has some kinds of fault and not others ("Swarm testing", A. Groce et al., 2012): with all of them at once, one
+ * hides what another one would have shown.
+ */
+export function scenarioOf(random: Random): Scenario {
+  const sometimes = (value: number, chance = 0.5) => (random.chance(chance) ? value : 0)
+  const events = eventKinds.filter(() => random.chance(0.4))
+  return {
+    daemons: random.int(1, 2),
+    limits: {
+      batchSize: random.int(1, 5),
+      batchBytes: random.pick([200, 500, 2_000]),
+      concurrency: random.int(1, 2),
+      pollingInterval: 50,
+      maxRetries: random.int(2, 5),
+      requestTimeout: random.pick([1_000, 5_000, 30_000]),
+      shutdownTimeout: 30_000,
+      syncLogRetentionDays: 7,
+    },
+    transactions: random.int(4, 16),
+    pauseMs: random.pick([20, 300, 3_000]),
+    reindex: random.chance(0.3),
+    lazy: sometimes(0.5),
+    bad: sometimes(0.15),
+    mute: sometimes(0.08, 0.15),
+    statementBreaks: sometimes(0.01),
+    requestFault: sometimes(random.pick([0.05, 0.3])),
+    itemRefused: sometimes(random.pick([0.05, 0.3]), 0.3),
+    mostBytes: random.chance(0.2) ? 450 : Number.POSITIVE_INFINITY,
+    events,
+    eventEveryMs: random.pick([200, 2_000, 10_000]),
+  }
+}
