@@ -34,11 +34,10 @@ function failureOf(postgres: MemoryPostgres, key: string, index: string): Failur
   )
 }
 
-/** What a document itself may fail of: its attempts, and its death, are its own fault. */
-export function isOwnFault({ type }: Pick<FailureRow, 'type'>, mute: boolean): boolean {
+/** What a document may be charged with: what an index says of it, and silence where it was alone in its request. */
+export function isOwnFault({ type, state }: Pick<FailureRow, 'type' | 'state'>): boolean {
   if (type === 'document_parsing_exception') return true
-  // A request that holds it gets no answer.
-  return mute && (type === 'connection_error' || type === 'timeout')
+  return state === 'retrying' && (type === 'connection_error' || type === 'timeout')
 }
 
 /** Nothing is left to do: no mark, no retry, no transaction. */

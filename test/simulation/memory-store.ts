@@ -167,7 +167,11 @@ class Connection {
     return this.#options.postgres
   }
 
-  run<T>(what: string, statement: (connection: this) => T, ready?: () => boolean): Promise<T> {
+  run<T>(
+    what: string | (() => string),
+    statement: (connection: this) => T,
+    ready?: () => boolean,
+  ): Promise<T> {
     const { stepper, who, postgres, breaks } = this.#options
     const { session } = this
     const orDead = ready === undefined ? {} : { ready: () => session.dead || postgres.down || ready() }
@@ -252,15 +256,18 @@ function claimSession(connection: Connection): ClaimSession {
       const { failures, succeeded } = settlement
       const judged = failures.length > 0 || succeeded.size > 0
       if (judged) await lock(failures.length > 0 ? 'exclusive' : 'shared')
-      await connection.run(settlementText(settlement), () => {
-        if (judged) {
-          postgres.change(session, recordFailures(postgres, { ...settlement, maxRetries }))
-          postgres.change(session, eraseFailures(postgres, { ...settlement, maxRetries }))
-        }
-        markAgain(postgres, session, settlement, settlement.lane, settlement.givenBack)
-        markAgain(postgres, session, settlement, 2, settlement.parked)
-        postgres.commit(session, 'lazy')
-      })
+      await connection.run(
+        () => settlementText(settlement),
+        () => {
+          if (judged) {
+            postgres.change(session, recordFailures(postgres, { ...settlement, maxRetries }))
+            postgres.change(session, eraseFailures(postgres, { ...settlement, maxRetries }))
+          }
+          markAgain(postgres, session, settlement, settlement.lane, settlement.givenBack)
+          markAgain(postgres, session, settlement, 2, settlement.parked)
+          postgres.commit(session, 'lazy')
+        },
+      )
     },
     giveBack: async () => {
       await connection.run('gives its claim back', () => postgres.rollback(session)).catch(() => undefined)
@@ -435,10 +442,13 @@ function workSession(connection: Connection): WorkSession {
         return { server: postgres.server }
       }),
     readRows: (plan, keys) =>
-      connection.run(`loads ${keys.map(({ key }) => key).join(' ')}`, () => ({
-        rows: keys.flatMap((key, n) => rowOf(postgres, plan, key, n)),
-        server: postgres.server,
-      })),
+      connection.run(
+        () => `loads ${keys.map(({ key }) => key).join(' ')}`,
+        () => ({
+          rows: keys.flatMap((key, n) => rowOf(postgres, plan, key, n)),
+          server: postgres.server,
+        }),
+      ),
     makeTenantIndices: () => Promise.reject(new Error('the simulation has no tenants')),
     release: (broken) => connection.release(broken),
   }

@@ -308,7 +308,7 @@ class Run {
       this.#saw(`given back: ${result.obstacle.scope} ${result.obstacle.type}`)
     else this.#saw(`a batch ${result.outcome}`)
     for (const failure of this.#postgres.failures.values()) {
-      if (failure.attempts === 0 || isOwnFault(failure, this.#scenario.mute > 0)) continue
+      if (isOwnFault(failure)) continue
       this.#wrong.push(`${failure.key} is charged with what is no fault of its own: ${failure.type}`)
     }
   }

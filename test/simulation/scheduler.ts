@@ -137,7 +137,7 @@ function dueOf({ due, who }: Pending): number {
   return Math.max(due, who.stalledUntil)
 }
 
-/** Everything at once, for a test of the fakes alone; what waits for a lock happens as soon as it can. */
+/** Everything at once, for a test of the fakes alone: what waits for a lock as soon as it can, what has to wait for a time never. */
 export class AtOnce implements Stepper {
   #waiting: { readonly ready: () => boolean; readonly goOn: () => void }[] = []
 
@@ -147,8 +147,9 @@ export class AtOnce implements Stepper {
     _who: Actor,
     _what: string | (() => string),
     effect: () => T,
-    { ready }: StepOptions = {},
+    { afterMs, ready }: StepOptions = {},
   ): Promise<T> {
+    if (afterMs !== undefined) return new Promise(() => undefined)
     if (ready !== undefined && !ready()) {
       await new Promise<void>((goOn) => this.#waiting.push({ ready, goOn }))
     }
