@@ -5,6 +5,7 @@ import {
   type Elasticsearch,
   elasticsearchOver,
 } from '../../src/elasticsearch/client.ts'
+import { physicalName } from '../../src/elasticsearch/names.ts'
 import type { Operation } from '../../src/elasticsearch/types.ts'
 import type { BatchKey, Failure, Settlement } from '../../src/queue/types.ts'
 import type { ClaimSession } from '../../src/sync/batch-store.ts'
@@ -350,6 +351,8 @@ describe.each([
 interface IndexWorld {
   readonly client: Elasticsearch
   makeIndex(): Promise<string>
+  /** Of an index that there is none of. */
+  readonly missing: string
   block(index: string, blocked: boolean): Promise<void>
   /** A document that no index takes. */
   readonly refused: object
@@ -370,6 +373,7 @@ function memoryIndices(): IndexWorld {
       if (blocked) memory.blocked.add(index)
       else memory.blocked.delete(index)
     },
+    missing: 'index-0',
     refused: { title: BAD_TITLE },
     drop: async () => {},
   }
@@ -379,21 +383,24 @@ function realIndices(): IndexWorld {
   const search = testElasticsearch()
   const client = connectElasticsearch({ url: search.url }, { requestTimeoutMs: 30_000 })
   let serial = 0
+  const alias = `${search.prefix}simulated`
+  const name = () => physicalName(alias, new Date(), `n${++serial}`)
   return {
     client,
+    missing: name(),
     makeIndex: async () => {
-      const name = `${search.prefix}simulated-${++serial}`
-      await search.request('PUT', `/${name}`, {
-        settings: { number_of_shards: 1, number_of_replicas: 0 },
-        mappings: { dynamic: 'strict', properties: { title: { type: 'keyword' } } },
-      })
-      return name
+      await client.putTemplate(alias)
+      const index = name()
+      const mappings = { dynamic: 'strict', properties: { title: { type: 'keyword' } } }
+      await client.createIndex({ name: index, mappings, settings: { number_of_replicas: 0 } })
+      return index
     },
     block: async (index, blocked) => {
       await search.request('PUT', `/${index}/_settings`, { 'index.blocks.write': blocked })
     },
     refused: { title: { no: 'text' } },
     drop: async () => {
+      await client.deleteTemplate(alias)
       await search.drop()
       await client.close()
     },
@@ -447,9 +454,8 @@ describe.each([
   test('refuse a document, a write while they take none, and a name that is none, each item for itself', async () => {
     const [one, two] = [await world.makeIndex(), await world.makeIndex()]
     await world.block(two, true)
-    const missing = one.replace('-', '-missing-')
     expect(
-      await bulk(5n, put(one, 'a', world.refused), put(two, 'a'), put(missing, 'a'), put(one, 'b')),
+      await bulk(5n, put(one, 'a', world.refused), put(two, 'a'), put(world.missing, 'a'), put(one, 'b')),
     ).toMatchObject({
       items: [
         { outcome: 'dead', type: 'document_parsing_exception' },

@@ -14,13 +14,14 @@ export interface ApplicationOptions {
   readonly postgres: MemoryPostgres
   readonly stepper: Stepper
   readonly random: Random
+  /** Rows there can be. */
+  readonly articles: number
   /** In [0, 1): how many of its commits do not wait for the disk, and of its titles no index takes, or break a connection. */
   readonly lazy: number
   readonly bad: number
   readonly mute: number
 }
 
-const ARTICLES = 7
 const AUTHORS = 3
 
 /**
@@ -41,6 +42,16 @@ export class Application {
   /** Nothing of it is under way. */
   get isDone(): boolean {
     return this.#under === 0
+  }
+
+  /** Something else that has to be over before all is quiet. */
+  async meanwhile(something: () => Promise<void>): Promise<void> {
+    this.#under += 1
+    try {
+      await something()
+    } finally {
+      this.#under -= 1
+    }
   }
 
   /** One transaction; resolves when it is over, however it ended. */
@@ -78,10 +89,10 @@ export class Application {
 
   /** Some change. */
   change(): Promise<void> {
-    const { random } = this.#options
+    const { random, articles } = this.#options
     return this.transact(() =>
       Array.from({ length: random.int(1, 3) }, () =>
-        random.chance(0.25) ? `author ${random.int(1, AUTHORS)}` : `article ${random.int(1, ARTICLES)}`,
+        random.chance(0.25) ? `author ${random.int(1, AUTHORS)}` : `article ${random.int(1, articles)}`,
       ),
     )
   }
@@ -176,9 +187,17 @@ class Statement {
  * at a time (src/runs/backfill.ts). What follows, the swap, is the reindex's own.
  */
 export async function reindex(
-  { postgres, stepper }: Pick<ApplicationOptions, 'postgres' | 'stepper'>,
+  {
+    postgres,
+    stepper,
+    application,
+  }: Pick<ApplicationOptions, 'postgres' | 'stepper'> & { readonly application: Application },
   index: string,
 ): Promise<void> {
+  await application.meanwhile(() => fill(postgres, stepper, index))
+}
+
+async function fill(postgres: MemoryPostgres, stepper: Stepper, index: string): Promise<void> {
   const who = actor('reindex')
   const again = async <T>(what: string, run: (session: Session) => T): Promise<T> => {
     for (;;) {

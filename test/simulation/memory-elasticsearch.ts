@@ -19,7 +19,7 @@ export const BAD_TITLE = 'bad'
 export const MUTE_TITLE = 'mute'
 
 /** Why an item is refused although the document is in order. */
-export type ItemRefusal = 429 | 503
+type ItemRefusal = 429 | 503
 
 /** What becomes of a request instead of an answer. */
 export type RequestFault =
@@ -31,14 +31,14 @@ export type RequestFault =
   | { readonly kind: 'answer-lost' | 'answer-broken' }
   | { readonly kind: 'status'; readonly status: 429 | 502 | 503 | 401 }
 
-export interface ElasticsearchFaults {
+interface ElasticsearchFaults {
   request(): RequestFault | null
   item(): ItemRefusal | null
   /** Bytes of a request above which the answer is 413. */
   mostBytes(): number
 }
 
-export const NO_FAULTS: ElasticsearchFaults = {
+const NO_FAULTS: ElasticsearchFaults = {
   request: () => null,
   item: () => null,
   mostBytes: () => Number.POSITIVE_INFINITY,

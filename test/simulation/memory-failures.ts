@@ -6,7 +6,7 @@ import { changes, type FailureRow, type MemoryPostgres, put, remove } from './me
 
 type Change = () => () => void
 
-export const failureName = ({ document, key, target }: Pick<FailureRow, 'document' | 'key' | 'target'>) =>
+const failureName = ({ document, key, target }: Pick<FailureRow, 'document' | 'key' | 'target'>) =>
   JSON.stringify([document, key, target])
 
 /** Pause after so many attempts, milliseconds; without the jitter of `retry_delay()`. */

@@ -6,11 +6,11 @@ import type { BatchTarget, Lane, MarkOp } from '../../src/queue/types.ts'
  * COMMITTED does, each at one moment. Not here: deadlocks (the application takes its rows in one order), replicas.
  */
 
-export interface Author {
+interface Author {
   readonly name: string
 }
 
-export interface Article {
+interface Article {
   readonly title: string
   readonly author: string | null
 }
@@ -40,7 +40,7 @@ export interface FailureRow {
   readonly op: MarkOp
 }
 
-export interface DocumentRow {
+interface DocumentRow {
   readonly state: 'active' | 'paused'
   readonly hash: string
   readonly brakeDeletes: number
@@ -62,7 +62,7 @@ export const RULES: Rules = { drawIsFlushed: true, successLooksAtVersion: true }
 /** Numbers that one WAL record of a sequence stands for. */
 const SEQUENCE_AHEAD = 32n
 
-export class Transaction {
+class Transaction {
   readonly changes: Change[] = []
   readonly rowLocks = new Set<string>()
   readonly markLocks = new Set<number>()

@@ -62,7 +62,7 @@ export const simulationMutants = {
     breaks: 'invariant 8',
     source: chaosMutants['late-failure-stays'],
     below: {},
-    within: 1_000,
+    within: 10_000,
   },
   'refusal-is-charged': {
     breaks: 'invariant 10',

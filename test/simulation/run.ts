@@ -33,6 +33,9 @@ export interface RunResult {
 /** Far above what a run needs (a thousand); one that is stuck goes on for ever. */
 const MOST_STEPS = 60_000
 
+/** Of waiting for quiet beside faults. */
+const LONGEST_ROUND_MS = 30_000
+
 const LIVE = 'articles-1'
 const BUILDING = 'articles-2'
 
@@ -114,16 +117,16 @@ class Run {
       (index, id, from, to) => this.#wrong.push(`${index}/${id} went back from version ${from} to ${to}`),
       (what) => this.#saw(what),
     )
-    const { lazy, bad, mute } = this.#scenario
+    const { lazy, bad, mute, articles } = this.#scenario
     const parts = { postgres: this.#postgres, stepper: this.#scheduler, random }
-    this.#application = new Application({ ...parts, lazy, bad, mute })
+    this.#application = new Application({ ...parts, lazy, bad, mute, articles })
   }
 
   async run(): Promise<RunResult> {
-    const { transactions, pauseMs, daemons, events } = this.#scenario
+    const { daemons, events } = this.#scenario
     this.#register()
     for (let n = 0; n < daemons; n++) this.#start()
-    const writing = this.#write(transactions, pauseMs)
+    const writing = this.#write()
     if (events.length > 0) this.#disturb().catch((error: unknown) => this.#fail(error))
     let written = false
     writing.then(
@@ -189,24 +192,45 @@ class Run {
     })
   }
 
-  async #write(transactions: number, pauseMs: number): Promise<void> {
+  async #write(): Promise<void> {
+    const { rounds, pauseMs } = this.#scenario
     const who = actor('application')
-    for (let n = 0; n < transactions; n++) {
-      this.#application.change().catch((error: unknown) => this.#fail(error))
-      await this.#scheduler.sleep(who, this.#random.int(0, pauseMs))
-      if (n === Math.floor(transactions / 2) && this.#scenario.reindex) {
-        this.#elasticsearch.makeIndex(BUILDING)
-        const parts = { postgres: this.#postgres, stepper: this.#scheduler }
-        await reindex(parts, BUILDING)
-        this.#saw('a second index')
+    for (const [round, transactions] of rounds.entries()) {
+      if (round === 1 && this.#scenario.reindex) {
+        this.#reindex().catch((error: unknown) => this.#fail(error))
       }
+      for (let n = 0; n < transactions; n++) {
+        this.#application.change().catch((error: unknown) => this.#fail(error))
+        await this.#scheduler.sleep(who, this.#random.int(0, pauseMs))
+      }
+      await this.#compare(who)
     }
+  }
+
+  async #reindex(): Promise<void> {
+    this.#elasticsearch.makeIndex(BUILDING)
+    await reindex(
+      { postgres: this.#postgres, stepper: this.#scheduler, application: this.#application },
+      BUILDING,
+    )
+    this.#saw('a second index')
+  }
+
+  /** Where all is quiet in spite of the faults, which may take long. */
+  async #compare(who: Actor): Promise<void> {
+    const until = this.#scheduler.now() + LONGEST_ROUND_MS
+    const isQuietNow = () => this.#application.isDone && isQuiet(this.#postgres)
+    const compare = () => {
+      if (isQuietNow()) this.#wrong.push(...judge(this.#postgres, this.#elasticsearch))
+    }
+    const ready = () => isQuietNow() || this.#scheduler.now() > until
+    await this.#scheduler.step(who, 'waits until all is quiet', compare, { ready })
   }
 
   /** Faults of servers and processes, until everything heals. */
   async #disturb(): Promise<void> {
     const who = actor('fate')
-    for (;;) {
+    for (let n = 0; n < this.#scenario.mostEvents; n++) {
       await this.#scheduler.sleep(who, this.#random.int(0, 2 * this.#scenario.eventEveryMs))
       if (this.#healed) return
       const event = this.#random.pick(this.#scenario.events)
@@ -280,10 +304,8 @@ class Run {
   /** Milliseconds until something happens that takes its time: mostly at once, seldom long after. */
   #delay(): number {
     const random = this.#random
-    const kind = random.next()
-    if (kind < 0.8) return random.int(0, 5)
-    if (kind < 0.97 || this.#healed) return random.int(0, 100)
-    return random.int(0, 8_000)
+    if (!this.#healed && random.chance(this.#scenario.slow / 100)) return random.int(0, this.#scenario.slowMs)
+    return random.chance(0.8) ? random.int(0, 5) : random.int(0, 100)
   }
 
   #requestFault(): RequestFault | null {

@@ -5,10 +5,16 @@ import type { Random } from './random.ts'
 export interface Scenario {
   readonly daemons: number
   readonly limits: Limits
-  readonly transactions: number
+  /** Transactions of each round; after each the queue drains, and the indices are compared: later changes would hide what is lost. */
+  readonly rounds: readonly number[]
   /** Pause between two of them: up to this, milliseconds. */
   readonly pauseMs: number
   readonly reindex: boolean
+  /** Rows there can be: the fewer, the more happens to each. */
+  readonly articles: number
+  /** Steps that take long, of a hundred, and how long at most, milliseconds. */
+  readonly slow: number
+  readonly slowMs: number
   /** Of the application; see ApplicationOptions. */
   readonly lazy: number
   readonly bad: number
@@ -22,6 +28,7 @@ export interface Scenario {
   /** What happens to servers and processes every now and then. */
   readonly events: readonly EventKind[]
   readonly eventEveryMs: number
+  readonly mostEvents: number
 }
 
 export const eventKinds = [
@@ -56,17 +63,21 @@ export function scenarioOf(random: Random): Scenario {
       shutdownTimeout: 30_000,
       syncLogRetentionDays: 7,
     },
-    transactions: random.int(4, 16),
-    pauseMs: random.pick([20, 300, 3_000]),
-    reindex: random.chance(0.3),
+    rounds: Array.from({ length: random.int(2, 6) }, () => random.int(1, 4)),
+    pauseMs: random.pick([10, 100, 1_000]),
+    reindex: random.chance(0.4),
+    articles: random.int(1, 5),
+    slow: random.pick([1, 5, 20]),
+    slowMs: random.pick([200, 2_000, 20_000]),
     lazy: sometimes(0.5),
-    bad: sometimes(0.15),
+    bad: sometimes(random.pick([0.1, 0.4])),
     mute: sometimes(0.08, 0.15),
     statementBreaks: sometimes(0.01),
     requestFault: sometimes(random.pick([0.05, 0.3])),
     itemRefused: sometimes(random.pick([0.05, 0.3]), 0.3),
-    mostBytes: random.chance(0.2) ? 450 : Number.POSITIVE_INFINITY,
+    mostBytes: random.chance(0.2) ? 300 : Number.POSITIVE_INFINITY,
     events,
-    eventEveryMs: random.pick([200, 2_000, 10_000]),
+    eventEveryMs: random.pick([50, 500, 5_000]),
+    mostEvents: random.int(1, 8),
   }
 }
