@@ -58,12 +58,6 @@ export const simulationMutants = {
     below: { successLooksAtVersion: false },
     within: 1_000,
   },
-  'late-failure-stays': {
-    breaks: 'invariant 8',
-    source: chaosMutants['late-failure-stays'],
-    below: {},
-    within: 10_000,
-  },
   'refusal-is-charged': {
     breaks: 'invariant 10',
     source: chaosMutants['refusal-is-charged'],
