@@ -34,10 +34,10 @@ function failureOf(postgres: MemoryPostgres, key: string, index: string): Failur
   )
 }
 
-/** What a document may be charged with: what an index says of it, and silence where it was alone in its request. */
+/** What a document may be charged with: what an index says of it; and silence, or 502, where it was alone in its request. */
 export function isOwnFault({ type, state }: Pick<FailureRow, 'type' | 'state'>): boolean {
   if (type === 'document_parsing_exception') return true
-  return state === 'retrying' && (type === 'connection_error' || type === 'timeout')
+  return state === 'retrying' && ['connection_error', 'timeout', 'bad_gateway'].includes(type)
 }
 
 /** Nothing is left to do: no mark, no retry, no transaction. */

@@ -244,7 +244,7 @@ function json(status: number, body: unknown): HttpAnswer {
 }
 
 function refusal(status: number): HttpAnswer {
-  const type = status === 429 ? 'es_rejected_execution_exception' : 'unavailable'
+  const type = { 429: 'es_rejected_execution_exception', 502: 'bad_gateway' }[status] ?? 'unavailable'
   return json(status, { error: { type, reason: 'refused' }, status })
 }
 
