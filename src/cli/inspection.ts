@@ -17,6 +17,7 @@ import { readRuns } from '../runs/read-runs.ts'
 import { attendedDocuments } from '../runs/request-backfill.ts'
 import type { Run } from '../runs/types.ts'
 import { loadDocuments } from '../sync/load.ts'
+import { rowReader } from '../sync/postgres-store.ts'
 import type { Database } from './context.ts'
 import { duration } from './format.ts'
 import type { inspectJson } from './json/inspect.ts'
@@ -171,7 +172,7 @@ async function readExpected(
   try {
     const text = await readRow(client, plan, key)
     const row = typeof text === 'string' ? parseExact(text) : null
-    const { documents, failures } = await loadDocuments(client, plan, [key], timeoutMs)
+    const { documents, failures } = await loadDocuments(rowReader(client), plan, [key], timeoutMs)
     const found = documents.get(key.key)
     const loaded = found?.key === key.key ? await transformed(name, transform, key, found) : undefined
     const refused =

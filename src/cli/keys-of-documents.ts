@@ -8,6 +8,7 @@ import { templatePattern } from '../elasticsearch/names.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { readTargets } from '../queue/read-targets.ts'
 import { loadDocuments } from '../sync/load.ts'
+import { rowReader } from '../sync/postgres-store.ts'
 import type { Database } from './context.ts'
 import { keysOfIds } from './keys-of-ids.ts'
 
@@ -60,7 +61,7 @@ async function rowKeys(
   const client = await pool.connect()
   try {
     const asked = { key, idParts, loadSql: rowSql(table, key, idParts) }
-    const { documents } = await loadDocuments(client, asked, idKeys, timeoutMs)
+    const { documents } = await loadDocuments(rowReader(client), asked, idKeys, timeoutMs)
     return new Map([...documents].map(([idKey, row]) => [idKey, row.key]))
   } catch (error) {
     if (sqlState(error) === '42703' || sqlState(error) === '42P01') return new Map()

@@ -42,7 +42,7 @@ import {
   parseObject,
 } from './outcome-request.ts'
 import { hasPipeline } from './pipelines.ts'
-import { openReplaceableHttp } from './replaceable-http.ts'
+import { openReplaceableHttp, type ReplaceableHttp } from './replaceable-http.ts'
 import { flush, type IndexSize, indexSize, mergeState, startMerge } from './segments.ts'
 import { serverInfo } from './server-info.ts'
 import { stored } from './stored.ts'
@@ -158,7 +158,14 @@ export function connectElasticsearch(
   settings: ElasticsearchSettings,
   options: { readonly requestTimeoutMs: number },
 ): Elasticsearch {
-  const http = openReplaceableHttp(settings, options)
+  return elasticsearchOver(openReplaceableHttp(settings, options), options)
+}
+
+/** The same over any exchange of requests and answers; the simulation has one in memory. */
+export function elasticsearchOver(
+  http: ReplaceableHttp,
+  options: { readonly requestTimeoutMs: number },
+): Elasticsearch {
   const product = productOf(http)
   const bulkQuery = { filter_path: bulkFilterPath, timeout: `${shardTimeoutMs(options.requestTimeoutMs)}ms` }
   return {

@@ -8,6 +8,7 @@ import { idProblem } from '../elasticsearch/bulk.ts'
 import type { StoredText } from '../elasticsearch/types.ts'
 import { FailedError } from '../errors.ts'
 import { loadDocuments } from '../sync/load.ts'
+import { rowReader } from '../sync/postgres-store.ts'
 import type { SliceSizer } from '../sync/slice-sizer.ts'
 import { transformDocuments } from '../sync/transform.ts'
 import type { LoadedDocument } from '../sync/types.ts'
@@ -96,14 +97,14 @@ async function look(
 type Rows = ReadonlyMap<string, Wanted & { readonly key: string }>
 
 async function readRows(
-  client: Parameters<typeof loadDocuments>[0],
+  client: Parameters<typeof rowReader>[0],
   plan: DocumentPlan,
   keys: readonly DocumentKey[],
   { transform, signal }: { readonly transform: Transform | null; readonly signal: AbortSignal },
 ): Promise<Rows> {
   const rows = new Map<string, Wanted & { readonly key: string }>()
   if (keys.length === 0) return rows
-  const loaded = await loadDocuments(client, plan, keys, LOAD_TIMEOUT_MS)
+  const loaded = await loadDocuments(rowReader(client), plan, keys, LOAD_TIMEOUT_MS)
   const transforming =
     transform === null ? null : { document: plan.document, transform, over: () => signal.aborted }
   const made = await transformDocuments(transforming, keys, loaded.documents)

@@ -1,15 +1,11 @@
-import type pg from 'pg'
 import { isTenantPattern } from '../config/tenant-index.ts'
 import type { Limits, Transform } from '../config/types.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { cutByBytes } from '../elasticsearch/bulk.ts'
 import type { Operation } from '../elasticsearch/types.ts'
-import { assertClaimLives } from '../queue/assert-claim-lives.ts'
-import { claimMarks } from '../queue/claim-marks.ts'
-import { giveBack } from '../queue/give-back.ts'
-import { readTargetsOf, readWorkableTargets } from '../queue/read-targets.ts'
 import type { BatchTarget, Claim, Lane } from '../queue/types.ts'
 import { type AddressedKey, addressKeys, nextSlice } from './addressed.ts'
+import type { BatchStore, ClaimSession, WorkSession } from './batch-store.ts'
 import type { BlockedIndices } from './blocked-indices.ts'
 import { Brake, type BrakeContext } from './brake.ts'
 import type { BulkGate } from './bulk-gate.ts'
@@ -36,13 +32,15 @@ export interface BatchContext extends BrakeContext {
   /** Name of this daemon, for the log. */
   readonly instance: string
   readonly limits: Limits
-  readonly pool: pg.Pool
+  readonly store: BatchStore
   readonly elasticsearch: BulkSender & BrakeContext['elasticsearch'] & TenantIndicesContext['elasticsearch']
   /** The server that the daemon has joined (`serverSql`), or null while it is between two. */
   readonly server: () => string | null
   /** Indices that take no writes, as far as this daemon knows. */
   readonly blocked: BlockedIndices
   readonly gate: BulkGate
+  /** Monotonic clock, milliseconds. */
+  readonly now: () => number
 }
 
 export interface BatchRequest {
@@ -77,16 +75,16 @@ const claimLifeMs = ({ requestTimeout }: Limits) => Math.min(60_000, 2 * request
  * load use a second connection. Nothing is thrown: an obstacle is a result.
  */
 export async function runBatch(context: BatchContext, request: BatchRequest): Promise<BatchResult> {
-  const { schema, limits, pool } = context
+  const { store, limits, now } = context
   const { plan, hash, lane, sizer, confidence } = request
-  let claims: pg.PoolClient | undefined
-  let work: pg.PoolClient | undefined
+  let claims: ClaimSession | undefined
+  let work: WorkSession | undefined
   let healthy = false
   try {
-    claims = await pool.connect()
+    claims = await store.openClaim()
     // 1. claim
     const idleTimeoutMs = limits.requestTimeout + claimLifeMs(limits)
-    const claim = await claimMarks(claims, schema, {
+    const claim = await claims.claimMarks({
       document: plan.document,
       lane,
       target: request.target,
@@ -97,24 +95,25 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       healthy = true
       return { outcome: 'empty' }
     }
-    const claimedAt = performance.now()
-    const over = () => performance.now() - claimedAt > claimLifeMs(limits)
+    const claimedAt = now()
+    const over = () => now() - claimedAt > claimLifeMs(limits)
 
     // 2. version: durable before it is used, drawn after the claim; the targets are read after the claim, too
-    work = await pool.connect()
-    const version = await draw(work, schema, pool)
+    work = await store.openWork()
+    const version = await draw(work, store)
     assertSameServer(claim.server, version.server)
     assertSameServer(claim.server, context.server())
     const tenants = isTenantPattern(plan.index)
-    const workable = await readWorkableTargets(work, schema, { document: plan.document, hash, tenants })
+    const workable = await work.readWorkableTargets({ document: plan.document, hash, tenants })
     assertTargets(workable, plan)
 
     // 3. expand
-    const reading = { schema, timeoutMs: limits.requestTimeout }
-    const expansion = await expandMarks(work, plan, claim.marks, { ...reading, batchSize: limits.batchSize })
+    const timeoutMs = limits.requestTimeout
+    const expanding = { batchSize: limits.batchSize, timeoutMs, now }
+    const expansion = await expandMarks(work, plan, claim.marks, expanding)
     for (const server of expansion.servers) assertSameServer(claim.server, server)
     if (expansion.large.length > 0) {
-      const expanded = await turnLarge(claims, { ...reading, plan, claim, expansion })
+      const expanded = await turnLarge(claims, { plan, claim, expansion, timeoutMs })
       healthy = true
       return expanded
     }
@@ -127,7 +126,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     outcomes.impossible(invalid)
 
     const aliases = tenants ? [...new Set(keys.map(({ alias }) => alias))] : []
-    const targets = tenants ? await readTargetsOf(work, schema, plan.document, aliases) : workable
+    const targets = tenants ? await work.readTargetsOf(plan.document, aliases) : workable
     const parking = new Parking(context.blocked, plan.document, { targets, tenants, trial: request.target })
     const brake = new Brake(context, work, plan, { targets: parking.open, keys })
     const transforming = transformingOf(request, over)
@@ -167,7 +166,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
         // 6. send, 7. classify
         const connection = claims
         const goOn = async () => {
-          await assertClaimLives(connection)
+          await connection.assertClaimLives()
           return !over()
         }
         const sent = await context.gate.pass(lane, () =>
@@ -182,7 +181,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
           continue
         }
         const verdicts = parking.judge(operations, sent.verdicts)
-        const elapsedMs = performance.now() - claimedAt
+        const elapsedMs = now() - claimedAt
         outcomes.answered(operations, verdicts, { elapsedMs, tookMs: sent.tookMs })
       }
     }
@@ -209,7 +208,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
   } catch (error) {
     return { outcome: 'given-back', obstacle: obstacleOf(error) }
   } finally {
-    if (claims !== undefined && !healthy) await giveBack(claims)
+    if (claims !== undefined && !healthy) await claims.giveBack()
     // A connection that saw an error is not used again: a half-open transaction must not outlive its batch.
     claims?.release(!healthy)
     work?.release(!healthy)

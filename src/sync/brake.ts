@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import { isTenantPattern } from '../config/tenant-index.ts'
 import { rowSql } from '../documents/load.ts'
 import type { DocumentPlan } from '../documents/types.ts'
@@ -6,10 +5,11 @@ import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { templatePattern } from '../elasticsearch/names.ts'
 import type { Operation } from '../elasticsearch/types.ts'
 import { sqlState } from '../postgres/connect.ts'
-import { type BrakeState, readBrake } from '../queue/read-brake.ts'
+import type { BrakeState } from '../queue/read-brake.ts'
 import { type BrakeEntry, SAMPLE_SIZE } from '../queue/record-brake.ts'
 import type { Target } from '../queue/types.ts'
 import type { AddressedKey } from './addressed.ts'
+import type { WorkSession } from './batch-store.ts'
 import { explains } from './fold-marks.ts'
 import { loadDocuments } from './load.ts'
 import type { Outcomes } from './outcomes.ts'
@@ -23,11 +23,12 @@ export interface BrakeSettings {
 }
 
 export interface BrakeContext {
-  readonly schema: string
   readonly limits: { readonly requestTimeout: number }
   readonly elasticsearch: Pick<Elasticsearch, 'existing'>
   readonly brake: BrakeSettings
 }
+
+type BrakeWork = Pick<WorkSession, 'readBrake' | 'readRows'>
 
 /** Where the configuration says nothing. */
 export const DEFAULT_SHARE = 0.1
@@ -58,7 +59,7 @@ export function deleteLimit(share: number, documents: number): number {
  */
 export class Brake {
   readonly #context: BrakeContext
-  readonly #work: pg.PoolClient
+  readonly #work: BrakeWork
   readonly #plan: DocumentPlan
   readonly #live: string | undefined
   readonly #keys: ReadonlyMap<string, AddressedKey>
@@ -72,7 +73,7 @@ export class Brake {
 
   constructor(
     context: BrakeContext,
-    work: pg.PoolClient,
+    work: BrakeWork,
     plan: DocumentPlan,
     { targets, keys }: { readonly targets: readonly Target[]; readonly keys: readonly AddressedKey[] },
   ) {
@@ -128,7 +129,7 @@ export class Brake {
   }
 
   async #read(): Promise<BrakeState> {
-    this.#state ??= await readBrake(this.#work, this.#context.schema, this.#plan.document)
+    this.#state ??= await this.#work.readBrake(this.#plan.document)
     return this.#state
   }
 

@@ -16,7 +16,7 @@ import type { BlockedIndices } from './blocked-indices.ts'
 import type { Chore } from './chores.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { assessDocuments } from './documents.ts'
-import { tendParkedKeys } from './parked-keys.ts'
+import { parkedQueue, tendParkedKeys } from './parked-keys.ts'
 import { dropRetired } from './retired-indices.ts'
 import { assertSameServer } from './same-server.ts'
 import { Tally } from './tally.ts'
@@ -57,6 +57,7 @@ export function daemonChores(
 ): readonly Chore[] {
   const { settings, pool, log, plans } = context
   const { schema } = settings
+  const queue = parkedQueue(pool, schema)
   return [
     {
       name: 'log partitions',
@@ -87,7 +88,7 @@ export function daemonChores(
         if (keys > 0) log.debug({ keys }, 'due failures marked again')
       },
     },
-    { name: 'parked keys', everyMs: 2_000, run: () => tendParkedKeys(context) },
+    { name: 'parked keys', everyMs: 2_000, run: () => tendParkedKeys({ ...context, queue }) },
     {
       name: 'retired indices',
       everyMs: 5_000,

@@ -5,6 +5,7 @@ import { pendingLanes } from '../queue/pending-lanes.ts'
 import { Absences } from './absences.ts'
 import { awaitElasticsearch } from './await-elasticsearch.ts'
 import { batchEnded, type Consequences } from './batch-ended.ts'
+import type { BatchStore } from './batch-store.ts'
 import { BlockedIndices } from './blocked-indices.ts'
 import { BulkGate } from './bulk-gate.ts'
 import { Chores } from './chores.ts'
@@ -18,6 +19,7 @@ import { joinDatabase } from './join-database.ts'
 import { connectionsOf, type Vitals } from './observer.ts'
 import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
+import { postgresStore } from './postgres-store.ts'
 import type { DaemonState } from './types.ts'
 import { type IndexWatch, watchIndices } from './watch-indices.ts'
 import { runWorker, type Unwritten } from './worker.ts'
@@ -32,6 +34,7 @@ import { workerContext } from './worker-context.ts'
  */
 export class Daemon {
   readonly #options: DaemonOptions
+  readonly #store: BatchStore
   readonly #dispatcher: Dispatcher
   readonly #pauses: DocumentPauses
   readonly #blocked: BlockedIndices
@@ -62,6 +65,7 @@ export class Daemon {
     const { settings, pool } = options
     const { limits, schema } = settings
     this.#options = options
+    this.#store = postgresStore(pool, schema)
     const chance = { now: () => performance.now(), random: Math.random }
     const { concurrency, requestTimeout } = limits
     // A trial includes claim, load and request; after two time-outs it is taken for lost.
@@ -132,6 +136,7 @@ export class Daemon {
   /** Starts everything and returns at once; `finished` tells how it ends. */
   start(): void {
     const context = workerContext(this.#options, {
+      store: this.#store,
       dispatcher: this.#dispatcher,
       blocked: this.#blocked,
       gate: new BulkGate(() => this.#dispatcher.bulkRequests),
@@ -198,7 +203,7 @@ export class Daemon {
         ...this.#blocked.all.map(({ document, index, type }) => ({ document, index, type })),
         ...[...waiting.keys()].map((document) => ({ document, index: null, type: 'waiting' })),
       ],
-      draws: draws(pool),
+      draws: draws(this.#store),
       connections: connectionsOf(pool),
     }
   }

@@ -1,15 +1,14 @@
-import type pg from 'pg'
 import type { Version } from '../postgres/types.ts'
-import { drawVersion, raiseVersionFloor } from '../postgres/version.ts'
+import type { BatchStore, WorkSession } from './batch-store.ts'
 import { Obstructed } from './obstacle.ts'
 
-/** The highest version that came from each pool, and how many did. */
-const highest = new WeakMap<pg.Pool, bigint>()
-const drawnFrom = new WeakMap<pg.Pool, number>()
+/** The highest version that came from each store, and how many did. */
+const highest = new WeakMap<BatchStore, bigint>()
+const drawnFrom = new WeakMap<BatchStore, number>()
 
-/** How many versions were drawn through a pool. */
-export function draws(pool: pg.Pool): number {
-  return drawnFrom.get(pool) ?? 0
+/** How many versions were drawn through a store. */
+export function draws(store: BatchStore): number {
+  return drawnFrom.get(store) ?? 0
 }
 
 /**
@@ -17,16 +16,16 @@ export function draws(pool: pg.Pool): number {
  * so a version that does not rise means that somebody has set the sequence back by hand: it is moved up again, and Postgres
  * is joined anew.
  */
-export async function draw(client: pg.PoolClient, schema: string, pool: pg.Pool): Promise<Version> {
+export async function draw(work: WorkSession, store: BatchStore): Promise<Version> {
   // Of those that were there before: two that draw at the same time may get their answers in any order.
-  const before = highest.get(pool) ?? 0n
-  const drawn = await drawVersion(client, schema)
-  drawnFrom.set(pool, draws(pool) + 1)
+  const before = highest.get(store) ?? 0n
+  const drawn = await work.drawVersion()
+  drawnFrom.set(store, draws(store) + 1)
   if (drawn.version > before) {
-    if (drawn.version > (highest.get(pool) ?? 0n)) highest.set(pool, drawn.version)
+    if (drawn.version > (highest.get(store) ?? 0n)) highest.set(store, drawn.version)
     return drawn
   }
-  await raiseVersionFloor(client, schema, before + 1n)
+  await work.raiseVersionFloor(before + 1n)
   throw new Obstructed({
     scope: 'postgres',
     type: 'versions_set_back',

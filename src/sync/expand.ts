@@ -1,6 +1,6 @@
-import type pg from 'pg'
 import type { DocumentPlan, SourcePlan } from '../documents/types.ts'
 import type { Mark } from '../queue/types.ts'
+import type { WorkSession } from './batch-store.ts'
 import { findRoots, type Roots } from './find-roots.ts'
 import { type Folded, foldMarks } from './fold-marks.ts'
 
@@ -18,11 +18,12 @@ export interface Expansion extends Folded {
 }
 
 export interface ExpandOptions {
-  readonly schema: string
   /** BATCH_SIZE. A batch holds up to twice as many keys before marks of related tables are too large for it. */
   readonly batchSize: number
   /** REQUEST_TIMEOUT, for the looks at all sources together: meanwhile the claim idles, and would be cut off. */
   readonly timeoutMs: number
+  /** Monotonic clock, milliseconds. */
+  readonly now: () => number
 }
 
 /**
@@ -33,19 +34,19 @@ export interface ExpandOptions {
  * At most one bounded query for each source that the claim has marks of.
  */
 export async function expandMarks(
-  work: pg.PoolClient,
+  work: Pick<WorkSession, 'readRoots' | 'castLink'>,
   plan: Pick<DocumentPlan, 'sources'>,
   marks: readonly Mark[],
-  { schema, batchSize, timeoutMs }: ExpandOptions,
+  { batchSize, timeoutMs, now }: ExpandOptions,
 ): Promise<Expansion> {
   const most = 2 * batchSize
   const roots = new Map<string, ReadonlyMap<string, Roots>>()
-  const until = performance.now() + timeoutMs
+  const until = now() + timeoutMs
   const servers: string[] = []
   for (const [source, links] of linksOf(plan, marks)) {
     const { expansion } = source
     if (expansion === null) continue
-    const probe = { schema, expansion, links, mostOfEach: FEW_ROOTS, most, until }
+    const probe = { expansion, links, mostOfEach: FEW_ROOTS, most, until, now }
     const found = await findRoots(work, probe)
     roots.set(source.source, found.roots)
     servers.push(...found.servers)

@@ -1,8 +1,7 @@
-import type pg from 'pg'
-import { castSql, probeSql } from '../documents/expansion-sql.ts'
 import { decodeKey } from '../documents/keys.ts'
 import type { ExpansionPlan } from '../documents/types.ts'
-import { isCancelled, isDataError, readOnly } from '../postgres/read-transaction.ts'
+import { isCancelled, isDataError } from '../postgres/read-transaction.ts'
+import type { RootRow, WorkSession } from './batch-store.ts'
 
 /**
  * Documents that one link value leads to: their keys; `many` where they are more than FEW_ROOTS, or were not counted to
@@ -17,7 +16,6 @@ export interface FoundRoots {
 }
 
 export interface Probe {
-  readonly schema: string
   readonly expansion: ExpansionPlan
   /** Distinct link values, in the order of their marks. */
   readonly links: readonly string[]
@@ -25,8 +23,10 @@ export interface Probe {
   readonly mostOfEach: number
   /** Documents that may be found in all; the values after them are `many`. */
   readonly most: number
-  /** When all looks together have taken too long; milliseconds of performance.now(). */
+  /** When all looks together have taken too long, by `now`. */
   readonly until: number
+  /** Monotonic clock, milliseconds. */
+  readonly now: () => number
 }
 
 /**
@@ -42,27 +42,23 @@ export interface Probe {
  *     1,000 values of 17, all of them                   87 ms
  *     1,000 values of 300, cut at 2,000                 24 ms
  */
-export async function findRoots(client: pg.PoolClient, probe: Probe): Promise<FoundRoots> {
-  const { schema, expansion, links, mostOfEach, most, until } = probe
+export async function findRoots(
+  work: Pick<WorkSession, 'readRoots' | 'castLink'>,
+  probe: Probe,
+): Promise<FoundRoots> {
+  const { expansion, links, mostOfEach, most, until, now } = probe
   const roots = new Map<string, Roots>()
-  const sql = probeSql(schema, expansion, mostOfEach + 1)
   const servers = new Set<string>()
-
-  const read = async <T>(query: () => Promise<T>): Promise<T> => {
-    const { result, server } = await readOnly(
-      client,
-      { timeoutMs: until - performance.now(), ridesIndexes: true },
-      query,
-    )
-    servers.add(server)
-    return result
-  }
 
   const look = async (some: readonly Link[]): Promise<void> => {
     if (some.length === 0) return
     try {
-      const values = [...expansion.links.map((_, n) => some.map(({ parts }) => parts[n] ?? null)), most + 1]
-      const { rows } = await read(() => client.query<Row>({ text: sql, values, rowMode: 'array' }))
+      const { rows, server } = await work.readRoots(
+        expansion,
+        some.map(({ parts }) => parts),
+        { ofEach: mostOfEach + 1, inAll: most + 1, timeoutMs: until - now() },
+      )
+      servers.add(server)
       for (const [link, found] of fold(some, rows, probe)) roots.set(link, found)
     } catch (error) {
       if (isCancelled(error)) for (const { link } of some) roots.set(link, 'many')
@@ -82,7 +78,7 @@ export async function findRoots(client: pg.PoolClient, probe: Probe): Promise<Fo
    */
   const alone = async ({ parts }: Link): Promise<Roots> => {
     try {
-      await read(() => client.query(castSql(expansion), [...parts]))
+      servers.add((await work.castLink(expansion, parts, until - now())).server)
       return 'unreadable'
     } catch (error) {
       if (isDataError(error)) return []
@@ -105,9 +101,11 @@ interface Link {
   readonly parts: readonly (string | null)[]
 }
 
-type Row = [position: string, key: string]
-
-function fold(links: readonly Link[], rows: readonly Row[], { mostOfEach, most }: Probe): Map<string, Roots> {
+function fold(
+  links: readonly Link[],
+  rows: readonly RootRow[],
+  { mostOfEach, most }: Probe,
+): Map<string, Roots> {
   const found = links.map((): string[] => [])
   for (const [position, key] of rows) found[Number(position) - 1]?.push(key)
   // Cut short: the last value's documents, and those of all after it, were not counted to the end.

@@ -1,18 +1,19 @@
-import type pg from 'pg'
 import { isTenantPattern } from '../config/tenant-index.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { BatchTarget } from '../queue/types.ts'
 import type { AddressedKey } from './addressed.ts'
+import type { WorkSession } from './batch-store.ts'
 import { wantedAliases } from './encode.ts'
 import { loadDocuments } from './load.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { Parking } from './parking.ts'
-import { makeTenantIndices, type TenantIndicesContext } from './tenant-indices.ts'
+import type { TenantIndicesContext } from './tenant-indices.ts'
 import { type Transforming, transformDocuments } from './transform.ts'
 import type { LoadedDocument } from './types.ts'
 
-export interface SliceContext extends TenantIndicesContext {
-  readonly work: pg.PoolClient
+export interface SliceContext {
+  readonly work: WorkSession
+  readonly elasticsearch: TenantIndicesContext['elasticsearch']
   readonly limits: { readonly requestTimeout: number }
   readonly plan: DocumentPlan
   readonly hash: string
@@ -53,7 +54,7 @@ export async function loadSlice(
       const known = without(keys, [...loaded.failures, ...transformed.failures, ...transformed.left])
       return { keys: known, documents, open, server: loaded.server }
     }
-    const made = await makeTenantIndices(work, context, context, lacking)
+    const made = await work.makeTenantIndices(context.elasticsearch, context, lacking)
     parking.add(made.targets)
     open = [...open, ...made.targets]
     outcomes.failed(made.failures)

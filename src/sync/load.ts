@@ -1,8 +1,8 @@
-import type pg from 'pg'
 import { decodeKey, documentId } from '../documents/keys.ts'
-import type { DocumentKey, DocumentPlan } from '../documents/types.ts'
+import type { DocumentKey } from '../documents/types.ts'
 import { sqlState } from '../postgres/connect.ts'
-import { isDataError, readOnly } from '../postgres/read-transaction.ts'
+import { isDataError } from '../postgres/read-transaction.ts'
+import type { LoadPlan, RowReader } from './batch-store.ts'
 import type { KeyFailure, LoadedDocument } from './types.ts'
 import { withoutValues } from './without-values.ts'
 
@@ -14,15 +14,12 @@ export interface Loaded {
   readonly server: string
 }
 
-type LoadPlan = Pick<DocumentPlan, 'key' | 'idParts' | 'loadSql' | 'query'>
-
 /**
- * Keys → current documents, in a short transaction of its own, so that no lock on the application's tables
- * outlives the query (invariant 9). A row that cannot be read (SQLSTATE class 22, or 54000) is found by
+ * Keys → current documents. A row that cannot be read (SQLSTATE class 22, or 54000) is found by
  * halving; any other error is not one row's fault and is thrown. Keys of one id are one look at one row.
  */
 export async function loadDocuments(
-  client: pg.PoolClient,
+  reader: RowReader,
   plan: LoadPlan,
   keys: readonly DocumentKey[],
   timeoutMs: number,
@@ -33,7 +30,7 @@ export async function loadDocuments(
 
   const loadHalving = async (some: readonly DocumentKey[]): Promise<void> => {
     try {
-      const loaded = await loadOnce(client, plan, some, timeoutMs)
+      const loaded = await loadOnce(reader, plan, some, timeoutMs)
       for (const [id, document] of loaded.rows) rows.set(id, document)
       server = server === null || server === loaded.server ? loaded.server : 'changed'
     } catch (error) {
@@ -64,22 +61,15 @@ export async function loadDocuments(
   return { documents, failures, server: server ?? 'unknown' }
 }
 
-type LoadRow = [position: string, key: string, document: string, problem: string | null]
-
 async function loadOnce(
-  client: pg.PoolClient,
+  reader: RowReader,
   plan: LoadPlan,
   keys: readonly DocumentKey[],
   timeoutMs: number,
 ): Promise<{ rows: Map<string, LoadedDocument>; server: string }> {
-  const values = Array.from({ length: plan.idParts }, (_, n) => keys.map(({ parts }) => parts[n] ?? null))
-  // A user's own query may be better off reading a table whole.
-  const ridesIndexes = plan.query === undefined
-  const { result, server } = await readOnly(client, { timeoutMs, ridesIndexes }, () =>
-    client.query<LoadRow>({ text: plan.loadSql, values, rowMode: 'array' }),
-  )
+  const { rows: found, server } = await reader.readRows(plan, keys, timeoutMs)
   const rows = new Map<string, LoadedDocument>()
-  for (const [position, key, json, problem] of result.rows) {
+  for (const [position, key, json, problem] of found) {
     const asked = keys[Number(position) - 1]
     // Exact text decides: under a case-insensitive collation 'ABC' finds the row 'abc', which is another document.
     if (asked !== undefined && isOf(plan, key, asked)) rows.set(asked.id, { key, json, problem })

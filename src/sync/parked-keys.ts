@@ -1,14 +1,30 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { forgetTarget } from '../queue/forget-target.ts'
-import { parkedTargets } from '../queue/parked-targets.ts'
+import { type ParkedTarget, parkedTargets } from '../queue/parked-targets.ts'
 import { releaseTarget } from '../queue/release-target.ts'
 import type { BlockedIndices } from './blocked-indices.ts'
 import type { Dispatcher } from './dispatcher.ts'
 
+/** Keys that wait for an index, as the queue has them. */
+export interface ParkedQueue {
+  parkedTargets(documents: readonly string[]): Promise<readonly ParkedTarget[]>
+  /** About `maxKeys` back into their lane, and how many. */
+  release(index: string, maxKeys: number): Promise<number>
+  /** Drops some, and says how many. */
+  forget(index: string): Promise<number>
+}
+
+export function parkedQueue(pool: pg.Pool, schema: string): ParkedQueue {
+  return {
+    parkedTargets: (documents) => parkedTargets(pool, schema, documents),
+    release: (index, maxKeys) => releaseTarget(pool, schema, index, maxKeys),
+    forget: (index) => forgetTarget(pool, schema, index),
+  }
+}
+
 interface ParkedKeysContext {
-  readonly settings: { readonly schema: string }
-  readonly pool: pg.Pool
+  readonly queue: ParkedQueue
   readonly log: Logger
   readonly dispatcher: Pick<Dispatcher, 'try' | 'isOpen'>
   readonly blocked: BlockedIndices
@@ -27,15 +43,14 @@ const ROUND_KEYS = 40_000
  * matter which daemon parked them, or whether it still lives; several may do this at once.
  */
 export async function tendParkedKeys(context: ParkedKeysContext): Promise<void> {
-  const { settings, pool, log, dispatcher, blocked, plans } = context
-  const { schema } = settings
+  const { queue, log, dispatcher, blocked, plans } = context
   if (!dispatcher.isOpen) return
-  const parked = await parkedTargets(pool, schema, [...plans.keys()])
+  const parked = await queue.parkedTargets([...plans.keys()])
   blocked.parked(new Set(parked.map(({ index }) => index)))
   for (const target of parked) {
     const { document, index } = target
     if (!target.registered) {
-      const keys = await inChunks(() => forgetTarget(pool, schema, index))
+      const keys = await inChunks(() => queue.forget(index))
       log.info({ document, index, keys }, 'parked keys dropped: the index is not written to any more')
       continue
     }
@@ -46,7 +61,7 @@ export async function tendParkedKeys(context: ParkedKeysContext): Promise<void> 
         dispatcher.try(document, index)
         break
       case 'release': {
-        const keys = await inChunks(() => releaseTarget(pool, schema, index, CHUNK_KEYS))
+        const keys = await inChunks(() => queue.release(index, CHUNK_KEYS))
         log.info({ document, index, keys }, 'parked keys released')
       }
     }

@@ -1,7 +1,7 @@
-import type pg from 'pg'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { BatchKey, BatchTarget } from '../queue/types.ts'
 import { addressKeys } from './addressed.ts'
+import type { RowReader } from './batch-store.ts'
 import { encodeOperations } from './encode.ts'
 import { loadDocuments } from './load.ts'
 import { type Transforming, transformDocuments } from './transform.ts'
@@ -23,7 +23,7 @@ interface RecheckOptions {
  * that settles later finds the failure and erases it, and one that settled earlier has changed the row before this look.
  */
 export async function changedSince(
-  work: pg.PoolClient,
+  work: RowReader,
   plan: DocumentPlan,
   failed: ReadonlyMap<BatchKey, FailedState>,
   { targets, timeoutMs, transforming }: RecheckOptions,

@@ -1,15 +1,8 @@
-import type pg from 'pg'
 import type { DocumentPlan } from '../documents/types.ts'
 import type { Version } from '../postgres/types.ts'
-import { currentVersion, raiseVersionFloor } from '../postgres/version.ts'
-import { noteForeignVersion } from '../queue/foreign-versions.ts'
-import { lockFailures } from '../queue/lock-failures.ts'
-import { recordBrake } from '../queue/record-brake.ts'
-import { requestRewrite } from '../queue/request-rewrite.ts'
-import { setAlarm } from '../queue/set-alarm.ts'
-import { settleBatch } from '../queue/settle-batch.ts'
 import type { BatchTarget, Claim } from '../queue/types.ts'
 import type { BatchContext } from './batch.ts'
+import type { ClaimSession, WorkSession } from './batch-store.ts'
 import type { Brake } from './brake.ts'
 import { type Everything, olderOrigin } from './fold-marks.ts'
 import { foreignVersionReason } from './foreign-versions.ts'
@@ -21,8 +14,8 @@ import type { Transforming } from './transform.ts'
 import type { BatchResult } from './types.ts'
 
 export interface Unsettled {
-  readonly claims: pg.PoolClient
-  readonly work: pg.PoolClient
+  readonly claims: ClaimSession
+  readonly work: WorkSession
   readonly plan: DocumentPlan
   readonly targets: readonly BatchTarget[]
   readonly transforming: Transforming | null
@@ -41,29 +34,26 @@ type Settled = Omit<Extract<BatchResult, { outcome: 'settled' }>, 'full'>
  * Before that, the mass-delete brake counts, conflicts are examined, and marks without keys become a request for a verify.
  */
 export async function settle(context: BatchContext, batch: Unsettled): Promise<Settled> {
-  const { schema, instance, limits } = context
+  const { instance, limits } = context
   const { claims, claim, version, outcomes, everything, dueLog } = batch
 
   if (outcomes.failures.length > 0) await examineFailures(context, batch)
   const braked = await batch.brake.entry(outcomes)
-  const tripped = braked === null ? null : await recordBrake(claims, schema, braked)
+  const tripped = braked === null ? null : await claims.recordBrake(braked)
   const faulty = await examineConflicts(context, batch)
   outcomes.giveBack(faulty.keys)
   const foreign = faulty.keys.length === 0 ? null : foreignVersionReason(faulty.highest)
   if (foreign !== null) {
-    await requestRewrite(claims, schema, {
-      document: claim.document,
-      reason: foreign,
-    })
-    await noteForeignVersion(claims, schema, claim.document, faulty.highest)
+    await claims.requestRewrite({ document: claim.document, reason: foreign })
+    await claims.noteForeignVersion(claim.document, faulty.highest)
   }
   if (everything.some(({ alarm }) => alarm)) {
-    await setAlarm(claims, schema, claim.document, UNREADABLE_CHANGES)
+    await claims.setAlarm(claim.document, UNREADABLE_CHANGES)
   }
   if (everything.length > 0) {
     const origin = everything.map((one) => one.origin).reduce(olderOrigin)
     const reason = [...new Set(everything.map((one) => one.reason))].join(', ')
-    await requestRewrite(claims, schema, {
+    await claims.requestRewrite({
       document: claim.document,
       reason,
       origin,
@@ -77,9 +67,7 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
     log.merge(dueLog)
     log.merge(outcomes.tally)
   }
-  await settleBatch(
-    claims,
-    schema,
+  await claims.settle(
     {
       document: claim.document,
       lane: claim.lane,
@@ -104,9 +92,9 @@ export async function settle(context: BatchContext, batch: Unsettled): Promise<S
  * then the document is in the index, and a dead failure recorded now would stay with it. So it is tried again instead.
  * The lock comes before all that is written: settlements of a document wait for each other in one order only.
  */
-async function examineFailures({ schema, limits }: BatchContext, batch: Unsettled): Promise<void> {
+async function examineFailures({ limits }: BatchContext, batch: Unsettled): Promise<void> {
   const { claims, work, claim, plan, targets, transforming, outcomes } = batch
-  await lockFailures(claims, schema, claim.document, 'exclusive')
+  await claims.lockFailures(claim.document)
   const timeoutMs = limits.requestTimeout
   const options = { targets, transforming, timeoutMs }
   outcomes.outdated(await changedSince(work, plan, outcomes.failedStates, options))
@@ -121,10 +109,10 @@ async function examineFailures({ schema, limits }: BatchContext, batch: Unsettle
 async function examineConflicts(context: BatchContext, { work, outcomes }: Unsettled) {
   const conflicts = outcomes.superseded
   if (conflicts.length === 0) return { keys: [], highest: 0n }
-  const current = await currentVersion(work, context.schema)
+  const current = await work.currentVersion()
   const faulty = conflicts.filter(({ stored }) => stored > current)
   if (faulty.length === 0) return { keys: [], highest: 0n }
   const highest = faulty.reduce((max, { stored }) => (stored > max ? stored : max), 0n)
-  await raiseVersionFloor(context.pool, context.schema, highest + 1n)
+  await context.store.raiseVersionFloor(highest + 1n)
   return { keys: faulty.map(({ key }) => key), highest }
 }

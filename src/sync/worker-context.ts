@@ -7,28 +7,25 @@ import type { WorkerContext } from './worker.ts'
 
 type Shared = Pick<
   WorkerContext,
-  'dispatcher' | 'blocked' | 'gate' | 'plans' | 'unwritten' | 'server' | 'onBatch'
+  'store' | 'dispatcher' | 'blocked' | 'gate' | 'plans' | 'unwritten' | 'server' | 'onBatch'
 >
 
 /** What all workers of a daemon work with. */
 export function workerContext(
-  { settings, pool, elasticsearch, observer }: DaemonOptions,
+  { settings, elasticsearch, observer }: DaemonOptions,
   shared: Shared,
 ): WorkerContext {
-  const { schema, instance, limits, documents } = settings
+  const { instance, limits, documents } = settings
+  const now = () => performance.now()
   return {
     ...shared,
-    schema,
     instance,
     limits,
-    pool,
     elasticsearch: observed(elasticsearch, observer),
+    now,
     brake: {
       share: (document) => documents.get(document)?.brake?.deletes ?? DEFAULT_SHARE,
-      size: indexSizes(
-        (index) => elasticsearch.count(index),
-        () => performance.now(),
-      ),
+      size: indexSizes((index) => elasticsearch.count(index), now),
     },
     confidences: new Map(),
     transforms: new Map(

@@ -48,7 +48,7 @@ export async function runWorker(context: WorkerContext): Promise<void> {
     }
     const sizer = sizers.get(plan.document) ?? new SliceSizer()
     sizers.set(plan.document, sizer)
-    const confidence = context.confidences.get(plan.document) ?? new Confidence(() => performance.now())
+    const confidence = context.confidences.get(plan.document) ?? new Confidence(context.now)
     context.confidences.set(plan.document, confidence)
     const due = takeDueLog(context, plan.document)
     const result = await runBatch(context, {
@@ -78,9 +78,9 @@ export async function runWorker(context: WorkerContext): Promise<void> {
 }
 
 /** The unwritten outcomes, when a second has passed since the last writing; they leave the buffer until the batch is settled. */
-function takeDueLog({ unwritten }: WorkerContext, document: string): Tally | null {
+function takeDueLog({ unwritten, now: clock }: WorkerContext, document: string): Tally | null {
   const entry = unwritten.get(document)
-  const now = performance.now()
+  const now = clock()
   if (entry === undefined) {
     unwritten.set(document, { tally: new Tally(), writtenAt: now })
     return new Tally()

@@ -8,13 +8,13 @@ export const mutants = {
   'version-before-claim': [
     {
       file: 'sync/batch.ts',
-      find: '    claims = await pool.connect()\n',
+      find: '    claims = await store.openClaim()\n',
       replace:
-        '    work = await pool.connect()\n    const early = await draw(work, schema, pool)\n    claims = await pool.connect()\n',
+        '    work = await store.openWork()\n    const early = await draw(work, store)\n    claims = await store.openClaim()\n',
     },
     {
       file: 'sync/batch.ts',
-      find: '    work = await pool.connect()\n    const version = await draw(work, schema, pool)\n',
+      find: '    work = await store.openWork()\n    const version = await draw(work, store)\n',
       replace: '    const version = early\n',
     },
   ],
@@ -25,7 +25,7 @@ export const mutants = {
       find: `() =>
           sendOperations(context.elasticsearch, operations, version.version,`,
       replace: `async () =>
-          sendOperations(context.elasticsearch, operations, (await draw(work, schema, pool)).version,`,
+          sendOperations(context.elasticsearch, operations, (await draw(work, store)).version,`,
     },
   ],
   /**
@@ -66,10 +66,12 @@ export const mutants = {
     {
       file: 'sync/batch.ts',
       find: `        const goOn = async () => {
-          await assertClaimLives(connection)`,
-      replace: `        await connection.query('COMMIT; BEGIN')
+          await connection.assertClaimLives()`,
+      replace: `        const nothing = { succeeded: new Map(), failures: [], givenBack: [], parked: [], runs: [], log: [] }
+        const settled = { ...nothing, document: plan.document, lane, version: 0n, lagCounts: [], batches: 0 }
+        await connection.settle(settled, { worker: context.instance, maxRetries: 1 })
         const goOn = async () => {
-          if (false) await assertClaimLives(connection)`,
+          if (false) await connection.assertClaimLives()`,
     },
   ],
   /** Invariant 8: a request without an answer counts as done. */

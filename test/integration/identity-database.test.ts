@@ -7,6 +7,7 @@ import { currentVersion, raiseVersionFloor } from '../../src/postgres/version.ts
 import { runBatch } from '../../src/sync/batch.ts'
 import { checkVersions } from '../../src/sync/foreign-versions.ts'
 import { joinDatabase } from '../../src/sync/join-database.ts'
+import { postgresStore } from '../../src/sync/postgres-store.ts'
 import { promote, startStandby } from '../drills/copies.ts'
 import { eventually } from '../support/context.ts'
 import { type PostgresServer, startPostgres } from '../support/servers/index.ts'
@@ -117,7 +118,9 @@ describe('a second server', () => {
     })
     try {
       await world.change(40, 'one')
-      expect(await runBatch({ ...world.context, pool: mixed }, world.request)).toMatchObject({
+      expect(
+        await runBatch({ ...world.context, store: postgresStore(mixed, SCHEMA) }, world.request),
+      ).toMatchObject({
         outcome: 'given-back',
         obstacle: { scope: 'postgres', type: 'server_changed' },
       })

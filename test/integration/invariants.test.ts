@@ -1,7 +1,9 @@
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
-import { type BatchContext, runBatch } from '../../src/sync/batch.ts'
+import { runBatch } from '../../src/sync/batch.ts'
+import { postgresStore } from '../../src/sync/postgres-store.ts'
+import type { BatchResult } from '../../src/sync/types.ts'
 import { mutants } from '../chaos/mutants.ts'
 import { createMutant, type Mutant, type Mutation } from '../support/mutant.ts'
 import { createSyncWorld, SCHEMA, type SyncWorld } from './sync-world.ts'
@@ -11,7 +13,20 @@ import { createSyncWorld, SCHEMA, type SyncWorld } from './sync-world.ts'
  * of it, broken on purpose in just that place, does not. A promise whose broken copy passes is not tested at all.
  */
 
-type RunBatch = typeof runBatch
+type RunBatch = (context: SyncWorld['context'], request: SyncWorld['request']) => Promise<BatchResult>
+
+/** What a copy of the program has of its own: the batch, and the statements below it. */
+interface Program {
+  readonly runBatch: typeof runBatch
+  readonly postgresStore: typeof postgresStore
+}
+
+const running =
+  (program: Program): RunBatch =>
+  (context, request) =>
+    program.runBatch({ ...context, store: program.postgresStore(context.pool, SCHEMA) }, request)
+
+const shipped = running({ runBatch, postgresStore })
 
 let world: SyncWorld
 /** Another row for each test: documents of the one before are no evidence. */
@@ -33,7 +48,9 @@ afterEach(async () => {
 
 async function broken(...mutations: readonly Mutation[]): Promise<RunBatch> {
   mutant = await createMutant(mutations)
-  return (await mutant.load<{ runBatch: RunBatch }>('sync/batch.ts')).runBatch
+  const batch = await mutant.load<Pick<Program, 'runBatch'>>('sync/batch.ts')
+  const store = await mutant.load<Pick<Program, 'postgresStore'>>('sync/postgres-store.ts')
+  return running({ ...batch, ...store })
 }
 
 /** A gate that a batch stops at, until it is let through. */
@@ -115,7 +132,7 @@ const afterLoad = { after: /unnest\(\$1/ }
 
 describe('a batch that is overtaken between load and send (invariants 3 and 7)', () => {
   test('does not overwrite the later state', async () => {
-    expect(await lateBatch(runBatch, afterLoad)).toBe('new')
+    expect(await lateBatch(shipped, afterLoad)).toBe('new')
   })
 
   test('would, if its version were drawn after the load', async () => {
@@ -155,7 +172,7 @@ async function earlyVersion(run: RunBatch): Promise<string | null> {
 
 describe('a version (invariant 3)', () => {
   test('is drawn after the claim', async () => {
-    expect(await earlyVersion(runBatch)).toBe('new')
+    expect(await earlyVersion(shipped)).toBe('new')
   })
 
   test('drawn before it loses an update', async () => {
@@ -168,7 +185,7 @@ describe('a version (invariant 3)', () => {
 async function unanswered(run: RunBatch): Promise<number> {
   await world.change(id, 'one')
   const elasticsearch = connectElasticsearch({ url: 'http://127.0.0.1:1' }, { requestTimeoutMs: 1_000 })
-  const context: BatchContext = { ...world.context, elasticsearch }
+  const context = { ...world.context, elasticsearch }
   await run(context, world.request)
   await elasticsearch.close()
   return world.pendingKeys()
@@ -176,7 +193,7 @@ async function unanswered(run: RunBatch): Promise<number> {
 
 describe('an acknowledgement (invariant 8)', () => {
   test('waits for the answer', async () => {
-    expect(await unanswered(runBatch)).toBe(1)
+    expect(await unanswered(shipped)).toBe(1)
   })
 
   test('given without one loses the change', async () => {
@@ -238,7 +255,7 @@ async function failedVersion(): Promise<bigint> {
 
 describe('an outcome that comes late (invariant 8)', () => {
   test('as a success does not erase the failure of a later state', async () => {
-    expect(await lateSuccess(runBatch)).toBe(1)
+    expect(await lateSuccess(shipped)).toBe(1)
   })
 
   test('would erase it, if it did not look at the version', async () => {
@@ -247,7 +264,7 @@ describe('an outcome that comes late (invariant 8)', () => {
   })
 
   test('as a failure does not take the place of the failure of a later state', async () => {
-    expect(await lateFailure(runBatch)).toBe(true)
+    expect(await lateFailure(shipped)).toBe(true)
   })
 
   test('would take it, if it did not look at the version', async () => {
@@ -256,7 +273,7 @@ describe('an outcome that comes late (invariant 8)', () => {
   })
 
   test('as a failure of a state that was replaced meanwhile is tried again', async () => {
-    expect(await replacedFailure(runBatch)).toBe('retrying')
+    expect(await replacedFailure(shipped)).toBe('retrying')
   })
 
   test('would leave a document that is in order among the dead, if it did not look at its row again', async () => {
@@ -293,7 +310,7 @@ async function cutOff(run: RunBatch): Promise<string | null> {
 
 describe('a claim that was cut off (invariant 9)', () => {
   test('sends nothing', async () => {
-    expect(await cutOff(runBatch)).toBeNull()
+    expect(await cutOff(shipped)).toBeNull()
   })
 
   test('would send, if it did not look first', async () => {

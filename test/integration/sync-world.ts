@@ -11,6 +11,7 @@ import type { BatchContext, BatchRequest } from '../../src/sync/batch.ts'
 import { BlockedIndices } from '../../src/sync/blocked-indices.ts'
 import { BulkGate } from '../../src/sync/bulk-gate.ts'
 import { Confidence } from '../../src/sync/confidence.ts'
+import { postgresStore } from '../../src/sync/postgres-store.ts'
 import { SliceSizer } from '../../src/sync/slice-sizer.ts'
 import {
   type TestDatabase,
@@ -26,7 +27,7 @@ export interface SyncWorld {
   readonly elasticsearch: Elasticsearch
   readonly plan: DocumentPlan
   readonly index: string
-  readonly context: BatchContext
+  readonly context: BatchContext & { readonly pool: pg.Pool }
   readonly request: BatchRequest
   /** Writes a row and its mark in one transaction, as a trigger does. */
   change(id: number, name: string | null): Promise<void>
@@ -68,8 +69,7 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
   )
   const { server } = await readIdentity(pool)
   const workers = createPool(database.url, { max: 8, applicationName: 'sluice test' })
-  const context: BatchContext = {
-    schema: SCHEMA,
+  const context: SyncWorld['context'] = {
     instance: 'test',
     limits: {
       batchSize: 1000,
@@ -82,10 +82,12 @@ export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
       syncLogRetentionDays: 7,
     },
     pool: workers,
+    store: postgresStore(workers, SCHEMA),
     elasticsearch,
     brake: { share: () => 0.1, size: (name) => elasticsearch.count(name) },
     server: () => server,
     gate: new BulkGate(() => 1),
+    now: () => performance.now(),
     blocked: noneBlocked(),
   }
   return {

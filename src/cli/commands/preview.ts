@@ -7,6 +7,7 @@ import { idProblem } from '../../elasticsearch/bulk.ts'
 import { readConditions } from '../../postgres/read-settings.ts'
 import { rollback } from '../../postgres/transaction.ts'
 import { loadDocuments } from '../../sync/load.ts'
+import { rowReader } from '../../sync/postgres-store.ts'
 import { type ChosenPlan, choosePlan, planIn } from '../chosen-plan.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
@@ -106,7 +107,7 @@ async function loadInstalled(
   plan: DocumentPlan,
   key: DocumentKey,
 ): Promise<LoadedRow> {
-  const { documents, failures } = await loadDocuments(client, plan, [key], previewTimeoutMs)
+  const { documents, failures } = await loadDocuments(rowReader(client), plan, [key], previewTimeoutMs)
   const [failure] = failures
   if (failure !== undefined) return { json: null, problem: failure.reason }
   return documents.get(key.key) ?? nothing
