@@ -1,6 +1,7 @@
 import { decodeKey } from '../documents/keys.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { readOnly } from '../postgres/read-transaction.ts'
+import type { SharedSnapshot } from '../postgres/types.ts'
 import { ahead } from './ahead.ts'
 import { lookAt } from './compare-look.ts'
 import { type ComparedTargets, type Place, placeAddress, placesOf } from './compare-places.ts'
@@ -58,9 +59,13 @@ export async function compareKeys(
 
 /**
  * The keys of all rows that have a document, page by page, each a short transaction of its own: rows written meanwhile
- * have marks, so no common snapshot is needed, and none holds back vacuum.
+ * have marks, so no common snapshot is needed, and none holds back vacuum. With one, what is counted can be added up (see
+ * compare-census.ts).
  */
-async function* keyPages({ pool, schema, plan }: RunWork): AsyncGenerator<readonly string[], void, void> {
+export async function* keyPages(
+  { pool, schema, plan }: RunWork,
+  snapshot?: SharedSnapshot,
+): AsyncGenerator<readonly string[], void, void> {
   const source = viewSource(plan, schema)
   let after: readonly (string | null)[] | null = null
   for (;;) {
@@ -71,7 +76,11 @@ async function* keyPages({ pool, schema, plan }: RunWork): AsyncGenerator<readon
     let clean = false
     try {
       const read = () => client.query<[string]>({ text, values: [...values], rowMode: 'array' })
-      const { result } = await readOnly(client, { timeoutMs: PAGE_TIMEOUT_MS, ridesIndexes: true }, read)
+      const { result } = await readOnly(
+        client,
+        { timeoutMs: PAGE_TIMEOUT_MS, ridesIndexes: true, snapshot },
+        read,
+      )
       keys = result.rows.map(([key]) => key)
       clean = true
     } finally {

@@ -13,6 +13,7 @@ export interface RunContext {
     | 'refresh'
     | 'count'
     | 'listDocuments'
+    | 'pointInTime'
     | 'sampleDocuments'
     | 'existing'
     | 'stored'

@@ -5,6 +5,7 @@ import type { DocumentPlan } from '../documents/types.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { READ_SETTINGS } from '../postgres/read-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
+import type { SharedSnapshot } from '../postgres/types.ts'
 
 /** What a page of documents from an index comes down to. */
 export interface Orphans {
@@ -21,12 +22,13 @@ interface Candidate {
   readonly keys: readonly [string, ...string[]]
 }
 
-/** Which documents of an index have no row: one statement for a page. */
+/** Which documents of an index have no row, now or by a snapshot: one statement for a page. */
 export async function findOrphans(
   pool: Pool,
   plan: DocumentPlan,
   schema: string,
   documents: readonly Listed[],
+  snapshot?: SharedSnapshot,
 ): Promise<Orphans> {
   const candidates: Candidate[] = []
   const foreign: Listed[] = []
@@ -41,7 +43,10 @@ export async function findOrphans(
   }
   const sql = missingSql(plan, schema)
   const rowless = await inHalves(candidates, foreign, (some) =>
-    inTransaction(pool, (client) => missing(client, sql, some, plan.idParts), { settings: READ_SETTINGS }),
+    inTransaction(pool, (client) => missing(client, sql, some, plan.idParts), {
+      settings: READ_SETTINGS,
+      snapshot,
+    }),
   )
   return { rowless: rowless.map(({ keys, document }) => ({ key: keys[0], document })), foreign }
 }
