@@ -25,6 +25,7 @@ export interface RunContext {
     | 'indexUuid'
     | 'aliasTargets'
     | 'aliasesOf'
+    | 'indexAliases'
     | 'changeAliases'
     | 'putSettings'
     | 'awaitShards'
