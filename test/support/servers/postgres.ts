@@ -14,6 +14,8 @@ export interface PostgresOptions {
   readonly version?: number
   /** Server settings, over ours. fsync is on unless switched off here: durability is what some tests are about. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Of the server's processes. */
+  readonly env?: Readonly<Record<string, string>>
   /** Fills the data directory, in initdb's place: a copy of another server's. */
   readonly fill?: (data: string) => Promise<void>
 }
@@ -51,6 +53,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
         String(port),
         ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
       ],
+      ...(options.env === undefined ? {} : { env: options.env }),
     }),
     url: (port) => `postgres://${user}:${password}@127.0.0.1:${port}/postgres`,
     isReady,
