@@ -7,7 +7,7 @@ import { lookAt } from './compare-look.ts'
 import { type ComparedTargets, type Place, placeAddress, placesOf } from './compare-places.ts'
 import type { Suspects, SuspectsOptions } from './compare-suspects.ts'
 import type { RunWork } from './context.ts'
-import { viewSource, type WalkSource } from './walk-source.ts'
+import { seeOperatorsSql, viewSource, type WalkSource } from './walk-source.ts'
 
 /** Keys a page: 10 ms of the view's index, 60 ms of `_mget`. */
 const PAGE_KEYS = 10_000
@@ -67,6 +67,7 @@ export async function* keyPages(
   snapshot?: SharedSnapshot,
 ): AsyncGenerator<readonly string[], void, void> {
   const source = viewSource(plan, schema)
+  const seeing = seeOperatorsSql(plan.key)
   let after: readonly (string | null)[] | null = null
   for (;;) {
     const values: readonly unknown[] = [PAGE_KEYS, ...(after ?? [])]
@@ -75,7 +76,10 @@ export async function* keyPages(
     let keys: readonly string[]
     let clean = false
     try {
-      const read = () => client.query<[string]>({ text, values: [...values], rowMode: 'array' })
+      const read = async () => {
+        if (seeing !== null) await client.query(seeing)
+        return client.query<[string]>({ text, values: [...values], rowMode: 'array' })
+      }
       const { result } = await readOnly(
         client,
         { timeoutMs: PAGE_TIMEOUT_MS, ridesIndexes: true, snapshot },

@@ -6,6 +6,7 @@ import { sqlState } from '../postgres/connect.ts'
 import { READ_SETTINGS } from '../postgres/read-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { SharedSnapshot } from '../postgres/types.ts'
+import { seeOperatorsSql } from './walk-source.ts'
 
 /** What a page of documents from an index comes down to. */
 export interface Orphans {
@@ -42,11 +43,16 @@ export async function findOrphans(
     }
   }
   const sql = missingSql(plan, schema)
+  const seeing = seeOperatorsSql(plan.key)
   const rowless = await inHalves(candidates, foreign, (some) =>
-    inTransaction(pool, (client) => missing(client, sql, some, plan.idParts), {
-      settings: READ_SETTINGS,
-      snapshot,
-    }),
+    inTransaction(
+      pool,
+      async (client) => {
+        if (seeing !== null) await client.query(seeing)
+        return missing(client, sql, some, plan.idParts)
+      },
+      { settings: READ_SETTINGS, snapshot },
+    ),
   )
   return { rowless: rowless.map(({ keys, document }) => ({ key: keys[0], document })), foreign }
 }
