@@ -42,6 +42,7 @@ import {
   parseObject,
 } from './outcome-request.ts'
 import { hasPipeline } from './pipelines.ts'
+import { openPointInTime, type PointInTime } from './point-in-time.ts'
 import { openReplaceableHttp, type ReplaceableHttp } from './replaceable-http.ts'
 import { flush, type IndexSize, indexSize, mergeState, startMerge } from './segments.ts'
 import { serverInfo } from './server-info.ts'
@@ -132,6 +133,8 @@ export interface Elasticsearch {
   get(index: string, id: string, routing?: string | null): Promise<StoredDocument>
   find(indices: string, id: string): Promise<readonly (ListedDocument & { readonly index: string })[]>
   listDocuments(index: string): AsyncGenerator<ListedDocument[], void, void>
+  /** An index as of its last refresh, for as long as it is held open; null where the server cannot (OpenSearch before 2.4). */
+  pointInTime(index: string): Promise<PointInTime | null>
   /** Up to so many documents (10,000 at most) chosen at random, of an index or of all that a pattern stands for. */
   sampleDocuments(
     indices: string,
@@ -205,6 +208,7 @@ export function elasticsearchOver(
     get: (index, id, routing) => get(http, index, id, routing),
     find: (indices, id) => find(http, indices, id),
     listDocuments: (index) => listDocuments(http, index),
+    pointInTime: async (index) => openPointInTime(http, await product(), index),
     sampleDocuments: (indices, size) => sampleDocuments(http, indices, size),
     getMappings: (index) => getMappings(http, index),
     mappingsOf: (names) => mappingsOf(http, names),

@@ -5,8 +5,11 @@ import { parseExact } from './json.ts'
 import { parseObject } from './outcome-request.ts'
 import type { DocumentAddress, ListedDocument, StoredDocument } from './types.ts'
 
-/** Ids a page: the most that `index.max_result_window` allows by default. 50,000 to 100,000 ids/s. */
-const pageSize = 10_000
+/** Hits that one search returns at most (`index.max_result_window` by default). */
+export const maxResultWindow = 10_000
+
+/** Ids a page. 50,000 to 100,000 ids/s. */
+const pageSize = maxResultWindow
 
 /** How long a listing survives between two pages: its consumer writes marks meanwhile. */
 const keepAlive = '5m'
@@ -188,13 +191,19 @@ async function search(
 
 const pageFilter = '_scroll_id,timed_out,_shards.failed,hits.hits._id,hits.hits._routing,error,status'
 
-interface Hit {
-  readonly _index: string
+export interface SearchHit {
   readonly _id: string
   readonly _routing?: string
 }
 
-const listed = ({ _id, _routing }: Hit): ListedDocument => ({ id: _id, routing: _routing ?? null })
+interface Hit extends SearchHit {
+  readonly _index: string
+}
+
+export const listed = ({ _id, _routing }: SearchHit): ListedDocument => ({
+  id: _id,
+  routing: _routing ?? null,
+})
 
 function listedIn(page: Readonly<Record<string, unknown>>): ListedDocument[] {
   return hitsOf(page).map(listed)
@@ -207,7 +216,7 @@ function hitsOf(page: Readonly<Record<string, unknown>>): readonly Hit[] {
 }
 
 /** Throws when a shard did not take part. */
-function assertWhole(http: Http, answer: Readonly<Record<string, unknown>>, doing: string): void {
+export function assertWhole(http: Http, answer: Readonly<Record<string, unknown>>, doing: string): void {
   const shards = answer._shards
   const failed =
     typeof shards === 'object' && shards !== null && 'failed' in shards ? Number(shards.failed) : 0

@@ -1,7 +1,8 @@
 import type { PoolClient } from 'pg'
 import { sqlState } from './connect.ts'
 import { readConditions } from './read-settings.ts'
-import { lastResult, rollback } from './transaction.ts'
+import { begin, lastResult, rollback } from './transaction.ts'
+import type { SharedSnapshot } from './types.ts'
 import { serverSql } from './version.ts'
 
 /** What a short read of the application's tables returned, and the server that it met (invariant 6). */
@@ -14,6 +15,8 @@ export interface ReadOptions {
   readonly timeoutMs: number
   /** It looks up rows by keys, for which there are indexes. */
   readonly ridesIndexes: boolean
+  /** What it sees. Default: what is committed when it begins. */
+  readonly snapshot?: SharedSnapshot | undefined
 }
 
 /**
@@ -28,12 +31,12 @@ const RIDE_INDEXES = ' SET LOCAL enable_seqscan = off;'
  */
 export async function readOnly<T>(
   client: PoolClient,
-  { timeoutMs, ridesIndexes }: ReadOptions,
+  { timeoutMs, ridesIndexes, snapshot }: ReadOptions,
   read: () => Promise<T>,
 ): Promise<Read<T>> {
   try {
     const begun = await client.query<{ server: string }>(
-      `BEGIN READ ONLY; ${readConditions}; ${patience(timeoutMs)};${ridesIndexes ? RIDE_INDEXES : ''}
+      `${begin(snapshot, 'READ ONLY')}; ${readConditions}; ${patience(timeoutMs)};${ridesIndexes ? RIDE_INDEXES : ''}
        SELECT ${serverSql} AS server`,
     )
     const result = await read()

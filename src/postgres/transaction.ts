@@ -1,22 +1,24 @@
 import pg, { type QueryResult, type QueryResultRow } from 'pg'
 import { FailedError } from '../errors.ts'
-import type { Queryable } from './types.ts'
+import type { Queryable, SharedSnapshot } from './types.ts'
 
 export interface TransactionOptions {
   /** Postgres settings for this transaction alone: session settings do not survive a pooler. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Of a SharedSnapshot: what the transaction sees. */
+  readonly snapshot?: SharedSnapshot | undefined
 }
 
 /** Runs `fn` in a transaction on a client of its own: commits when it resolves, rolls back when it rejects. */
 export async function inTransaction<T>(
   pool: pg.Pool,
   fn: (client: pg.PoolClient) => Promise<T>,
-  { settings = {} }: TransactionOptions = {},
+  { settings = {}, snapshot }: TransactionOptions = {},
 ): Promise<T> {
   const client = await pool.connect()
   let clean = false
   try {
-    await client.query(['BEGIN', ...Object.entries(settings).map(setLocal)].join('; '))
+    await client.query([begin(snapshot), ...Object.entries(settings).map(setLocal)].join('; '))
     const result = await fn(client)
     await commit(client)
     clean = true
@@ -27,6 +29,12 @@ export async function inTransaction<T>(
   } finally {
     client.release(!clean)
   }
+}
+
+/** `BEGIN`, and what has to come before any other statement. */
+export function begin(snapshot: SharedSnapshot | undefined, mode = ''): string {
+  if (snapshot === undefined) return `BEGIN ${mode}`
+  return `BEGIN ISOLATION LEVEL REPEATABLE READ ${mode}; SET TRANSACTION SNAPSHOT ${pg.escapeLiteral(snapshot.id)}`
 }
 
 /** Text of a statement that sets one setting until the transaction ends. */

@@ -20,3 +20,10 @@ export interface Identity {
   /** This very server process, as `serverSql` says: it changes with every start, too. */
   readonly server: string
 }
+
+/** One state of the database, which transactions of other connections read by (`snapshot` of their options). */
+export interface SharedSnapshot {
+  readonly id: string
+  /** Throws when it is lost: what was read by it since the last call may have failed for that. */
+  touch(): Promise<void>
+}

@@ -1,12 +1,13 @@
 import { decodeKey } from '../documents/keys.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { readOnly } from '../postgres/read-transaction.ts'
+import type { SharedSnapshot } from '../postgres/types.ts'
 import { ahead } from './ahead.ts'
 import { lookAt } from './compare-look.ts'
 import { type ComparedTargets, type Place, placeAddress, placesOf } from './compare-places.ts'
 import type { Suspects, SuspectsOptions } from './compare-suspects.ts'
 import type { RunWork } from './context.ts'
-import { viewSource, type WalkSource } from './walk-source.ts'
+import { seeOperatorsSql, viewSource, type WalkSource } from './walk-source.ts'
 
 /** Keys a page: 10 ms of the view's index, 60 ms of `_mget`. */
 const PAGE_KEYS = 10_000
@@ -58,10 +59,15 @@ export async function compareKeys(
 
 /**
  * The keys of all rows that have a document, page by page, each a short transaction of its own: rows written meanwhile
- * have marks, so no common snapshot is needed, and none holds back vacuum.
+ * have marks, so no common snapshot is needed, and none holds back vacuum. With one, what is counted can be added up (see
+ * compare-census.ts).
  */
-async function* keyPages({ pool, schema, plan }: RunWork): AsyncGenerator<readonly string[], void, void> {
+export async function* keyPages(
+  { pool, schema, plan }: RunWork,
+  snapshot?: SharedSnapshot,
+): AsyncGenerator<readonly string[], void, void> {
   const source = viewSource(plan, schema)
+  const seeing = seeOperatorsSql(plan.key)
   let after: readonly (string | null)[] | null = null
   for (;;) {
     const values: readonly unknown[] = [PAGE_KEYS, ...(after ?? [])]
@@ -70,8 +76,15 @@ async function* keyPages({ pool, schema, plan }: RunWork): AsyncGenerator<readon
     let keys: readonly string[]
     let clean = false
     try {
-      const read = () => client.query<[string]>({ text, values: [...values], rowMode: 'array' })
-      const { result } = await readOnly(client, { timeoutMs: PAGE_TIMEOUT_MS, ridesIndexes: true }, read)
+      const read = async () => {
+        if (seeing !== null) await client.query(seeing)
+        return client.query<[string]>({ text, values: [...values], rowMode: 'array' })
+      }
+      const { result } = await readOnly(
+        client,
+        { timeoutMs: PAGE_TIMEOUT_MS, ridesIndexes: true, snapshot },
+        read,
+      )
       keys = result.rows.map(([key]) => key)
       clean = true
     } finally {

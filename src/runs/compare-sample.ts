@@ -26,12 +26,11 @@ const MARGIN = 1.5
 export async function compareSample(
   work: RunWork,
   size: number,
-  rows: RowsComparison,
-  documents: DocumentsComparison,
+  comparison: RowsComparison,
 ): Promise<{ readonly rows: number; readonly documents: number }> {
   const keys = await sampleKeys(work, size)
-  const counted = await compareKeys(work, rows, keys)
-  return { rows: counted, documents: await compareChosen(work, size, documents) }
+  const rows = await compareKeys(work, comparison, keys)
+  return { rows, documents: await compareChosen(work, size, comparison) }
 }
 
 async function compareChosen(work: RunWork, size: number, comparison: DocumentsComparison): Promise<number> {

@@ -4,13 +4,12 @@ import { FailedError } from '../errors.ts'
 import type { Queryable } from '../postgres/types.ts'
 import { SliceSizer } from '../sync/slice-sizer.ts'
 import { assertContentComparable } from './compare-able.ts'
-import { compareDocuments } from './compare-documents.ts'
 import { explained } from './compare-notes.ts'
 import { comparedTargets, type Place } from './compare-places.ts'
 import { CompareProgress } from './compare-progress.ts'
-import { compareRows } from './compare-rows.ts'
 import { compareSample } from './compare-sample.ts'
 import { type Confirmed, Suspects } from './compare-suspects.ts'
+import { compareWhole } from './compare-whole.ts'
 import type { Comparison, Difference, DifferenceCounts } from './comparison.ts'
 import type { RunWork } from './context.ts'
 import { estimateTotal } from './estimate.ts'
@@ -40,16 +39,16 @@ export interface Compared {
  * Compares the rows of a document with its documents, on a system that goes on working, and reports what differs for
  * certain: missing, stale (`deep`), extra.
  *
- * In both directions at once, page by page. Rows → documents: the view's keys in order, 10,000 at a time, and `_mget`
- * whether each is there (`deep`: its text, beside the row's document). Documents → rows: a scroll over the index, and for
- * each page one statement that looks the keys up in the view. Whatever seems to differ is a suspect, and looked at again
- * (see Suspects): only that second look says what differs, so the first one may be as inexact as it is fast.
+ * By ids: the view's keys in order, 10,000 at a time, are counted in the index, which also tells whether there is anything else
+ * (compare-census.ts). Where that cannot be told, and for contents (`deep`), in both directions at once, page by page. Rows →
+ * documents: `_mget` whether each is there (`deep`: its text, beside the row's document). Documents → rows: a scroll over the
+ * index, and for each page one statement that looks the keys up in the view. Whatever seems to differ is a suspect, and looked
+ * at again (see Suspects): only that second look says what differs, so the first one may be as inexact as it is fast.
  *
  * Why not one big join over a temporary table: it would live in one transaction from the first page to the last (behind
- * PgBouncer a temporary table lives no longer), and hold back vacuum of the whole database for the minutes
- * that 10 million documents take. Why not two sorted streams: Elasticsearch does not sort by `_id`. Here every page is a
- * short transaction, nothing is left behind by a crash, and memory is that of two pages and of 10,000 suspects,
- * whatever the size of the table.
+ * PgBouncer a temporary table lives no longer), and lock the application's tables for the minutes that 10 million documents
+ * take. Why not two sorted streams: Elasticsearch does not sort by `_id`. Here every page is a short transaction, nothing is
+ * left behind by a crash, and memory is that of two pages and of 10,000 suspects, whatever the size of the table.
  *
  * Nothing is written but the run's progress. Throws RunInterrupted by the signal, and FailedError where it cannot be
  * done (an index that is gone, contents that cannot be compared).
@@ -69,21 +68,15 @@ export async function compareAll(work: RunWork, run: Run, request: CompareReques
   const found = new Found(request)
   const suspects = suspectsOf(own, run, request, found)
   const progress = new CompareProgress(work, run)
-  await progress.begin(await expected(work, sample))
+  const estimatedRows = sample ?? (await estimateTotal(pool, viewSource(plan, schema))).total
+  // There should be as many of one as of the other.
+  await progress.begin(2 * estimatedRows)
   const looked = (count: number) => progress.add(count)
-  const rowsComparison = { targets, named: indices !== null, options: suspects.options, suspects, looked }
-  const documentsComparison = { targets, suspects, looked }
-  let rows: number
-  let documents: number
-  if (sample === null) {
-    ;[rows, documents] = await both(
-      broken,
-      compareRows(own, rowsComparison),
-      compareDocuments(own, documentsComparison),
-    )
-  } else {
-    ;({ rows, documents } = await compareSample(work, sample, rowsComparison, documentsComparison))
-  }
+  const both = { targets, named: indices !== null, options: suspects.options, suspects, looked }
+  const { rows, documents } =
+    sample === null
+      ? await compareWhole(own, { ...both, estimatedRows, broken })
+      : await compareSample(own, sample, both)
   await suspects.settle()
   await progress.end()
   const comparison = {
@@ -134,27 +127,6 @@ function transformOf({ plan, definition }: RunWork): Transform | null {
     where: plan.document,
     remedy: 'Run sluice install, or start a daemon with the configuration it was installed from.',
   })
-}
-
-/** Rows and documents to come; there should be as many of one as of the other. */
-async function expected({ pool, schema, plan }: RunWork, sample: number | null): Promise<number> {
-  if (sample !== null) return 2 * sample
-  return 2 * (await estimateTotal(pool, viewSource(plan, schema))).total
-}
-
-/** Both, or the first failure, once neither goes on. */
-async function both<A, B>(broken: AbortController, one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
-  let first: { readonly error: unknown } | undefined
-  const note = (error: unknown) => {
-    first ??= { error }
-    broken.abort(error)
-    throw error
-  }
-  const [a, b] = await Promise.allSettled([one.catch(note), other.catch(note)])
-  if (first !== undefined) throw first.error
-  if (a.status === 'rejected') throw a.reason
-  if (b.status === 'rejected') throw b.reason
-  return [a.value, b.value]
 }
 
 /** Examples of each kind. */

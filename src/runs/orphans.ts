@@ -5,6 +5,8 @@ import type { DocumentPlan } from '../documents/types.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { READ_SETTINGS } from '../postgres/read-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
+import type { SharedSnapshot } from '../postgres/types.ts'
+import { seeOperatorsSql } from './walk-source.ts'
 
 /** What a page of documents from an index comes down to. */
 export interface Orphans {
@@ -21,12 +23,13 @@ interface Candidate {
   readonly keys: readonly [string, ...string[]]
 }
 
-/** Which documents of an index have no row: one statement for a page. */
+/** Which documents of an index have no row, now or by a snapshot: one statement for a page. */
 export async function findOrphans(
   pool: Pool,
   plan: DocumentPlan,
   schema: string,
   documents: readonly Listed[],
+  snapshot?: SharedSnapshot,
 ): Promise<Orphans> {
   const candidates: Candidate[] = []
   const foreign: Listed[] = []
@@ -40,8 +43,16 @@ export async function findOrphans(
     }
   }
   const sql = missingSql(plan, schema)
+  const seeing = seeOperatorsSql(plan.key)
   const rowless = await inHalves(candidates, foreign, (some) =>
-    inTransaction(pool, (client) => missing(client, sql, some, plan.idParts), { settings: READ_SETTINGS }),
+    inTransaction(
+      pool,
+      async (client) => {
+        if (seeing !== null) await client.query(seeing)
+        return missing(client, sql, some, plan.idParts)
+      },
+      { settings: READ_SETTINGS, snapshot },
+    ),
   )
   return { rowless: rowless.map(({ keys, document }) => ({ key: keys[0], document })), foreign }
 }

@@ -6,15 +6,16 @@ import {
   registerIndex,
   signedMappings,
 } from '../capture/document-index.ts'
-import { unknownIndexOf } from '../capture/unknown-index.ts'
+import { unknownAliases, unknownIndexOf } from '../capture/unknown-index.ts'
 import { isTenantPattern } from '../config/tenant-index.ts'
 import type { DocumentPlan } from '../documents/types.ts'
 import { flatSettings } from '../elasticsearch/indices.ts'
+import { templatePattern } from '../elasticsearch/names.ts'
 import { ConfigError, FailedError } from '../errors.ts'
 import { READ_SETTINGS } from '../postgres/read-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import type { Queryable } from '../postgres/types.ts'
-import { readKnownIndices } from '../queue/known-indices.ts'
+import { type KnownIndex, readKnownIndices } from '../queue/known-indices.ts'
 import { readTargets } from '../queue/read-targets.ts'
 import { advance } from './advance.ts'
 import type { RunWork } from './context.ts'
@@ -76,21 +77,39 @@ export async function findPlaces(
   const { document, index } = plan
   const targets = await readTargets(pool, schema, document)
   const live = targets.filter(({ role }) => role === 'live')
-  if (live.length === 0 && isTenantPattern(index)) {
-    throw new FailedError('no tenant has an index yet', { where: document })
-  }
   const known = await readKnownIndices(pool, schema, document)
   const makers = await readMakers(pool, schema, document)
-  const aliases = live.length === 0 ? [{ alias: index, index: null }] : live
+  const aliases = isTenantPattern(index)
+    ? [...live, ...(await forgottenTenants(elasticsearch, index, known, live))]
+    : live.length === 0
+      ? [{ alias: index, index: null }]
+      : live
   const places: Omit<Replacement, 'name'>[] = []
   for (const { alias, index: from } of aliases) {
     // What a restored database does not know, and a daemon has not taken in, is replaced as if it were the living one.
     const unknown = await unknownIndexOf(elasticsearch, alias, known, makers)
     if (unknown !== null) places.push({ alias, from: unknown })
-    else if (from === null) places.push(await adoptedPlace(elasticsearch, plan, adopt))
-    else places.push(await livingPlace(elasticsearch, document, { alias, from }))
+    else if (from !== null) places.push(await livingPlace(elasticsearch, document, { alias, from }))
+    else if (!isTenantPattern(index)) places.push(await adoptedPlace(elasticsearch, plan, adopt))
   }
+  if (places.length === 0) throw new FailedError('no tenant has an index yet', { where: document })
   return places
+}
+
+/**
+ * Tenants whose alias is there, and who have no index as far as this database knows: it was set back to before they came. Of
+ * these aliases only those are of interest that lead to an index of ours.
+ */
+async function forgottenTenants(
+  elasticsearch: Pick<RunWork['elasticsearch'], 'indexAliases'>,
+  pattern: string,
+  known: readonly KnownIndex[],
+  live: readonly { readonly alias: string }[],
+): Promise<readonly { readonly alias: string; readonly index: null }[]> {
+  const aliases = await elasticsearch.indexAliases(templatePattern(pattern))
+  const unknown = new Set(unknownAliases(pattern, aliases, known).map(({ alias }) => alias))
+  for (const { alias } of live) unknown.delete(alias)
+  return [...unknown].sort().map((alias) => ({ alias, index: null }))
 }
 
 async function livingPlace(

@@ -1,4 +1,4 @@
-import { quoteIdentifier, quoteTable } from '../catalog/quote.ts'
+import { quoteIdentifier, quoteLiteral, quoteTable } from '../catalog/quote.ts'
 import { keyExpression, keyPart } from '../documents/key-sql.ts'
 import type { DocumentPlan, KeyColumn } from '../documents/types.ts'
 
@@ -79,4 +79,17 @@ export function markChunkSql(source: WalkSource, schema: string, resumed: boolea
     )
     SELECT (SELECT count(*) FROM chunk)::int AS count,
            (SELECT r.parts FROM chunk r ORDER BY r.n DESC LIMIT 1) AS last`
+}
+
+/**
+ * Statement that lets a transaction see the operators of its key's types; null where pg_catalog has them. An extension (citext)
+ * may stand in a schema that is not in this role's search_path: ORDER BY finds the type's order all the same, but `>` would
+ * silently be that of text, and a walk that sorts by the one and goes on by the other leaves rows out.
+ */
+export function seeOperatorsSql(key: readonly Pick<KeyColumn, 'type'>[]): string | null {
+  const schemas = key.flatMap(({ type }) => /^("(?:[^"]|"")+"|[^".]+)\./.exec(type)?.[1] ?? [])
+  const foreign = [...new Set(schemas)].filter((schema) => schema !== 'pg_catalog')
+  if (foreign.length === 0) return null
+  return `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ',
+    nullif(pg_catalog.current_setting('search_path'), ''), ${quoteLiteral(foreign.join(', '))}), true)`
 }

@@ -4,7 +4,7 @@ import { advance } from './advance.ts'
 import type { RunWork } from './context.ts'
 import { CHUNK_KEYS, hasRoom, KEYS_PER_MARK, waitFor } from './pacing.ts'
 import type { Run, RunCursor } from './types.ts'
-import { markChunkSql, type WalkSource } from './walk-source.ts'
+import { markChunkSql, seeOperatorsSql, type WalkSource } from './walk-source.ts'
 
 /**
  * The walk: marks every key of a source, in key order, as fast as the marks are worked off.
@@ -43,6 +43,8 @@ function markChunk(work: RunWork, run: Run, cursor: RunCursor, walk: Walk): Prom
   return inTransaction(
     pool,
     async (client) => {
+      const seeing = seeOperatorsSql(work.plan.key)
+      if (seeing !== null) await client.query(seeing)
       const { rows } = await client.query<{ count: number; last: string[] | null }>(
         markChunkSql(walk.source, schema, after !== null),
         [

@@ -104,9 +104,6 @@ function misfitAlarm(
 ): string {
   const live = known.find((each) => each.alias === alias && each.role === 'live')
   const expected = live === undefined ? 'an index that this database knows' : live.name
-  const remedy =
-    live === undefined
-      ? `If nobody needs it: DELETE /${index}; its tenant gets another index with its next row`
-      : `sluice reindex ${document} builds an index from the rows and moves the alias to it`
+  const remedy = `sluice reindex ${document} builds an index from the rows and moves the alias to it`
   return `alias ${alias} does not point to ${expected}, but to ${index}, which sluice made for it and this database does not know: it was set back to before that. It is not written to, for it does not fit: ${why}. ${remedy}`
 }

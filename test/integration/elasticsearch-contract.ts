@@ -525,6 +525,32 @@ export function describeClient(
         const index = await newIndex()
         expect(await client.listDocuments(index).next()).toEqual({ done: true, value: undefined })
       })
+
+      it('at one moment are counted by their ids, whatever is written after it', async () => {
+        const index = await newIndex({ number_of_shards: 2 })
+        const nested = { name: 'n', parts: [{ n: 1 }, { n: 2 }] }
+        await bulk(1n, ...['a', 'b', 'c'].map((id) => put(index, id, nested)))
+        await client.refresh(index)
+        const moment = await client.pointInTime(index)
+        if (moment === null) throw new Error('no point in time')
+        await bulk(2n, put(index, 'd'), remove(index, 'a'))
+        await client.refresh(index)
+        expect(await moment.count()).toEqual({ documents: 3, routed: 0 })
+        expect(await moment.countIds(['a', 'b', 'd', 'x'])).toBe(2)
+        expect(await moment.countIds([])).toBe(0)
+        const newest = await moment.newest(10)
+        expect(newest.map(({ id }) => id).sort()).toEqual(['a', 'b', 'c'])
+        await moment.close()
+        await expect(moment.count()).rejects.toThrow(IncompleteError)
+
+        await bulk(3n, { ...put(index, 'e'), routing: 'r' })
+        await client.refresh(index)
+        const later = await client.pointInTime(index)
+        expect(await later?.count()).toEqual({ documents: 4, routed: 1 })
+        expect(await later?.newest(1)).toHaveLength(1)
+        await later?.close()
+        await expect(client.pointInTime(`${index}-none`)).rejects.toThrow(/index_not_found/)
+      })
     })
   })
 }

@@ -42,8 +42,9 @@ export interface InstallWorldOptions {
   readonly only?: string
 }
 
-export async function installWorld(schema = 'sluice'): Promise<InstallWorld> {
-  const database = await testDatabase()
+/** `postgres`: another server than the run's. */
+export async function installWorld(schema = 'sluice', postgres?: string): Promise<InstallWorld> {
+  const database = await testDatabase(postgres)
   const server = testElasticsearch()
   const elasticsearch = connectElasticsearch({ url: server.url }, { requestTimeoutMs: 20_000 })
   const value: InstallWorld['value'] = async (sql, values = []) => {

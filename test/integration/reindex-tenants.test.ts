@@ -1,4 +1,7 @@
+import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { newIndexName, readMakers, signedMappings } from '../../src/capture/document-index.ts'
+import { checkAlias } from '../../src/sync/index-alias.ts'
 import { eventually } from '../support/eventually.ts'
 import { type ReindexWorld, reindexWorld } from './reindex-world.ts'
 
@@ -58,4 +61,49 @@ test('a rollback takes back what has something to go back to', async () => {
   const after = await world.roles('thing')
   expect(after.live).toEqual([...kept, live[2]])
   expect(after.kept).toEqual(live.slice(0, 2))
+})
+
+test('a tenant whom a database that was set back has forgotten, and whose index does not fit: an alarm says to reindex, which mends it', async () => {
+  const { database, elasticsearch, server, schema } = world
+  const { pool } = database
+  const check = { pool, schema, elasticsearch, log: pino({ level: 'silent' }), unseen: new Map() }
+  const alarm = async () => {
+    await checkAlias(check, 'thing', index('{tenant}'))
+    return world.value("SELECT alarm FROM sluice.sync_document WHERE name = 'thing'")
+  }
+  // Made for the tenant by a definition of which this database knows nothing.
+  const [maker] = await readMakers(pool, schema, 'thing')
+  const theirs = newIndexName(index('d'))
+  const properties = { id: { type: 'long' }, name: { type: 'long' }, tenant: { type: 'keyword' } }
+  await elasticsearch.createIndex({
+    name: theirs,
+    alias: index('d'),
+    mappings: signedMappings({ mappings: { properties } }, maker),
+    settings: {},
+  })
+  await server.request('PUT', `/${theirs}/_doc/77?refresh=true`, { id: 77, name: 1, tenant: 'd' })
+  expect(await alarm()).toMatch(/field name is long.*sluice reindex thing builds an index from the rows/)
+  await pool.query(`INSERT INTO thing VALUES (2000, 'of one who came back', 'd')`)
+  await eventually(async () => {
+    const { rows } = await pool.query('SELECT type, state FROM sluice.sync_failed')
+    expect(rows).toEqual([{ type: 'tenant_index', state: 'dead' }])
+  })
+
+  expect(await world.ended(await world.request('thing', { keepMs: 0 }))).toMatchObject({
+    state: 'done',
+    error: null,
+  })
+  const [now = ''] = await world.pointsTo(index('d'))
+  expect(now).not.toBe(theirs)
+  await world.drained()
+  for (const tenant of ['a', 'b', 'c', 'd']) {
+    const [name = ''] = await world.pointsTo(index(tenant))
+    expect(await world.differences(rowsOf(tenant), name)).toEqual([])
+  }
+  expect(await alarm()).toBeNull()
+  await eventually(async () => expect((await pool.query('SELECT FROM sluice.sync_failed')).rowCount).toBe(0))
+  await eventually(async () => {
+    await world.dropRetired()
+    expect(await world.indices()).not.toContain(theirs)
+  })
 })

@@ -12,8 +12,9 @@ export interface RunsFixture extends TestDatabase {
 /** Not the default name, so that a forgotten qualification shows. */
 export const SCHEMA = 'Sluice runs'
 
-export async function runsFixture(): Promise<RunsFixture> {
-  const database = await testDatabase()
+/** `postgres`: another server than the run's. */
+export async function runsFixture(postgres?: string): Promise<RunsFixture> {
+  const database = await testDatabase(postgres)
   await migrate(database.url, SCHEMA)
   return { ...database, schema: SCHEMA }
 }

@@ -43,10 +43,13 @@ export interface SyncWorld {
 /** Not the default, so that a forgotten qualification shows. */
 export const SCHEMA = 'Sluice sync'
 
-/** `own`: a database of the caller's instead of one in the run's server, for tests that crash the server. */
-export async function createSyncWorld(own?: TestDatabase): Promise<SyncWorld> {
+/**
+ * `own`: a database of the caller's instead of one in the run's server, for tests that crash the server. `url`: another
+ * Elasticsearch than the run's.
+ */
+export async function createSyncWorld(own?: TestDatabase, url?: string): Promise<SyncWorld> {
   const database = own ?? (await testDatabase())
-  const search = testElasticsearch()
+  const search = testElasticsearch(url)
   await migrate(database.url, SCHEMA)
   const { pool } = database
   const alias = `${search.prefix}thing`

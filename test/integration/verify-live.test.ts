@@ -97,12 +97,12 @@ test('whose worker dies while it compares is begun anew by another', async () =>
       ...context,
       elasticsearch: {
         ...world.elasticsearch,
-        existing: async () => {
+        pointInTime: async () => {
           reached.resolve()
           await new Promise((_, reject) =>
             hanging.signal.addEventListener('abort', () => reject(hanging.signal.reason)),
           )
-          return []
+          return null
         },
       },
     },

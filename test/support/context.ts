@@ -12,11 +12,10 @@ export interface TestDatabase {
 }
 
 /**
- * A fresh database in the run's Postgres. Its time zone is an odd one, so that a timestamp which leaves in
+ * A fresh database, in the run's Postgres by default. Its time zone is an odd one, so that a timestamp which leaves in
  * anything but UTC is noticed.
  */
-export async function testDatabase(): Promise<TestDatabase> {
-  const server = inject('postgresUrl')
+export async function testDatabase(server = inject('postgresUrl')): Promise<TestDatabase> {
   const name = `sluice_test_${uniqueSuffix()}`
   await administer(server, `CREATE DATABASE ${name}`)
   await administer(server, `ALTER DATABASE ${name} SET timezone TO 'Asia/Kathmandu'`)
