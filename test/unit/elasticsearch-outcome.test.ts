@@ -1,11 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { classifyItem } from '../../src/elasticsearch/outcome.ts'
-import {
-  bulkFilterPath,
-  classifyResponse,
-  classifyTransportError,
-} from '../../src/elasticsearch/outcome-request.ts'
+import { classifyResponse, classifyTransportError } from '../../src/elasticsearch/outcome-request.ts'
 import type { Operation } from '../../src/elasticsearch/types.ts'
 
 const types = [

@@ -109,3 +109,48 @@ describe('the encoding of a value', () => {
     expect(planValue(vector, deriveMapping(vector)).encoding).toBe('plain')
   })
 })
+
+describe('a value follows the field that is stated', () => {
+  const column = (name: string, type = name) => ({ type, baseType: base(name) })
+  it.each<[string, string, string, string | null]>([
+    ['inet', 'ip', 'address', null],
+    ['cidr', 'ip', 'address', null],
+    ['inet', 'ip_range', 'text', null],
+    ['point', 'geo_point', 'location', 'point'],
+    ['interval', 'long', 'seconds', 'interval'],
+    ['bytea', 'keyword', 'hex', null],
+    ['bytea', 'binary', 'base64', null],
+    ['jsonb', 'text', 'text', null],
+    ['jsonb', 'flattened', 'plain', null],
+    ['hstore', 'keyword', 'text', null],
+    ['point', 'keyword', 'text', null],
+    ['int4range', 'keyword', 'text', null],
+    ['vector', 'dense_vector', 'json text', null],
+    ['halfvec', 'dense_vector', 'json text', null],
+    ['int4', 'keyword', 'plain', null],
+    ['int4', 'long', 'plain', null],
+    ['numeric', 'keyword', 'plain', 'too many digits'],
+    ['numeric', 'long', 'plain', 'any numeric'],
+    ['float8', 'float', 'plain', 'not a number'],
+    ['float8', 'keyword', 'plain', null],
+  ])('%s as %s', (name, type, encoding, hazard) => {
+    expect(planValue(column(name), { type })).toEqual({ encoding, hazard })
+  })
+
+  it('a numeric of a stated precision is bounded, and a whole one of 18 digits is a long', () => {
+    expect(planValue(column('numeric', 'numeric(10,2)'), { type: 'keyword' }).hazard).toBeNull()
+    expect(planValue(column('numeric', 'numeric(10,2)'), {}).hazard).toBe('not a number')
+    expect(planValue(column('numeric'), {}).hazard).toBe('any numeric')
+    const derived = (type: string) => deriveMapping(column('numeric', type)).type
+    expect(['numeric(18)', 'numeric(18,0)', 'numeric(1)'].map(derived)).toEqual(['long', 'long', 'long'])
+    expect(['numeric(19)', 'numeric(18,1)', 'numeric(18,-1)', 'numeric'].map(derived)).toEqual(
+      Array(4).fill('double'),
+    )
+    expect(deriveMapping(column('text', 'numeric(5)')).type).toBe('text')
+  })
+
+  it('a composite as text is its text', () => {
+    const composite = { type: 'app.pair', baseType: base('pair', { kind: 'composite', schema: 'app' }) }
+    expect(planValue(composite, { type: 'keyword' }).encoding).toBe('text')
+  })
+})
