@@ -10,7 +10,8 @@ export default defineConfig({
     exclude: [
       'test/unit/{chaos-mutants,cli-loading,config-load,fault-proxy,model,pure-parts,tcp-proxy}.test.ts',
     ],
-    testTimeout: 60_000,
+    // A worker that a mutant lets wait for ever is noticed after this time.
+    testTimeout: 10_000,
     isolate: false,
     coverage: {
       provider: 'v8',

@@ -62,19 +62,15 @@ function encode(
 describe('a key becomes', () => {
   test('an index operation where its row is there, a delete where it is not, for each index of its alias', () => {
     const targets = [target('i'), target('j'), target('elsewhere', { alias: 'lakes' })]
-    const { operations, gone, failures } = encode(
-      plain,
-      [key('7'), key('8')],
-      { 7: row('7', '{"a":\n1}') },
-      targets,
-    )
+    const { operations, ...rest } = encode(plain, [key('7'), key('8')], { 7: row('7', '{"a":\n1}') }, targets)
     expect(operations).toEqual([
       { kind: 'index', index: 'i', id: '7', key: '7', body: '{"a": 1}' },
       { kind: 'index', index: 'j', id: '7', key: '7', body: '{"a": 1}' },
       { kind: 'delete', index: 'i', id: '8', key: '8' },
       { kind: 'delete', index: 'j', id: '8', key: '8' },
     ])
-    expect([gone, failures]).toEqual([[], []])
+    // Nothing is moved: a row that is gone is the mass-delete brake's affair.
+    expect(rest).toEqual({ failures: [], gone: [], moved: [], added: [] })
   })
 
   test('operations for the index alone that its mark is for', () => {
@@ -176,6 +172,26 @@ describe('a row that moved', () => {
     const rows = { [old]: row(now), [older]: row(now) }
     const { operations } = encode(routed, keys, rows, [target('i'), target('j')])
     expect(operations.map(({ kind, index }) => `${kind} ${index}`)).toEqual(expected)
+  })
+
+  test('is written to all its indices where its own mark is for one and an old address’s for another', () => {
+    const keys = [key(now, { target: 'j' }), key(old, { target: 'i' })]
+    const rows = { [old]: row(now), [now]: row(now) }
+    const { operations, added } = encode(routed, keys, rows, [target('i'), target('j')])
+    expect(operations.map(({ kind, index }) => `${kind} ${index}`)).toEqual([
+      'delete i',
+      'index i',
+      'index j',
+    ])
+    expect(added).toEqual([])
+  })
+
+  test('to what is no address at all is deleted here, and written nowhere', () => {
+    expect(encode(routed, [key(old)], { [old]: row('7') })).toMatchObject({
+      operations: [{ kind: 'delete', id: '7', routing: 'a' }],
+      added: [],
+      failures: [],
+    })
   })
 
   test('to another tenant is deleted here; there its own mark writes it', () => {

@@ -13,6 +13,7 @@ describe('what stopped a batch', () => {
     ['an Elasticsearch that does not answer', new UnreachableError('x'), 'elasticsearch', 'unreachable'],
     ['a connection to Postgres that broke', node('ECONNRESET'), 'postgres', 'unreachable'],
     ['a server that shuts down', database('57P01'), 'postgres', 'unreachable'],
+    ['a server that is not up yet', database('57P03'), 'postgres', 'unreachable'],
     // All batches wait.
     ['a standby', database('25006'), 'postgres', 'sqlstate_25006'],
     ['a server that is not ready', database('55000'), 'postgres', 'sqlstate_55000'],
@@ -33,6 +34,12 @@ describe('what stopped a batch', () => {
     expect(obstacleOf(new UnreachableError('no answer')).reason).toBe('no answer')
     expect(obstacleOf(node('ECONNRESET')).reason).toBe('it broke')
     expect(obstacleOf(new TypeError('x is not')).reason).toBe('x is not')
+    expect(obstacleOf(database('42703', 'column "x" does not exist')).reason).toBe(
+      'column "x" does not exist',
+    )
+    // Not what a row holds.
+    const value = database('22P02', 'invalid input syntax for type integer: "secret"')
+    expect(obstacleOf(value).reason).toBe('invalid input syntax for type integer')
     expect(obstacleOf('plain').reason).toBe('plain')
     expect(new Obstructed({ scope: 'index', type: 't', reason: 'why' }).message).toBe('why')
   })
