@@ -222,6 +222,7 @@ describe('the answer to a request', () => {
       outcome: 'blocked',
       type: 'http_403',
       reason: 'status 403: an answer that is not JSON',
+      suspicious: true,
     })
     expect(said(401, '')).toEqual({
       outcome: 'blocked',
@@ -263,7 +264,12 @@ describe('the answer to a request', () => {
     [{ items: [null, ...goodItems.slice(1)] }, 'item 0 does not answer its operation'],
     [{ items: ['x', ...goodItems.slice(1)] }, 'item 0 does not answer its operation'],
   ])('%j is unknown: %s', (body, reason) => {
-    expect(said(200, body)).toEqual({ outcome: 'unknown', type: 'items_mismatch', reason })
+    expect(said(200, body)).toEqual({
+      outcome: 'unknown',
+      type: 'items_mismatch',
+      reason,
+      suspicious: true,
+    })
   })
 
   it('to an empty request is an empty one', () => {

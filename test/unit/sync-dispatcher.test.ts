@@ -359,7 +359,10 @@ describe('batches in flight', () => {
     ['rejected_execution_exception', true],
     ['circuit_breaking_exception', true],
     ['http_429', true],
-    ['http_503', false],
+    ['unavailable_shards_exception', true],
+    ['no_shard_available_action_exception', true],
+    ['http_503', true],
+    ['http_502', false],
   ])('%s says that there are too many: %s', (type, busy) => {
     expect(isTooBusy({ type })).toBe(busy)
   })
