@@ -116,6 +116,21 @@ describe('stated mappings over derived ones', () => {
     expect(merged({ place: { type: 'geo_point' } }).place).toEqual({ type: 'geo_point' })
   })
 
+  it('an object that is stated as one keeps what was derived inside it', () => {
+    expect(merged({ place: { type: 'object', properties: { lat: { type: 'float' } } } }).place).toEqual({
+      type: 'object',
+      properties: { lat: { type: 'float' }, lon: { type: 'double' } },
+    })
+  })
+
+  it('sub-fields are none where neither has any', () => {
+    expect(merged({ data: { dynamic: false } }).data).toEqual({
+      type: 'object',
+      enabled: false,
+      dynamic: false,
+    })
+  })
+
   it('other parameters are added to what was derived', () => {
     expect(merged({ name: { analyzer: 'english', fields: { raw: { type: 'wildcard' } } } }).name).toEqual({
       type: 'text',
