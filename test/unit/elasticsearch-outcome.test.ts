@@ -230,6 +230,12 @@ describe('the answer to a request', () => {
       reason: 'status 401: an empty answer',
       unauthorized: true,
     })
+    // Of other refusals nobody knows what they quote.
+    const quoting = { type: 'x', reason: 'no handler found for [secret]' }
+    expect(said(405, { error: quoting })).toMatchObject({
+      outcome: 'blocked',
+      reason: 'no handler found for',
+    })
     // What a block says is about indices, and is kept as it is.
     const block = { type: 'cluster_block_exception', reason: 'blocked by: [FORBIDDEN/12/index read-only];' }
     expect(said(429, { error: block })).toEqual({ outcome: 'blocked', ...block })
