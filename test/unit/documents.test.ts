@@ -225,6 +225,9 @@ describe('one text for one value', () => {
 
   it('stays the one that installed documents were hashed by', () => {
     // Another one would ask every user for an install after an update.
+    expect(definitionHash({ table: 'geo.city', index: 'cities' })).toBe(
+      '2707ad07fee4773235d53e0ba97cc7f14957e7e62f9547916b2c91f76ab4fcb1',
+    )
     expect(definitionHash({ table: 'geo.city', index: 'cities', fields: ['b', 'a'], omit: ['z'] })).toBe(
       definitionHash({ omit: ['z'], fields: ['a', 'b'], index: 'cities', table: 'geo.city' }),
     )
