@@ -43,7 +43,8 @@ export class Confidence {
 
   /** A batch was answered; `batchSize` is what a full one holds. */
   answered(batchSize: number): void {
-    if (this.#inEpisode) this.#witness = true
+    // One of an earlier episode is forgotten when the next one begins.
+    this.#witness = true
     const suspicious = this.#mostKeys * 2 < batchSize
     this.#mostKeys = suspicious ? this.#mostKeys * 2 : Number.POSITIVE_INFINITY
     // While under suspicion, the next unanswered request halves at once.

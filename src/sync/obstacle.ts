@@ -25,8 +25,8 @@ export function obstacleOf(error: unknown): Obstacle {
   if (isConnectionError(error)) return { scope: 'postgres', type: 'unreachable', reason }
   const state = sqlState(error)
   if (state === undefined) return { scope: 'document', type: 'unexpected', reason }
-  // A server in recovery, read-only or out of resources (disk, memory, connections) concerns everybody.
-  const everybody = ['25006', '55000', '57P03'].includes(state) || state.startsWith('53')
+  // A server in recovery, read-only or out of resources (disk, memory) concerns everybody.
+  const everybody = ['25006', '55000'].includes(state) || state.startsWith('53')
   return {
     scope: everybody ? 'postgres' : 'document',
     type: `sqlstate_${state}`,

@@ -30,7 +30,7 @@ describe.skipIf(library === null)('the clock of the database is set', () => {
     db = await runsFixture(server.url)
     const now = Math.floor(Date.now() / 1000)
     ten = HOUR - (now % HOUR) + 600
-    await server.moveClock(ten)
+    server.moveClock(ten)
     await db.pool.query('CREATE TABLE city (id bigint PRIMARY KEY)')
     await addDocument(db.pool, { document: 'city', key: [{ name: 'id', type: 'pg_catalog.int8' }] })
     await schedulesPart(db.pool, SCHEMA, new Map([['hourly', hourly]])).apply()
@@ -62,7 +62,7 @@ describe.skipIf(library === null)('the clock of the database is set', () => {
   let offset = 0
   const setClock = async (hours: number) => {
     offset = hours * HOUR
-    await server.moveClock(ten + offset)
+    server.moveClock(ten + offset)
   }
 
   /** How many runs the firings of both daemons have asked for. */

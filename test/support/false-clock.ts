@@ -30,7 +30,13 @@ export function createFalseClock(): FalseClock | null {
   const library = [process.env.LIBFAKETIME ?? '', ...places].find(
     (place) => place !== '' && existsSync(place),
   )
-  if (library === undefined) return null
+  return library === undefined
+    ? null
+    : falseClockOf(library, { FAKETIME_CACHE_DURATION: String(KEPT_SECONDS) })
+}
+
+/** @param reading how often processes look at what was set: variables of libfaketime */
+export function falseClockOf(library: string, reading: Readonly<Record<string, string>>): FalseClock {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-clock-'))
   // The servers' account reads it, too.
   chmodSync(directory, 0o755)
@@ -45,7 +51,7 @@ export function createFalseClock(): FalseClock | null {
     environment: {
       LD_PRELOAD: library,
       FAKETIME_TIMESTAMP_FILE: file,
-      FAKETIME_CACHE_DURATION: String(KEPT_SECONDS),
+      ...reading,
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
     },
     set,

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { compareMappings, missingFields, typeConflict } from '../../src/capture/mapping-changes.ts'
+import {
+  compareMappings,
+  missingFields,
+  sameFields,
+  typeConflict,
+} from '../../src/capture/mapping-changes.ts'
 
 const mappings = (properties: object, rest: object = { dynamic: 'strict' }) => ({ ...rest, properties })
 const name = { type: 'text', fields: { raw: { type: 'keyword' } } }
@@ -102,5 +107,65 @@ describe('what an index lacks of a definition', () => {
     expect(missingFields(mappings(index), mappings(wanted))).toEqual(
       missing === null ? null : { properties: missing },
     )
+  })
+})
+
+describe('an index that was made otherwise', () => {
+  const long = { type: 'long' }
+  it.each<[string, object, object, boolean]>([
+    ['what is stated', { name }, { name }, true],
+    ['more', { name, a: long }, { name }, true],
+    ['less', {}, { name }, false],
+    ['another type', { name: long }, { name }, false],
+    ['another parameter', { a: { ...long, index: false } }, { a: { ...long, index: true } }, false],
+    ['what is stated, and more of a field', { a: { ...long, index: false } }, { a: long }, true],
+    [
+      'the type of an object left out',
+      { o: { properties: { a: long } } },
+      { o: { type: 'object', properties: { a: long } } },
+      true,
+    ],
+    [
+      'a nested one left out',
+      { o: { properties: { a: long } } },
+      { o: { type: 'nested', properties: { a: long } } },
+      false,
+    ],
+    ['another field inside', { o: { properties: { a: long } } }, { o: { properties: { b: long } } }, false],
+  ])('has %s', (_, index, wanted, same) => {
+    expect(sameFields(mappings(index), mappings(wanted))).toBe(same)
+  })
+
+  it('has what is stated of itself, whatever _meta says', () => {
+    expect(sameFields({}, {})).toBe(true)
+    expect(sameFields({ dynamic: 'true' }, { dynamic: 'strict' })).toBe(false)
+    expect(sameFields({ dynamic: 'strict', _meta: { a: 1 } }, { dynamic: 'strict', _meta: { a: 2 } })).toBe(
+      true,
+    )
+  })
+
+  it('conflicts where a field has another type, at any depth, and no type is that of an object', () => {
+    expect(typeConflict({}, {})).toBeNull()
+    const object = { o: { properties: { a: long } } }
+    expect(
+      typeConflict(mappings(object), mappings({ o: { type: 'object', properties: { a: long } } })),
+    ).toBeNull()
+    expect(typeConflict(mappings(object), mappings({ o: { properties: { a: { type: 'text' } } } }))).toBe(
+      'field o.a is long in the index, and would be text',
+    )
+    expect(typeConflict(mappings(object), mappings({ o: { type: 'nested' } }))).toBe(
+      'field o is object in the index, and would be nested',
+    )
+  })
+
+  it('lacks what is added at any depth, with the kind of what it is added to', () => {
+    expect(missingFields({}, mappings({ a: long }))).toEqual({ properties: { a: long } })
+    expect(missingFields(mappings({ a: long }), {})).toBeNull()
+    const nested = (properties: object) => mappings({ o: { type: 'nested', properties } })
+    expect(missingFields(nested({ a: long }), nested({ a: long, b: long }))).toEqual({
+      properties: { o: { type: 'nested', properties: { b: long } } },
+    })
+    expect(missingFields(nested({ a: long }), nested({ a: long }))).toBeNull()
+    expect(missingFields(mappings({ o: long }), nested({ a: long }))).toBeNull()
   })
 })

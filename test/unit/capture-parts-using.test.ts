@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { definitionPart, partsUsing } from '../../src/capture/parts-using.ts'
+import { definitionPart, fieldOf, leftOut, partsUsing } from '../../src/capture/parts-using.ts'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import type { DocumentPlan, SourcePlan } from '../../src/documents/types.ts'
 
@@ -101,5 +101,63 @@ describe('what is made of a column', () => {
 
   it('of a table that SQL depends on', () => {
     expect(using(report, part('public.line', 'report_id', 'amount'), 'amount')).toEqual(['public.line'])
+  })
+})
+
+describe('what a part leaves out of all columns', () => {
+  const all: DocumentDefinition = {
+    table: 't',
+    index: 'i',
+    omit: ['secret'],
+    relations: { a: { one: 'a' }, b: { many: 'b', flatten: 'name' }, c: { one: 'c', fields: ['x'] } },
+  }
+  it.each([
+    ['', ['secret']],
+    ['a', []],
+    // It takes what it names, or nothing.
+    ['b', null],
+    ['c', null],
+    ['a:through', null],
+    ['gone', null],
+  ])('%j', (source, columns) => {
+    expect(leftOut(all, source)).toEqual(columns)
+  })
+
+  it('nothing where SQL says what is taken', () => {
+    expect([leftOut(report, ''), leftOut(report, 'public.line')]).toEqual([null, null])
+  })
+})
+
+describe('a part', () => {
+  it('that the definition does not have is called by its source', () => {
+    expect(definitionPart(city, 'gone')).toEqual({ path: 'gone', row: null })
+    expect(definitionPart(city, 'country.gone')).toEqual({ path: 'country.gone', row: null })
+    expect(definitionPart({ table: 't', index: 'i' }, 'a')).toEqual({ path: 'a', row: null })
+  })
+
+  it('is for a field', () => {
+    expect([fieldOf('languages:through'), fieldOf('languages')]).toEqual(['languages', 'languages'])
+  })
+
+  it('names columns as SQL does: quoted ones as they are, others in lower case', () => {
+    const where = (sql: string): DocumentDefinition => ({ table: 't', index: 'i', fields: [], where: sql })
+    const found = (sql: string, column: string) => using(where(sql), part('', 'id'), column)
+    expect(found('ACTIVE', 'active')).toEqual(['where'])
+    expect(found('"a""b" = 1', 'a"b')).toEqual(['where'])
+    expect(found('1 = 1', 'active')).toEqual([])
+  })
+
+  it('names columns in the order of several, and in nothing where it says nothing', () => {
+    const ordered: DocumentDefinition = {
+      table: 't',
+      index: 'i',
+      fields: [],
+      relations: { a: { many: 'a', where: 'open', orderBy: ['x desc', 'y'], fields: [] } },
+    }
+    const a = part('a', 'id', 'x', 'y', 'open', 'z')
+    expect(using(ordered, a, 'y')).toEqual(['a.orderBy'])
+    expect(using(ordered, a, 'open')).toEqual(['a.where'])
+    expect(using(ordered, a, 'z')).toEqual([])
+    expect(using(report, part('public.line', 'report_id'), 'gone')).toEqual([])
   })
 })

@@ -7,8 +7,10 @@ import { errorDocument } from '../../src/cli/output.ts'
 import {
   ConfigError,
   DocumentQueryError,
+  describeError,
   FailedError,
   SchemaError,
+  TimeoutError,
   UnreachableError,
   UsageError,
 } from '../../src/errors.ts'
@@ -72,5 +74,26 @@ it('the JSON document of an error is as it is promised', () => {
   }
   expect(errorDocument(new ConfigError('is bad', { where: 'a', remedy: 'b' }))).toEqual({
     error: { code: 'config', message: 'a: is bad', where: 'a', remedy: 'b' },
+  })
+})
+
+describe('an error', () => {
+  it('says where it is, what it is, and what to do', () => {
+    const cause = new Error('x')
+    const error = new FailedError('is bad', { where: 'a', remedy: 'Mend it.', cause })
+    expect([error.message, error.name, error.cause]).toEqual(['a: is bad', 'FailedError', cause])
+    expect(describeError(error)).toBe('a: is bad\n  → Mend it.')
+    expect(describeError(new FailedError('is bad'))).toBe('is bad')
+    expect(new FailedError('is bad')).not.toHaveProperty('cause')
+    expect([describeError(new TypeError('x is not')), describeError('x')]).toEqual(['x is not', 'x'])
+  })
+
+  it('says what those who catch it have to know', () => {
+    expect(new TimeoutError('late', { pending: ['city'] }).pending).toEqual(['city'])
+    expect([new UnreachableError('x').status, new UnreachableError('x', { status: 502 }).status]).toEqual([
+      null,
+      502,
+    ])
+    expect([new SchemaError('x').final, new SchemaError('x', { final: true }).final]).toEqual([false, true])
   })
 })

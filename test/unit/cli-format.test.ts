@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { exactJson } from '../../src/cli/exact-json.ts'
-import { count, duration } from '../../src/cli/format.ts'
+import { bytes, count, duration, localTime } from '../../src/cli/format.ts'
 import { table } from '../../src/cli/table.ts'
 
 describe('duration', () => {
@@ -21,6 +21,22 @@ describe('duration', () => {
   ])('%d ms: %s', (ms, text) => {
     expect(duration(ms)).toBe(text)
   })
+})
+
+it.each([
+  [0, '0 B'],
+  [1023, '1023 B'],
+  [1024, '1.0 KiB'],
+  [3_565_158, '3.4 MiB'],
+  [128_849_018_880, '120 GiB'],
+  [2 ** 40, '1.0 TiB'],
+  [2 ** 50, '1024 TiB'],
+])('%d bytes: %s', (n, text) => {
+  expect(bytes(n)).toBe(text)
+})
+
+it('a moment is told by the clocks of a time zone', () => {
+  expect(localTime('2026-03-29T01:30:00.000Z', 'Asia/Dubai')).toBe('2026-03-29 05:30')
 })
 
 it('counts are grouped, whatever the locale', () => {

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import { cleanJson } from '../../src/documents/clean-json.ts'
-import { definitionHash } from '../../src/documents/hash.ts'
+import { canonicalJson, definitionHash, scheduleHash } from '../../src/documents/hash.ts'
 import { flattenSettings, mergeMappings } from '../../src/documents/merge.ts'
-import { snippetsOf } from '../../src/documents/snippets.ts'
+import { parsedSnippet, snippetSql, snippetsOf } from '../../src/documents/snippets.ts'
 
 describe('the hash of a definition', () => {
   const definition: DocumentDefinition = {
@@ -116,6 +116,21 @@ describe('stated mappings over derived ones', () => {
     expect(merged({ place: { type: 'geo_point' } }).place).toEqual({ type: 'geo_point' })
   })
 
+  it('an object that is stated as one keeps what was derived inside it', () => {
+    expect(merged({ place: { type: 'object', properties: { lat: { type: 'float' } } } }).place).toEqual({
+      type: 'object',
+      properties: { lat: { type: 'float' }, lon: { type: 'double' } },
+    })
+  })
+
+  it('sub-fields are none where neither has any', () => {
+    expect(merged({ data: { dynamic: false } }).data).toEqual({
+      type: 'object',
+      enabled: false,
+      dynamic: false,
+    })
+  })
+
   it('other parameters are added to what was derived', () => {
     expect(merged({ name: { analyzer: 'english', fields: { raw: { type: 'wildcard' } } } }).name).toEqual({
       type: 'text',
@@ -195,4 +210,57 @@ describe('the snippets of a definition', () => {
       },
     ])
   })
+})
+
+describe('one text for one value', () => {
+  it.each([
+    [{ b: 1, a: [1, 'x', null, undefined] }, '{"a":[1,"x",null,null],"b":1}'],
+    [{ b: undefined, a: { d: true, c: 1.5 } }, '{"a":{"c":1.5,"d":true}}'],
+    [[[], {}], '[[],{}]'],
+    [null, 'null'],
+    [undefined, 'null'],
+  ])('%j', (value, text) => {
+    expect(canonicalJson(value)).toBe(text)
+  })
+
+  it('stays the one that installed documents were hashed by', () => {
+    // Another one would ask every user for an install after an update.
+    expect(definitionHash({ table: 'geo.city', index: 'cities' })).toBe(
+      '2707ad07fee4773235d53e0ba97cc7f14957e7e62f9547916b2c91f76ab4fcb1',
+    )
+    expect(definitionHash({ table: 'geo.city', index: 'cities', fields: ['b', 'a'], omit: ['z'] })).toBe(
+      definitionHash({ omit: ['z'], fields: ['a', 'b'], index: 'cities', table: 'geo.city' }),
+    )
+    expect(definitionHash({ table: 't', index: 'i' })).not.toBe(
+      definitionHash({ table: 't', index: 'i', fields: [] }),
+    )
+  })
+
+  it('of a schedule takes its documents for a set', () => {
+    const nightly = { cron: '0 3 * * *', run: 'backfill' } as const
+    const of = (documents: readonly string[]) => scheduleHash({ ...nightly, documents })
+    expect(of(['a', 'b'])).toBe(of(['b', 'a']))
+    expect(of(['a'])).not.toBe(scheduleHash(nightly))
+    expect(scheduleHash(nightly)).toMatch(/^[0-9a-f]{64}$/)
+  })
+})
+
+describe('a snippet', () => {
+  it('stands in lines of its own, so that a comment in it ends', () => {
+    expect(snippetSql('a -- b')).toBe('(\na -- b\n)')
+  })
+
+  it('has to be parsed before it is planned, over its table', () => {
+    const parsed = { columns: ['a'] } as never
+    const snippets = new Map([['t\0a', parsed]])
+    expect(parsedSnippet(snippets, 't', 'a')).toBe(parsed)
+    expect(() => parsedSnippet(snippets, 'u', 'a')).toThrow(
+      'the snippet "a" over u was not parsed before planning',
+    )
+  })
+})
+
+it('what has no line break is left as it is', () => {
+  expect(cleanJson('{"a":\t1}')).toBe('{"a":\t1}')
+  expect(cleanJson('{"a":\r\n1}\n')).toBe('{"a":  1} ')
 })

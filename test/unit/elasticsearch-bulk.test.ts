@@ -9,15 +9,17 @@ const operations: fc.Arbitrary<Operation> = fc
     index: fc.constantFrom('cities-20260801030000-k3x9qa', 'städte-20260801030000-aaaaaa'),
     id: fc.string({ unit: 'grapheme', minLength: 1 }),
     routing: fc.option(fc.string({ unit: 'grapheme' }), { nil: undefined }),
+    pipeline: fc.constantFrom(undefined, undefined, 'enrich', 'ände"re'),
     value: fc.string({ unit: 'grapheme', maxLength: 200 }),
   })
-  .map(({ kind, index, id, routing, value }) => ({
+  .map(({ kind, index, id, routing, pipeline, value }) => ({
     kind,
     index,
     id,
     key: id,
     ...(routing === undefined ? {} : { routing }),
     ...(kind === 'index' ? { body: JSON.stringify({ value }) } : {}),
+    ...(kind === 'index' && pipeline !== undefined ? { pipeline } : {}),
   }))
 const versions = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n })
 
@@ -42,7 +44,7 @@ describe('a bulk body', () => {
       fc.property(fc.array(operations), versions, (some, version) => {
         const lines = encodeBulk(some, version).toString().split('\n')
         expect(lines.pop()).toBe('')
-        for (const { kind, index, id, routing, body } of some) {
+        for (const { kind, index, id, routing, pipeline, body } of some) {
           const line = lines.shift() ?? ''
           expect(line).toContain(`"version":${version},`)
           const { version: _rounded, ...action } = JSON.parse(line)[kind]
@@ -51,6 +53,7 @@ describe('a bulk body', () => {
             version_type: 'external_gte',
             _id: id,
             ...(routing === undefined ? {} : { routing }),
+            ...(pipeline === undefined ? {} : { pipeline }),
           })
           if (kind === 'index') expect(lines.shift()).toBe(body)
         }
@@ -58,6 +61,13 @@ describe('a bulk body', () => {
       }),
     )
   })
+})
+
+it('an index operation without a document is sent with an empty one: the next line would be taken for it', () => {
+  const lines = encodeBulk([{ kind: 'index', index: 'i', id: '1', key: '1' }], 7n)
+    .toString()
+    .split('\n')
+  expect(lines.slice(1)).toEqual(['{}', ''])
 })
 
 describe('cutting by bytes', () => {
@@ -82,8 +92,15 @@ describe('cutting by bytes', () => {
   it('counts no fewer bytes than an operation takes, and few more', () => {
     fc.assert(
       fc.property(operations, (operation) => {
-        const { kind, index, id, routing, body } = operation
-        const address = { _index: index, version: '', version_type: 'external_gte', _id: id, routing }
+        const { kind, index, id, routing, pipeline, body } = operation
+        const address = {
+          _index: index,
+          version: '',
+          version_type: 'external_gte',
+          _id: id,
+          routing,
+          pipeline,
+        }
         const action = JSON.stringify({ [kind]: address }).replace('""', '9223372036854775807')
         const bytes = Buffer.byteLength(body === undefined ? `${action}\n` : `${action}\n${body}\n`)
         // A body is written into as many bytes as were counted: one too few would cut its end off.
@@ -92,6 +109,18 @@ describe('cutting by bytes', () => {
         expect(encodeBulk([operation], 9_223_372_036_854_775_807n).byteLength).toBe(bytes)
       }),
     )
+  })
+
+  it.each([
+    ['of a delete', { kind: 'delete' }, 1],
+    ['of a document', { kind: 'index', body: '{"é":1}' }, 2],
+    ['of no document, which is sent as an empty one', { kind: 'index' }, 2],
+    ['of a routing', { kind: 'delete', routing: 'r"é' }, 1],
+    ['of a pipeline', { kind: 'index', body: '{}', pipeline: 'p"é' }, 2],
+  ] as const)('estimates a byte or two more than the longest version takes: %s', (_, more, spare) => {
+    const operation: Operation = { index: 'städte', id: 'a"b', key: 'k', ...more }
+    const { byteLength } = encodeBulk([operation], 9_223_372_036_854_775_807n)
+    expect(operationBytes(operation) - byteLength).toBe(spare)
   })
 
   it('fills a piece before it begins the next', () => {

@@ -2,13 +2,18 @@ import { describe, expect, it } from 'vitest'
 import { indexNameProblem } from '../../src/config/index-name.ts'
 import { flatSettings } from '../../src/elasticsearch/indices.ts'
 import { parseExact } from '../../src/elasticsearch/json.ts'
-import { physicalName, templatePattern } from '../../src/elasticsearch/names.ts'
+import { physicalName, templateName, templatePattern } from '../../src/elasticsearch/names.ts'
 
 describe('the name of an index', () => {
   it('is its alias, the second it was made and something random', () => {
     const name = physicalName('cities', new Date('2026-08-01T03:04:05.678Z'), 'k3x9qa')
     expect(name).toBe('cities-20260801030405-k3x9qa')
     expect(name).toMatch(new RegExp(`^${templatePattern('cities').replaceAll('*', '.*')}$`))
+  })
+
+  it('has a template of our own name, for one alias or for all tenants’', () => {
+    expect(templateName('cities')).toBe('sluice-cities')
+    expect(templateName('cities-{tenant}')).toBe('sluice-cities-{tenant}')
   })
 
   it.each(['cities', 'städte', 'a', '.hidden', 'a.b', 'a+b', 'x'.repeat(233)])('may be %s', (name) => {

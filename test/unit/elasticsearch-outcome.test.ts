@@ -25,7 +25,30 @@ describe('an item', () => {
     ['index', 200, undefined, 'noop', { outcome: 'done', result: 'noop' }],
     ['delete', 200, undefined, 'deleted', { outcome: 'done', result: 'deleted' }],
     ['delete', 404, undefined, 'not_found', { outcome: 'done', result: 'absent' }],
-    ['index', 404, undefined, undefined, { outcome: 'retry', type: 'http_404', charged: true }],
+    // Told from the status alone, or the result alone.
+    ['index', 201, undefined, undefined, { outcome: 'done', result: 'created' }],
+    ['index', 200, undefined, 'created', { outcome: 'done', result: 'created' }],
+    ['index', 200, undefined, undefined, { outcome: 'done', result: 'updated' }],
+    ['delete', 200, undefined, undefined, { outcome: 'done', result: 'deleted' }],
+    ['delete', 404, undefined, undefined, { outcome: 'done', result: 'absent' }],
+    [
+      'index',
+      404,
+      undefined,
+      undefined,
+      { outcome: 'retry', type: 'http_404', reason: 'status 404 without an error', charged: true },
+    ],
+    ['index', 503, undefined, undefined, { outcome: 'retry', type: 'http_503', charged: false }],
+    ['index', 400, '', undefined, { outcome: 'dead', type: 'http_400' }],
+    ['index', 401, 'security_exception', undefined, { outcome: 'blocked', reason: 'x' }],
+    ['index', 400, 'index_create_block_exception', undefined, { outcome: 'blocked' }],
+    ['index', 400, 'invalid_index_name_exception', undefined, { outcome: 'blocked' }],
+    ['index', 400, 'routing_missing_exception', undefined, { outcome: 'blocked' }],
+    ['index', 413, 'x', undefined, { outcome: 'dead' }],
+    ['index', 409, 'version_conflict_engine_exception', undefined, { outcome: 'superseded', stored: null }],
+    ['index', 400, 'version_conflict_engine_exception', undefined, { outcome: 'dead' }],
+    ['index', 400, 'opensearch_parse_exception', undefined, { outcome: 'dead', type: 'parse_exception' }],
+    ['index', 400, 'test_es_exception', undefined, { outcome: 'dead', type: 'test_es_exception' }],
     [
       'index',
       429,
@@ -62,7 +85,8 @@ describe('an item', () => {
     ['index', 413, 'x', undefined, { outcome: 'dead' }],
     ['index', 418, 'teapot_exception', undefined, { outcome: 'retry', charged: true }],
   ] as const)('%s %i %s %s', (kind, status, type, result, expected) => {
-    expect(classifyItem(kind, status, type && { type, reason: 'x' }, result)).toMatchObject(expected)
+    const error = type === undefined ? undefined : { type, reason: 'x' }
+    expect(classifyItem(kind, status, error, result)).toMatchObject(expected)
   })
 
   it.each([
@@ -120,6 +144,50 @@ describe('an item', () => {
     )
   })
 
+  it('says so where the id looks like another version, and no more than an id', () => {
+    const stored = (reason: string) =>
+      classifyItem('index', 409, { type: 'version_conflict_engine_exception', reason })
+    const version = (n: number) => `current version [${n}] is higher than the one provided [7]`
+    expect(stored(`[${version(5)}]: version conflict, ${version(9)}`)).toEqual({
+      outcome: 'superseded',
+      stored: 9n,
+    })
+    expect(stored(`${version(5)}]: version conflict`)).toEqual({ outcome: 'superseded', stored: null })
+  })
+
+  it.each([
+    'no write index is defined for alias [cities]. The write index may be explicitly disabled',
+    'pipeline with id [enrich] does not exist',
+    'unknown index sort field:[sluice_creates_this_index_itself]',
+    'number of documents in the index cannot exceed 2147483519',
+    'Number of documents in the shard cannot exceed [2147483519]',
+    'Limit of total fields [1000] has been exceeded while adding new fields [1]',
+    'failed to parse: Limit of total fields [1000] has been exceeded',
+    '[12:345] Limit of total fields [1000] has been exceeded',
+    '[1:6] failed to parse: Limit of total fields [1000] has been exceeded',
+  ])('is what every document of its index would get, and no value can imitate it: %s', (reason) => {
+    const verdict = (text: string) => classifyItem('index', 400, { type: 'x', reason: text }).outcome
+    expect(verdict(reason)).toBe('blocked')
+    expect(verdict(`a value [${reason}]`)).toBe('dead')
+    expect(verdict(`a ${reason}`)).toBe('dead')
+  })
+
+  it.each([
+    'pipeline with id [enrich] does not exist, says a value',
+    'unknown index sort field:[population]',
+    'unknown index sort field:[sluice_creates_this_index_itself] it says',
+  ])('is its own where it says more, or other: %s', (reason) => {
+    expect(classifyItem('index', 400, { type: 'x', reason }).outcome).toBe('dead')
+  })
+
+  it('is its index’s where the full mapping is the cause of what it says, however deep', () => {
+    const cause = { type: 'x', reason: 'Limit of total fields [1000] has been exceeded' }
+    const error = { type: 'x', reason: 'no', caused_by: { type: 'x', reason: 'nor', caused_by: cause } }
+    expect(classifyItem('index', 400, error).outcome).toBe('blocked')
+    expect(classifyItem('index', 400, { type: 'x', reason: null, caused_by: cause }).outcome).toBe('blocked')
+    expect(classifyItem('index', 400, { type: 'x', reason: null }).outcome).toBe('dead')
+  })
+
   it('does not guess the stored version', () => {
     const reason = '[a]: version conflict, required seqNo [1], primary term [1]. but no document was found'
     const verdict = classifyItem('index', 409, { type: 'version_conflict_engine_exception', reason })
@@ -142,6 +210,82 @@ const goodItems = [
 ]
 
 describe('the answer to a request', () => {
+  const said = (status: number, body: unknown) =>
+    classifyResponse(status, typeof body === 'string' ? body : JSON.stringify(body), three)
+
+  it('that is refused for who we are says so, in full, and what a new credential may mend', () => {
+    const error = { type: 'security_exception', reason: 'action [x] is unauthorized for user [sluice]' }
+    const blocked = { outcome: 'blocked', type: 'security_exception', reason: error.reason }
+    expect(said(401, { error })).toEqual({ ...blocked, unauthorized: true })
+    expect(said(403, { error })).toEqual(blocked)
+    expect(said(403, 'no')).toEqual({
+      outcome: 'blocked',
+      type: 'http_403',
+      reason: 'status 403: an answer that is not JSON',
+      suspicious: true,
+    })
+    expect(said(401, '')).toEqual({
+      outcome: 'blocked',
+      type: 'http_401',
+      reason: 'status 401: an empty answer',
+      unauthorized: true,
+    })
+    // Of other refusals nobody knows what they quote.
+    const quoting = { type: 'x', reason: 'no handler found for [secret]' }
+    expect(said(405, { error: quoting })).toMatchObject({
+      outcome: 'blocked',
+      reason: 'no handler found for',
+    })
+    // What a block says is about indices, and is kept as it is.
+    const block = { type: 'cluster_block_exception', reason: 'blocked by: [FORBIDDEN/12/index read-only];' }
+    expect(said(429, { error: block })).toEqual({ outcome: 'blocked', ...block })
+  })
+
+  it.each([
+    [503, '  \n', 'status 503: an empty answer'],
+    [502, '\n <!DOCTYPE html>', 'status 502: a web page, not Elasticsearch (is a proxy in between?)'],
+    [502, '<?xml version="1.0"?>', 'status 502: a web page, not Elasticsearch (is a proxy in between?)'],
+    [502, 'see <html>', 'status 502: an answer that is not JSON'],
+    [502, 'x<html>', 'status 502: an answer that is not JSON'],
+    [502, ' {"a":', 'status 502: a JSON answer that is cut off'],
+    [502, ' {"a":1}', 'status 502: a JSON answer that is not Elasticsearch’s'],
+    [502, 'x {"a":1}', 'status 502: an answer that is not JSON'],
+    [502, 'x{"a":1}', 'status 502: an answer that is not JSON'],
+    [502, '{"error":null}', 'status 502: a JSON answer that is not Elasticsearch’s'],
+    [502, '{"error":["a"]}', 'status 502: a JSON answer that is not Elasticsearch’s'],
+    [502, '{"error":7}', 'status 502: a JSON answer that is not Elasticsearch’s'],
+    // A bare word at HTTP level is an error all the same.
+    [502, '{"error":"Too large for us"}', 'Too large for us'],
+    [502, '{"error":{"type":"x","reason":"failed to parse: no [1]"}}', 'no'],
+    [413, '', 'status 413: larger than the server, or a proxy before it, accepts'],
+  ])('%i %j is told as %s', (status, body, reason) => {
+    expect(said(status, body)).toMatchObject({ reason })
+  })
+
+  it.each([
+    [{ items: goodItems.slice(1) }, '3 operations sent, 2 answered'],
+    [{}, '3 operations sent, 0 answered'],
+    [{ items: {} }, '3 operations sent, 0 answered'],
+    [{ items: [goodItems[0], goodItems[0], goodItems[2]] }, 'item 1 does not answer its operation'],
+    [{ items: [null, ...goodItems.slice(1)] }, 'item 0 does not answer its operation'],
+    [{ items: ['x', ...goodItems.slice(1)] }, 'item 0 does not answer its operation'],
+  ])('%j is unknown: %s', (body, reason) => {
+    expect(said(200, body)).toEqual({
+      outcome: 'unknown',
+      type: 'items_mismatch',
+      reason,
+      suspicious: true,
+    })
+  })
+
+  it('to an empty request is an empty one', () => {
+    expect(classifyResponse(200, '{"items":[]}', [])).toEqual({ outcome: 'answered', items: [], tookMs: 0 })
+  })
+
+  it('that redirects is no answer to be waited for', () => {
+    expect([said(299, '').outcome, said(300, '').outcome]).toEqual(['unknown', 'blocked'])
+  })
+
   it('gives each operation its verdict, in order', () => {
     const answer = classifyResponse(200, JSON.stringify({ took: 3, errors: true, items: goodItems }), three)
     expect(answer).toMatchObject({
@@ -264,6 +408,19 @@ describe('a mapping at its limit of fields', () => {
   it('is the fault of a document that meets it among others that do not', () => {
     expect(outcomes([full, good, good])).toEqual(['dead', 'done', 'done'])
     expect(outcomes([full, good])).toEqual(['dead', 'done'])
+  })
+
+  it('is compared with the documents that were sent, deletes aside', () => {
+    const gone = { delete: { status: 200, result: 'deleted' } }
+    const operations = [operation(1), operation(2, 'delete'), operation(3, 'delete')]
+    expect(outcomes([full, gone, gone], operations)).toEqual(['blocked', 'done', 'done'])
+  })
+
+  it('is no verdict on what failed otherwise', () => {
+    const other = { index: { status: 429, error: full.index.error } }
+    expect(outcomes([full, other, good])).toEqual(['dead', 'retry', 'done'])
+    const closed = { index: { status: 400, error: { type: 'index_closed_exception', reason: 'closed' } } }
+    expect(outcomes([closed, good, good])).toEqual(['blocked', 'done', 'done'])
   })
 
   it('is judged for each index apart', () => {

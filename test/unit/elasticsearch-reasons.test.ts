@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { classifyItem } from '../../src/elasticsearch/outcome.ts'
-import { type ErrorBody, redactReason } from '../../src/elasticsearch/redact.ts'
+import { type ErrorBody, plainReason, redactReason } from '../../src/elasticsearch/redact.ts'
 import reasons from './elasticsearch-reasons.json' with { type: 'json' }
 
 // What real servers answered to documents and ids that hold the word CANARY, long runs of one letter shortened.
@@ -92,5 +92,55 @@ describe('a value that looks like a reason', () => {
   it('keeps a reason short, however long the names in it', () => {
     const reason = `mapping set to strict, dynamic introduction of [${'n'.repeat(40_000)}] within [_doc] is not allowed`
     expect(redactReason({ type: 'strict_dynamic_mapping_exception', reason }).length).toBeLessThan(401)
+  })
+})
+
+describe('a reason', () => {
+  const strict = (name: string) =>
+    `mapping set to strict, dynamic introduction of [${name}] within [_doc] is not allowed`
+
+  it.each<[string, ErrorBody, string]>([
+    [
+      'has no position, nor what is said around it',
+      { reason: '[12:345] failed to parse: cannot do it' },
+      'cannot do it',
+    ],
+    [
+      'keeps what looks like one in the middle',
+      { reason: 'cannot do failed to parse: it' },
+      'cannot do failed to parse',
+    ],
+    [
+      'is told with its cause',
+      { reason: 'cannot do [x]', caused_by: { reason: 'no room' } },
+      'cannot do: no room',
+    ],
+    ['is not said twice', { reason: 'cannot do it', caused_by: { reason: 'do it' } }, 'cannot do it'],
+    [
+      'is two at most, whatever says nothing between them',
+      {
+        reason: 'one',
+        caused_by: { reason: null, caused_by: { reason: 'two', caused_by: { reason: 'three' } } },
+      },
+      'one: two',
+    ],
+    ['is the cause’s where it says nothing itself', { caused_by: { reason: 'no room' } }, 'no room'],
+    ['ends without its full stop', { reason: 'cannot do it.' }, 'cannot do it'],
+    ['may have more than a blank between words', { reason: 'cannot  do it' }, 'cannot do it'],
+    ['may be none', {}, 'no reason given'],
+    ['has names of 120 characters at most', { reason: strict('n'.repeat(130)) }, strict('n'.repeat(120))],
+  ])('%s', (_, error, told) => {
+    expect(redactReason(error)).toBe(told)
+  })
+
+  it.each<[ErrorBody, string]>([
+    [{ reason: 'index [cities] blocked by: [FORBIDDEN/12];' }, 'index [cities] blocked by: [FORBIDDEN/12];'],
+    [{ reason: '' }, 'no reason given'],
+    [{ reason: null }, 'no reason given'],
+    [{}, 'no reason given'],
+    [{ reason: 'x'.repeat(400) }, 'x'.repeat(400)],
+    [{ reason: 'x'.repeat(401) }, `${'x'.repeat(399)}…`],
+  ])('of an index or a user is told as it is, if not too long: %#', (error, told) => {
+    expect(plainReason(error)).toBe(told)
   })
 })

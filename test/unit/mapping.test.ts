@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { BaseType } from '../../src/catalog/types.ts'
 import { fieldTypeOf, knownTypes } from '../../src/documents/field-types.ts'
 import { deriveMapping, planValue } from '../../src/documents/mapping.ts'
+import { planMappings, unknownMappings } from '../../src/documents/plan-mappings.ts'
 import { derivedRows } from './documents-page.ts'
 
 /** What the page calls by its SQL name. */
@@ -107,5 +108,100 @@ describe('the encoding of a value', () => {
     const vector = { type: 'vector(3)', baseType: base('vector', { schema: 'public' }) }
     expect(planValue(vector, { type: 'dense_vector', dims: 3 }).encoding).toBe('json text')
     expect(planValue(vector, deriveMapping(vector)).encoding).toBe('plain')
+  })
+})
+
+describe('a value follows the field that is stated', () => {
+  const column = (name: string, type = name) => ({ type, baseType: base(name) })
+  it.each<[string, string, string, string | null]>([
+    ['inet', 'ip', 'address', null],
+    ['cidr', 'ip', 'address', null],
+    ['inet', 'ip_range', 'text', null],
+    ['point', 'geo_point', 'location', 'point'],
+    ['interval', 'long', 'seconds', 'interval'],
+    ['bytea', 'keyword', 'hex', null],
+    ['bytea', 'binary', 'base64', null],
+    ['jsonb', 'text', 'text', null],
+    ['jsonb', 'flattened', 'plain', null],
+    ['hstore', 'keyword', 'text', null],
+    ['point', 'keyword', 'text', null],
+    ['int4range', 'keyword', 'text', null],
+    ['vector', 'dense_vector', 'json text', null],
+    ['halfvec', 'dense_vector', 'json text', null],
+    ['int4', 'keyword', 'plain', null],
+    ['int4', 'long', 'plain', null],
+    ['numeric', 'keyword', 'plain', 'too many digits'],
+    ['numeric', 'long', 'plain', 'any numeric'],
+    ['float8', 'float', 'plain', 'not a number'],
+    ['float8', 'keyword', 'plain', null],
+  ])('%s as %s', (name, type, encoding, hazard) => {
+    expect(planValue(column(name), { type })).toEqual({ encoding, hazard })
+  })
+
+  it('a numeric of a stated precision is bounded, and a whole one of 18 digits is a long', () => {
+    expect(planValue(column('numeric', 'numeric(10,2)'), { type: 'keyword' }).hazard).toBeNull()
+    expect(planValue(column('numeric', 'numeric(10,2)'), {}).hazard).toBe('not a number')
+    expect(planValue(column('numeric'), {}).hazard).toBe('any numeric')
+    const derived = (type: string) => deriveMapping(column('numeric', type)).type
+    expect(['numeric(18)', 'numeric(18,0)', 'numeric(1)'].map(derived)).toEqual(['long', 'long', 'long'])
+    expect(['numeric(19)', 'numeric(18,1)', 'numeric(18,-1)', 'numeric'].map(derived)).toEqual(
+      Array(4).fill('double'),
+    )
+    expect(deriveMapping(column('text', 'numeric(5)')).type).toBe('text')
+  })
+
+  it('a composite as text is its text', () => {
+    const composite = { type: 'app.pair', baseType: base('pair', { kind: 'composite', schema: 'app' }) }
+    expect(planValue(composite, { type: 'keyword' }).encoding).toBe('text')
+  })
+})
+
+describe('the mappings of a document', () => {
+  type Root = Parameters<typeof planMappings>[0]
+  const field = (path: string, name: string) => ({ path: path.split('.'), type: name, baseType: base(name) })
+  const row = (fields: readonly object[], relations: readonly object[] = []) => ({ fields, relations })
+  const reviews = row([field('stars', 'int4')])
+  const root = row(
+    [field('name', 'bool'), field('geo.lat', 'float8'), field('geo.lon', 'float8')],
+    [
+      { name: 'reviews', row: reviews, flatten: false, nested: true },
+      { name: 'country', row: row([field('code', 'int2')]), flatten: false, nested: false },
+      { name: 'languages', row: row([field('name', 'bool')]), flatten: true, nested: false },
+    ],
+  ) as unknown as Root
+
+  it('are strict, and nest as its fields and relations do', () => {
+    expect(planMappings(root, {})).toEqual({
+      dynamic: 'strict',
+      properties: {
+        name: { type: 'boolean' },
+        geo: { properties: { lat: { type: 'double' }, lon: { type: 'double' } } },
+        reviews: { type: 'nested', properties: { stars: { type: 'integer' } } },
+        country: { properties: { code: { type: 'short' } } },
+        languages: { type: 'boolean' },
+      },
+    })
+    expect(planMappings(root, { dynamic: false })).toMatchObject({ dynamic: false })
+  })
+
+  it.each<[object, string[]]>([
+    [{}, []],
+    [{ properties: 'none' }, []],
+    [{ name: {}, geo: { properties: { lat: {} } }, 'reviews.stars': {} }, []],
+    [{ nmae: {} }, ['documents.city.mappings.properties.nmae: the document has no field "nmae"']],
+    [
+      { 'geo.alt': {}, reviews: { properties: { by: {} } } },
+      [
+        'documents.city.mappings.properties.geo.properties.alt: the document has no field "alt"',
+        'documents.city.mappings.properties.reviews.properties.by: the document has no field "by"',
+      ],
+    ],
+    // Below what is one value there is nothing to know.
+    [{ name: { properties: { x: {} } } }, []],
+  ])('that are stated for no field are named: %j', (properties, warnings) => {
+    const stated = 'properties' in properties ? properties : { properties }
+    const found = unknownMappings('documents.city', root, stated as Readonly<Record<string, unknown>>)
+    expect(found.map((text) => text.replace(/,? ?\(?did you mean.*$/i, ''))).toEqual(warnings)
+    expect(unknownMappings('documents.city', root, {})).toEqual([])
   })
 })

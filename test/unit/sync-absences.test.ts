@@ -54,4 +54,36 @@ describe('servers that are away', () => {
     expect(absences.gone('elasticsearch', 'refused')).toBe(0)
     expect(absences.gone('postgres', 'disk full')).toBe(250)
   })
+
+  it('are told by name', () => {
+    absences.gone('postgres', 'disk full')
+    expect([absences.has('postgres'), absences.has('elasticsearch'), absences.none]).toEqual([
+      true,
+      false,
+      false,
+    ])
+    absences.back('elasticsearch')
+    absences.back('postgres')
+    expect([absences.has('postgres'), absences.none]).toEqual([false, true])
+    expect(absences.gone('elasticsearch', 'refused')).toBe(0)
+  })
+
+  it('are told by the one that is away for longest, although it was told last', () => {
+    absences.gone('elasticsearch', 'refused')
+    absences.back('elasticsearch')
+    now += 10
+    absences.gone('postgres', 'disk full')
+    now += 10
+    absences.gone('elasticsearch', 'refused')
+    expect(absences.current).toEqual({ reason: 'refused', forMs: 20 })
+  })
+
+  it('and stay away are looked at no more rarely because they are looked at often', () => {
+    absences.gone('postgres', 'disk full')
+    absences.back('postgres')
+    expect(absences.gone('postgres', 'disk full')).toBe(250)
+    for (let n = 0; n < 5; n++) expect(absences.gone('postgres', 'still')).toBe(0)
+    absences.back('postgres')
+    expect(absences.gone('postgres', 'disk full')).toBe(500)
+  })
 })

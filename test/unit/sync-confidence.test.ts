@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { Confidence } from '../../src/sync/confidence.ts'
 
-const confidence = (clock = { now: 0 }) => new Confidence(() => clock.now)
+/** A machine that has been up for a while. */
+const clockNow = () => ({ now: 1_000_000_000 })
+const confidence = (clock = clockNow()) => new Confidence(() => clock.now)
 
 function halvedToOne(one: Confidence, keys = 1000): void {
   one.unanswered(keys)
@@ -25,6 +27,17 @@ describe('batches whose requests get no answer', () => {
     const one = confidence()
     halvedToOne(one)
     for (let n = 0; n < 10; n++) one.answered(1000)
+    expect(one.mostKeys).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test('half a full one is not suspicious any more once it is answered', () => {
+    const one = confidence()
+    one.unanswered(1000)
+    one.unanswered(1000)
+    expect(one.mostKeys).toBe(500)
+    one.answered(1000)
+    expect(one.mostKeys).toBe(Number.POSITIVE_INFINITY)
+    one.unanswered(1000)
     expect(one.mostKeys).toBe(Number.POSITIVE_INFINITY)
   })
 
@@ -58,8 +71,25 @@ describe('a key that is alone', () => {
     expect(one.alone).toBe('charge')
   })
 
+  test('is charged for an answer of the same ten minutes', () => {
+    const clock = clockNow()
+    const one = confidence(clock)
+    halvedToOne(one)
+    one.answered(1000)
+    clock.now += 9 * 60_000
+    one.unanswered(2)
+    expect(one.alone).toBe('charge')
+  })
+
+  test('is not charged because of an answer before anything was silent', () => {
+    const one = confidence()
+    one.answered(1000)
+    halvedToOne(one)
+    expect(one.alone).toBe('mark-again')
+  })
+
   test('is not charged because of an answer of long ago', () => {
-    const clock = { now: 0 }
+    const clock = clockNow()
     const one = confidence(clock)
     halvedToOne(one)
     for (let n = 0; n < 10; n++) one.answered(1000)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Dispatcher } from '../../src/sync/dispatcher.ts'
+import { batchesInFlight, InFlight, isTooBusy } from '../../src/sync/in-flight.ts'
 import { backoffDelay, pollDelay } from '../../src/sync/pacing.ts'
 
 const a = { document: 'a', lane: 0 } as const
@@ -52,6 +53,54 @@ describe('what is claimed next', () => {
     expect(await idle(from)).toBe(true)
   })
 
+  test('a document that is gone is not claimed, nor one whose marks are in the other lane alone', async () => {
+    const from = dispatcher()
+    from.found([a, bulk, { document: 'b', lane: 1 }])
+    from.found([b, bulk])
+    expect(await take(from, 4)).toEqual(['b0', 'b0', 'b0', 'a1'])
+    from.found([])
+    expect(await idle(from)).toBe(true)
+  })
+
+  test('a parked mark is not claimed but in a trial', async () => {
+    const from = dispatcher()
+    const parked = { document: 'a', lane: 2 } as const
+    from.found([parked])
+    from.exhausted(parked)
+    expect(await idle(from)).toBe(true)
+  })
+
+  test('each waiting worker gets one of what is found', async () => {
+    const from = dispatcher()
+    const workers = [from.next(), from.next()]
+    from.found([a, b])
+    expect(await Promise.all(workers)).toEqual([a, b])
+  })
+
+  test('nothing is handed out before the gate opens; then a waiting worker gets it', async () => {
+    const from = new Dispatcher({ now: () => 0, random: () => 0, concurrency: 1, trialMs: 1000 })
+    const next = from.next()
+    from.found([a])
+    expect([from.isOpen, await Promise.race([next, Promise.resolve('waits')])]).toEqual([false, 'waits'])
+    from.open()
+    expect([from.isOpen, await next]).toEqual([true, a])
+    from.close()
+    expect(from.isOpen).toBe(false)
+  })
+
+  test('a waiting worker gets what the end of a batch makes room for, and a trial at once', async () => {
+    const from = dispatcher({ now: 0 }, 1)
+    from.found([bulk])
+    await take(from, 1)
+    const next = from.next()
+    from.ended(bulk)
+    expect(await next).toEqual(bulk)
+    const other = dispatcher()
+    const trial = other.next()
+    other.try('a', 'i')
+    expect(await trial).toEqual({ document: 'a', lane: 2, target: 'i' })
+  })
+
   test('a waiting worker gets what is found', async () => {
     const from = dispatcher()
     const next = from.next()
@@ -76,6 +125,21 @@ describe('what is claimed next', () => {
 })
 
 describe('a paused document', () => {
+  test('is told, with why and since when it waits', () => {
+    const clock = { now: 5 }
+    const from = dispatcher(clock)
+    from.pause('a', obstacle)
+    clock.now = 9
+    from.pause('a', obstacle)
+    expect(from.pauses).toMatchObject([{ document: 'a', type: 'x', reason: 'because', attempt: 2, since: 5 }])
+  })
+
+  test('is none that only had a trial', () => {
+    const from = dispatcher()
+    from.tryAgain('a')
+    expect(from.pauses).toEqual([])
+  })
+
   test('is passed over, the others go on', async () => {
     const from = dispatcher()
     from.pause('a', obstacle)
@@ -253,4 +317,53 @@ test.each([
   [1000, 10_000, 1000],
 ])('polling at %i ms after %i idle ms waits %i ms', (interval, idleMs, expected) => {
   expect(pollDelay(interval, idleMs)).toBe(expected)
+})
+
+describe('batches in flight', () => {
+  test('are bulk work up to the limit, and one of single edits besides', () => {
+    const flight = new InFlight(1, () => 0)
+    flight.began(0)
+    expect([flight.isFree(0), flight.isFree(1)]).toEqual([false, false])
+    // What ends makes room for its own kind.
+    flight.ended(0)
+    flight.began(1)
+    expect([flight.isFree(0), flight.isFree(1)]).toEqual([true, false])
+    flight.ended(1)
+    flight.began(1)
+    expect([flight.isFree(0), flight.isFree(1)]).toEqual([true, false])
+    expect(batchesInFlight({ concurrency: 2 })).toBe(3)
+  })
+
+  test('are never more than CONCURRENCY, however good the answers, and rise by one after twenty', () => {
+    const flight = new InFlight(2, () => 1_000_000)
+    for (let n = 0; n < 100; n++) flight.answered()
+    expect(flight.bulkRequests).toBe(2)
+    flight.refused()
+    const limits = Array.from({ length: 60 }, () => {
+      flight.answered()
+      return flight.bulkRequests
+    })
+    expect([limits.indexOf(2), limits.at(-1)]).toEqual([19, 2])
+  })
+
+  test('begin to count good answers anew after each refusal', () => {
+    const flight = new InFlight(4, () => 1_000_000)
+    flight.refused()
+    for (let n = 0; n < 19; n++) flight.answered()
+    flight.refused()
+    for (let n = 0; n < 19; n++) flight.answered()
+    expect(flight.bulkRequests).toBe(1)
+  })
+
+  test.each([
+    ['rejected_execution_exception', true],
+    ['circuit_breaking_exception', true],
+    ['http_429', true],
+    ['unavailable_shards_exception', true],
+    ['no_shard_available_action_exception', true],
+    ['http_503', true],
+    ['http_502', false],
+  ])('%s says that there are too many: %s', (type, busy) => {
+    expect(isTooBusy({ type })).toBe(busy)
+  })
 })

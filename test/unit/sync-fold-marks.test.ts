@@ -79,6 +79,12 @@ describe('marks of the root table', () => {
     ])
   })
 
+  test('for one index stay so, and a run that asked for one of them is told', () => {
+    const { keys } = fold([mark({ target: 'a' }), mark({ target: 'a', runId: '3' }), mark({ target: 'a' })])
+    expect(keys).toMatchObject([{ target: 'a', runId: '3' }])
+    expect(fold([mark({ runId: '3' }), mark({ runId: '4' })]).keys).toMatchObject([{ runId: '3' }])
+  })
+
   test('need no entry among the sources', () => {
     const { keys } = foldMarks({ sources: [] }, [mark({})], { roots: new Map(), most: 1 })
     expect(keys).toHaveLength(1)
@@ -165,11 +171,26 @@ describe('what calls for a look at everything', () => {
       { keys: null, op: 'truncate', source: 'reviews' },
       { reason: 'truncate of reviews', truncated: false },
     ],
+    [
+      'a mark for all of the root table, which explains no deletion and is no alarm',
+      { keys: null, op: 'backfill' },
+      { reason: 'backfill', truncated: false, alarm: false },
+    ],
     ['an alarm', { keys: null, op: 'alarm', source: 'country' }, { reason: 'alarm of country', alarm: true }],
     [
       'a mark of a source that nobody knows',
       { source: 'gone', keys: ['7'] },
       { reason: 'marks of "gone", which the definition does not have' },
+    ],
+    [
+      'a value that was not looked up',
+      { source: 'reviews', keys: ['9'] },
+      { reason: 'values of reviews that cannot be looked up' },
+    ],
+    [
+      'a value of a source of which none was looked up',
+      { source: 'country', keys: ['ch'] },
+      { reason: 'values of country that cannot be looked up' },
     ],
     [
       'a value that cannot be looked up',

@@ -49,7 +49,12 @@ describe('what becomes of a key', () => {
   test('superseded by nobody knows what: tried again, for it might be an identity fault', () => {
     const outcomes = judged({ outcome: 'superseded', stored: null })
     expect(outcomes.succeeded.size).toBe(0)
-    expect(outcomes.failures).toMatchObject([{ key: 'k', target: 'i', origin: '7', dead: false }])
+    expect(outcomes.failures).toMatchObject([
+      {
+        ...{ key: 'k', target: 'i', origin: '7', dead: false, type: 'version_conflict' },
+        reason: 'the answer does not say which version is stored',
+      },
+    ])
   })
 
   test('put off by a busy server: marked again, nobody is charged, the document waits', () => {
@@ -102,6 +107,23 @@ describe('what a run is told', () => {
   })
 })
 
+test('a delete has no body to count, and an operation without a verdict is not settled', () => {
+  const outcomes = new Outcomes([key('a'), key('b')])
+  const deleted = { kind: 'delete', index: 'i', id: 'a', key: 'a' } as const
+  outcomes.answered([deleted, operation('b')], [{ outcome: 'done', result: 'deleted' }], {
+    elapsedMs: 0,
+    tookMs: 0,
+  })
+  expect(outcomes.tally.entries).toMatchObject([{ operation: 'delete', count: 1, bytes: 0 }])
+  expect([...outcomes.succeeded]).toEqual([['i', ['a']]])
+})
+
+test('a delete that nobody marked is not held back', () => {
+  const outcomes = new Outcomes([])
+  outcomes.park([{ kind: 'delete', index: 'i', id: 'k', key: 'k' }])
+  expect(outcomes.parked).toEqual([])
+})
+
 test('the log adds up operations, bytes and lag', () => {
   const outcomes = new Outcomes([key('a'), key('b')])
   outcomes.answered(
@@ -114,6 +136,115 @@ test('the log adds up operations, bytes and lag', () => {
   )
   expect(outcomes.tally.entries).toEqual([
     { index: 'i', operation: 'index', outcome: 'done', count: 2, bytes: 14, lagSumMs: 30, tookMs: 3 },
+  ])
+})
+
+describe('a key that got no answer even alone', () => {
+  const silent = { scope: 'elasticsearch', type: 'timeout', reason: 'no answer' } as const
+
+  test('is charged where the server answers others, and its document waits', () => {
+    const outcomes = new Outcomes([key('k', '3')])
+    outcomes.unanswered([operation('k'), operation('stranger')], silent, 'charge')
+    expect(outcomes.failures).toEqual([
+      {
+        key: 'k',
+        id: 'k',
+        target: 'i',
+        origin: '7',
+        op: 'update',
+        type: 'timeout',
+        reason: 'no answer',
+        dead: false,
+      },
+    ])
+    expect([outcomes.givenBack, outcomes.obstacle]).toEqual([[], silent])
+    expect(outcomes.runCounts([mark('3', 'k')])).toMatchObject([{ processed: 1, failed: 1 }])
+  })
+
+  test('is marked again, uncharged, where it may be the server', () => {
+    const outcomes = new Outcomes([key('k', '3')])
+    outcomes.unanswered([operation('k')], silent, 'mark-again')
+    expect([outcomes.failures, outcomes.givenBack, outcomes.obstacle]).toEqual([[], [key('k', '3')], silent])
+    expect(outcomes.runCounts([mark('3', 'k')])).toMatchObject([{ processed: 0, failed: 0 }])
+  })
+})
+
+describe('a document that cannot be made', () => {
+  const failure = { key: 'k', id: '1', type: 't', reason: 'r' }
+  const stranger = { ...failure, key: 'stranger' }
+
+  test.each([
+    ['impossible', true, 'dead'],
+    ['failed', false, 'retry'],
+  ] as const)('%s: a failure of its run, in no index', (how, dead, outcome) => {
+    const outcomes = new Outcomes([key('k', '3')])
+    outcomes[how]([stranger, failure])
+    expect(outcomes.failures).toEqual([{ ...failure, target: '', origin: '7', op: 'update', dead }])
+    expect(outcomes.tally.entries).toEqual([
+      { index: '', operation: 'none', outcome, count: 1, bytes: 0, lagSumMs: 10, tookMs: 0 },
+    ])
+    expect(outcomes.runCounts([mark('3', 'k')])).toMatchObject([{ processed: 1, failed: 1 }])
+    expect([...outcomes.failedStates.values()]).toEqual(dead ? [{ problem: 'r' }] : [])
+  })
+
+  test('is tried again where its row is no longer what failed; others stay dead', () => {
+    const keys = [key('k'), key('other')]
+    const outcomes = new Outcomes(keys)
+    outcomes.impossible([failure, { ...failure, key: 'other' }])
+    outcomes.outdated([key('k'), key('stranger')])
+    expect(outcomes.failures.map(({ key: name, dead }) => [name, dead])).toEqual([
+      ['k', false],
+      ['other', true],
+    ])
+  })
+
+  test('is compared by the body that was refused', () => {
+    expect([...judged({ outcome: 'dead', type: 't', reason: 'r' }).failedStates.values()]).toEqual([
+      { body: '{"a":1}' },
+    ])
+  })
+})
+
+test('a key that needs no operation is over: its failures are erased, wherever they were', () => {
+  const outcomes = new Outcomes([key('a'), key('b')])
+  outcomes.gone(['a', 'b'])
+  expect([...outcomes.succeeded]).toEqual([['', ['a', 'b']]])
+  expect(outcomes.tally.empty).toBe(true)
+})
+
+test('a key beside the marks’ takes its verdicts, and does not replace a marked one', () => {
+  const outcomes = new Outcomes([key('a', '1')])
+  outcomes.add([{ ...key('a'), origin: '9' }, key('b')])
+  const busy = { outcome: 'retry', type: 'busy', reason: 'later', charged: false } as const
+  outcomes.answered([operation('a'), operation('b'), operation('c')], [busy, busy, busy], {
+    elapsedMs: 0,
+    tookMs: 0,
+  })
+  expect(outcomes.givenBack).toEqual([key('a', '1'), key('b')])
+})
+
+test.each([
+  ['created', { created: 1 }],
+  ['updated', { updated: 1 }],
+  ['deleted', { deleted: 1 }],
+  ['absent', {}],
+  ['noop', {}],
+] as const)('a run is told of what was %s', (result, counts) => {
+  const none = { created: 0, updated: 0, deleted: 0, failed: 0 }
+  expect(judged({ outcome: 'done', result }, '3').runCounts([mark('3', 'k')])).toEqual([
+    { runId: '3', processed: 1, ...none, ...counts },
+  ])
+})
+
+test('runs are told apart; what no run asked for, and marks for everything, count for none', () => {
+  const outcomes = new Outcomes([key('a', '1'), key('b', '2'), key('c')])
+  const everything = { ...mark('1'), keys: null }
+  const done = { outcome: 'done', result: 'created' } as const
+  outcomes.answered(['a', 'b', 'c'].map(operation), [done, done, done], { elapsedMs: 0, tookMs: 0 })
+  const marks = [mark('1', 'a'), everything, mark('2', 'b'), { ...mark('1', 'c'), runId: null }]
+  expect(outcomes.runCounts(marks)).toMatchObject([
+    { runId: '1', processed: 1, created: 1 },
+    { runId: '2', processed: 1, created: 1 },
   ])
 })
 

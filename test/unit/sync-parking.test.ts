@@ -117,8 +117,10 @@ describe('a batch', () => {
   test('of which no index takes anything is given back, and nothing is remembered', () => {
     const { known } = memory()
     const batch = new Parking(known, 'd', { targets, tenants: false, trial: undefined })
-    expect(() => batch.judge([operation('live'), operation('building')], [refused, refused])).toThrow(
-      Obstructed,
+    const judge = () => batch.judge([operation('live'), operation('building')], [refused, refused])
+    expect(judge).toThrow(Obstructed)
+    expect(judge).toThrow(
+      expect.objectContaining({ obstacle: { scope: 'document', type: 'closed', reason: 'why' } }),
     )
     expect(known.all).toEqual([])
   })
@@ -197,7 +199,100 @@ describe('a batch', () => {
   })
 })
 
+describe('where each tenant has an index', () => {
+  const [a, b] = [target('a-1', null, 'a'), target('b-1', null, 'b')]
+
+  test('a key waits for its own tenant’s alone', () => {
+    const { known } = memory()
+    known.refused('d', b, { type: 'closed', reason: 'why' })
+    const outcomes = waiting()
+    const batch = new Parking(known, 'd', { targets: [a, b], tenants: true, trial: undefined })
+    const { slice, open } = batch.park([key('1', null, 'a'), key('2', null, 'b')], outcomes)
+    expect([slice.map(({ key: name }) => name), open, outcomes.parked]).toEqual([['1'], [a], ['2 b-1']])
+  })
+
+  test('one that refuses is blocked although no other took anything, and is not tried with the next batch', () => {
+    const { known } = memory()
+    const batch = new Parking(known, 'd', { targets: [a], tenants: true, trial: undefined })
+    expect(batch.judge([operation('a-1')], [refused])).toEqual([refused])
+    const next = new Parking(known, 'd', { targets: [a], tenants: true, trial: undefined })
+    expect(next.open).toEqual([])
+  })
+
+  test('one that was made meanwhile is written to, once', () => {
+    const { known } = memory()
+    const batch = new Parking(known, 'd', { targets: [a], tenants: true, trial: undefined })
+    batch.add([a, b])
+    batch.add([b])
+    expect([batch.targets, batch.open]).toEqual([
+      [a, b],
+      [a, b],
+    ])
+  })
+})
+
+test('a key for two open indices and a blocked one is sent, though one of them is another tenant’s', () => {
+  const other = target('other', null, 'e')
+  const { sent } = separate([key('k')], { open: [other, live], blocked: [building] })
+  expect(sent.map((k) => k.key)).toEqual(['k'])
+})
+
+test('an index that was never blocked is not released because it took what another one refused', () => {
+  const { known } = memory()
+  const batch = new Parking(known, 'd', { targets: [live, building], tenants: false, trial: undefined })
+  batch.judge([operation('live'), operation('building')], [done, refused])
+  expect(known.next(parkedFor('live'))).toBe('try')
+})
+
 describe('what is done about parked keys', () => {
+  test('it is told once that an index is blocked, and why as it is known', () => {
+    const { clock, told, known } = memory()
+    known.next(parkedFor('building'))
+    expect(known.all).toEqual([
+      expect.objectContaining({
+        document: 'd',
+        index: 'building',
+        type: 'parked',
+        reason: 'it was found so before, and has not been tried since',
+      }),
+    ])
+    known.trialEnded('building', null)
+    expect(told).toEqual([])
+    for (let n = 0; n < 2; n++) {
+      known.trialEnded('building', { type: 'closed', reason: 'why' })
+      known.refused('d', building, { type: 'closed', reason: 'why' })
+      clock.now += 10_000
+    }
+    expect(told).toEqual(['blocked building'])
+    known.took('building')
+    known.took('building')
+    expect(told).toEqual(['blocked building', 'free building'])
+  })
+
+  test('a trial without any answer makes the wait no longer', () => {
+    const { clock, known } = memory()
+    known.refused('d', building, { type: 'closed', reason: 'why' })
+    for (let n = 0; n < 3; n++) {
+      clock.now += 125
+      expect(known.next(parkedFor('building'))).toBe('try')
+      known.trialEnded('building', null)
+    }
+    known.trialEnded('building', { type: 'closed', reason: 'why' })
+    clock.now += 249
+    expect(known.next(parkedFor('building'))).toBe('wait')
+  })
+
+  test('release goes on while there are any, and another index’s end is not its own', () => {
+    const { known } = memory()
+    for (const each of [live, building]) {
+      known.refused('d', each, { type: 'closed', reason: 'why' })
+      known.took(each.index)
+    }
+    known.parked(new Set(['building']))
+    expect(known.next(parkedFor('building'))).toBe('release')
+    expect(known.next(parkedFor('live'))).toBe('try')
+  })
+
   test('a trial when the time has come, later each time it is refused', () => {
     const { clock, known } = memory()
     known.refused('d', building, { type: 'closed', reason: 'why' })

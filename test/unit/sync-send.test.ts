@@ -101,3 +101,60 @@ test('an unknown outcome is an obstacle, whatever was answered before', async ()
     obstacle: { scope: 'elasticsearch', type: 'timeout', reason: 'no answer' },
   })
 })
+
+const answer = (given: BulkAnswer) =>
+  sendOperations({ bulk: async () => given }, operations(1), 1n, async () => true)
+
+test('what Elasticsearch blocks is an obstacle, as no answer is', async () => {
+  expect(await answer({ outcome: 'blocked', type: 'security_exception', reason: 'no' })).toEqual({
+    outcome: 'obstacle',
+    obstacle: { scope: 'elasticsearch', type: 'security_exception', reason: 'no' },
+  })
+})
+
+test.each<[BulkAnswer, string]>([
+  [{ outcome: 'too-large', reason: 'r' }, 'request_too_large'],
+  [{ outcome: 'refused', type: 'illegal', reason: 'r' }, 'illegal'],
+])('%j is what the last one left is dead of', async (given, type) => {
+  expect(await answer(given)).toEqual({
+    outcome: 'answered',
+    verdicts: [{ outcome: 'dead', type, reason: 'r' }],
+    tookMs: 0,
+  })
+})
+
+test('of the halves of a request no more is sent once one got no answer, and their times add up', async () => {
+  const sizes: number[] = []
+  const server = (then: BulkAnswer['outcome']) => ({
+    bulk: async (_body: Buffer, sent: readonly Operation[]): Promise<BulkAnswer> => {
+      sizes.push(sent.length)
+      if (sent.length > 1) return { outcome: 'refused', type: 'x', reason: 'x' }
+      if (then === 'unknown') return { outcome: 'unknown', type: 'timeout', reason: 'no answer' }
+      return { outcome: 'answered', items: [{ outcome: 'done', result: 'created' }], tookMs: 3 }
+    },
+  })
+  expect(await sendOperations(server('unknown'), operations(2), 1n, async () => true)).toMatchObject({
+    outcome: 'obstacle',
+  })
+  expect(sizes).toEqual([2, 1])
+  expect(await sendOperations(server('answered'), operations(2), 1n, async () => true)).toMatchObject({
+    tookMs: 6,
+  })
+})
+
+test('nothing is sent where the time of the claim is over before the first request', async () => {
+  const server = refusing(new Set(), 'refused')
+  expect(await sendOperations(server, operations(1), 1n, async () => false)).toEqual({
+    outcome: 'answered',
+    verdicts: [
+      {
+        outcome: 'retry',
+        charged: false,
+        type: 'claim_over',
+        reason: "the claim's time was over before it was sent",
+      },
+    ],
+    tookMs: 0,
+  })
+  expect(server.requests).toEqual([])
+})

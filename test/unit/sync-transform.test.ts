@@ -139,6 +139,62 @@ describe('transform', () => {
     await transformDocuments({ document: 'd', transform, over: () => false }, keys, documents)
     expect(calls).toEqual(['b'])
   })
+
+  test('does not see what has no row, or no document; what it makes of a row is there under each of its keys', async () => {
+    const row = { key: 'b', json: '{}', problem: null }
+    const documents = new Map<string, LoadedDocument>([
+      ['none', { key: 'none', json: null, problem: null }],
+      ['old', row],
+      ['b', row],
+    ])
+    const keys = [key('gone'), key('none'), { ...key('old'), id: 'b' }, key('b')]
+    let calls = 0
+    const transform: Transform = (_, { id }) => ({ id, call: ++calls })
+    const result = await transformDocuments({ document: 'd', transform, over: () => false }, keys, documents)
+    expect([...result.documents].map(([name, { json }]) => [name, json])).toEqual([
+      ['none', null],
+      ['old', '{"id":"b","call":1}'],
+      ['b', '{"id":"b","call":1}'],
+    ])
+    expect([result.failures, result.left]).toEqual([[], []])
+  })
+
+  test('of a row of two keys fails for both', async () => {
+    const row = { key: 'b', json: '{}', problem: null }
+    const documents = new Map([
+      ['old', row],
+      ['b', row],
+    ])
+    const transforming = { document: 'd', transform: () => 'text' as never, over: () => false }
+    const { failures } = await transformDocuments(transforming, [key('old'), key('b')], documents)
+    expect(failures.map((failure) => failure.key)).toEqual(['old', 'b'])
+  })
+
+  test('that is none, or has nothing to do, leaves all as it is', async () => {
+    const documents = new Map([['a', { key: 'a', json: '{}', problem: null }]])
+    const none = await transformDocuments(null, [key('a')], documents)
+    expect(none).toEqual({ documents, failures: [], left: [] })
+    const over = { document: 'd', transform: () => null, over: () => true }
+    const nothing = new Map<string, LoadedDocument>()
+    expect(await transformDocuments(over, [key('a')], nothing)).toEqual({
+      documents: nothing,
+      failures: [],
+      left: [],
+    })
+  })
+
+  test('that throws after its time is over disturbs nobody', async () => {
+    let thrown = false
+    const late: Transform = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      thrown = true
+      throw new Error('late')
+    }
+    const { failures } = await made(late, { a: '{}' }, { limitMs: 1 })
+    expect(failures).toMatchObject([{ type: 'transform_timeout' }])
+    // Nobody waits for it any more: a rejection without anyone to hear it would end the process.
+    await expect.poll(() => thrown, { timeout: 30_000 }).toBe(true)
+  })
 })
 
 describe('a value as JSON', () => {
@@ -147,6 +203,8 @@ describe('a value as JSON', () => {
   }
   const cycle: Record<string, unknown> = {}
   cycle.self = cycle
+  let deep: object = {}
+  for (let n = 0; n < 200_000; n++) deep = { deep }
 
   test.each<[unknown, string]>([
     [{ a: undefined, b: 1 }, '{"b":1}'],
@@ -164,7 +222,17 @@ describe('a value as JSON', () => {
     [{ a: Number.NaN }, 'NaN at "a", which JSON does not have'],
     [{ a: new Map() }, 'a Map at "a", which JSON does not have'],
     [{ a: new Point() }, 'a Point at "a", which JSON does not have'],
+    [{ ['k'.repeat(200)]: Number.NaN }, `NaN at "${'k'.repeat(119)}, which JSON does not have`],
+    [{ a: new (class {})() }, 'an object of a class at "a", which JSON does not have'],
+    [
+      { a: Object.create({ constructor: { name: 7 } }) },
+      'an object of a class at "a", which JSON does not have',
+    ],
+    [{ a: 7n }, 'a bigint at "a", which JSON does not have'],
     [cycle, 'an object that contains itself'],
+    [deep, 'an object nested too deeply'],
+    [[1], 'an array, and needs a plain object or null'],
+    [undefined, 'undefined, and needs a plain object or null'],
     [new Point(), 'a Point, and needs a plain object or null'],
     ['text', 'a string, and needs a plain object or null'],
   ])('%o: %s', (value, problem) => {

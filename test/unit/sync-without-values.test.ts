@@ -29,6 +29,14 @@ describe('what Postgres says of a value', () => {
     expect(said).not.toContain('C4N4RY')
   })
 
+  it.each([
+    ['22003', 'the value "1" is out of range for type integer', 'the value'],
+    ['22003', 'value "1" is out of range for type integer: really', 'value'],
+    ['22008', 'no date/time field', 'no'],
+  ])('%s %s is no form that is known', (code, message, told) => {
+    expect(withoutValues(postgres(code, message))).toBe(told)
+  })
+
   it('is told without it, whatever it holds', () => {
     const quoting = sayings.filter(([, , after]) => after !== '')
     const value = fc.oneof(fc.constantFrom('"', '" is out of range for type ', 'a": "b', '\n'), fc.string())

@@ -1,15 +1,13 @@
 import { globSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { handOver } from './account.ts'
+import { falseClockOf } from '../false-clock.ts'
 import { cached } from './cache.ts'
 import { type PostgresServer, startPostgres } from './postgres.ts'
 import { runTool } from './run-tool.ts'
 
 export interface MovedPostgres extends PostgresServer {
   /** Sets the server's clock by so many seconds away from the right time, at once and for all its processes. */
-  moveClock(seconds: number): Promise<void>
+  moveClock(seconds: number): void
 }
 
 /**
@@ -33,25 +31,14 @@ export async function findFaketime(): Promise<string | null> {
 
 /** A Postgres whose clock can be set. Its monotonic clock stays as it is, as with a machine whose clock is set. */
 export async function startMovablePostgres(library: string): Promise<MovedPostgres> {
-  const directory = await mkdtemp(join(tmpdir(), 'sluice-clock-'))
-  const file = join(directory, 'offset')
-  await writeFile(file, '+0')
-  await handOver(directory)
-  await handOver(file)
-  const server = await startPostgres({
-    env: {
-      LD_PRELOAD: library,
-      FAKETIME_TIMESTAMP_FILE: file,
-      FAKETIME_NO_CACHE: '1',
-      FAKETIME_DONT_FAKE_MONOTONIC: '1',
-    },
-  })
+  const clock = falseClockOf(library, { FAKETIME_NO_CACHE: '1' })
+  const server = await startPostgres({ env: clock.environment })
   const stop = server.stop.bind(server)
   return Object.assign(server, {
-    moveClock: (seconds: number) => writeFile(file, `${seconds < 0 ? '' : '+'}${seconds}`),
+    moveClock: clock.set,
     stop: async () => {
       await stop()
-      await rm(directory, { recursive: true, force: true })
+      clock.remove()
     },
   })
 }
