@@ -42,6 +42,7 @@ const quiet: Status = {
   notInstalled: [],
   workers: [],
   runs: [],
+  alerts: [],
   failedRuns: [],
   schedules: [],
   schedulesNotInstalled: [],

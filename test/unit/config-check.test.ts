@@ -105,7 +105,7 @@ describe('a configuration that is wrong', () => {
     ],
     [
       { document: {}, documents: {} },
-      'document: is not a known key (did you mean "documents"?) → Known here: connection, limits, admin, schema, instance, logLevel, documents, schedules.',
+      'document: is not a known key (did you mean "documents"?) → Known here: connection, limits, admin, alerts, schema, instance, logLevel, documents, schedules.',
     ],
     [
       { limits: { batchsize: 5 }, documents: {} },
