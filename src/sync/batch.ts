@@ -100,7 +100,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
 
     // 2. version: durable before it is used, drawn after the claim; the targets are read after the claim, too
     work = await store.openWork()
-    const version = await draw(work, store)
+    const version = await draw(work, store, limits.requestTimeout)
     assertSameServer(claim.server, version.server)
     assertSameServer(claim.server, context.server())
     const tenants = isTenantPattern(plan.index)

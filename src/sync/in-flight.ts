@@ -87,7 +87,7 @@ export class InFlight {
   }
 }
 
-/** 429, and 503: a shard that is away or full has its requests queue up. */
+/** 429, and 503: a shard that is away or full has its requests queue up. And a pooler that has too few connections. */
 const BUSY: ReadonlySet<string> = new Set([
   'rejected_execution_exception',
   'circuit_breaking_exception',
@@ -95,9 +95,10 @@ const BUSY: ReadonlySet<string> = new Set([
   'unavailable_shards_exception',
   'no_shard_available_action_exception',
   'http_503',
+  'pool_exhausted',
 ])
 
-/** Whether an obstacle says that Elasticsearch has more to do than it can: fewer requests will help. */
+/** Whether an obstacle says that a server has more to do than it can: fewer at a time will help. */
 export function isTooBusy({ type }: { readonly type: string }): boolean {
   return BUSY.has(type)
 }

@@ -14,7 +14,7 @@ export const mutants = {
     },
     {
       file: 'sync/batch.ts',
-      find: '    work = await store.openWork()\n    const version = await draw(work, store)\n',
+      find: '    work = await store.openWork()\n    const version = await draw(work, store, limits.requestTimeout)\n',
       replace: '    const version = early\n',
     },
   ],

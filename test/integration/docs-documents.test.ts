@@ -5,6 +5,8 @@ import { previewJson } from '../../src/cli/json/preview.ts'
 import { checkConfig } from '../../src/config/check.ts'
 import { defineConfig, sql } from '../../src/config/define.ts'
 import {
+  adminSchema,
+  alertsSchema,
   brakeSchema,
   configSchema,
   connectionSchema,
@@ -113,6 +115,8 @@ describe('the page about documents', () => {
       new Set(Object.keys(configSchema.shape).filter((key) => key !== 'schedules')),
     )
     expect(keysOf('limits')).toEqual(new Set(Object.keys(limitsSchema.shape)))
+    expect(keysOf('admin')).toEqual(new Set(Object.keys(adminSchema.shape)))
+    expect(keysOf('alerts')).toEqual(new Set(Object.keys(alertsSchema.shape)))
     expect(keysOf('connection')).toEqual(new Set(Object.keys(connectionSchema.shape)))
   })
 })

@@ -87,6 +87,27 @@ describe.skipIf(missing)('through PgBouncer in transaction mode, with a pool of 
     await world.stop(instance)
   })
 
+  test('a pool that is smaller than the batches in flight: they are given back, said, and fewer at a time bring everything', async () => {
+    const small = await startPgBouncer({ postgres: world.database.url, poolSize: 2 })
+    const told: string[] = []
+    const instance = world.start('crowded', {
+      postgres: small.url,
+      limits: { concurrency: 4, batchSize: 20, requestTimeout: 1_000 },
+      observer: {
+        begins: () => {},
+        bulk: () => {},
+        batch: (_, result) => {
+          if (result.outcome === 'given-back') told.push(result.obstacle.type)
+        },
+      },
+    })
+    await world.sql(`UPDATE item SET name = 'crowded ' || id`)
+    await world.settled()
+    expect(new Set(told)).toEqual(new Set(['pool_exhausted']))
+    await world.stop(instance)
+    await small.stop()
+  })
+
   test('a claim that Postgres cuts off is back, and the daemon goes on', async () => {
     const instance = world.start('pooled', {
       postgres: pooler.url,

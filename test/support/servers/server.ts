@@ -68,6 +68,7 @@ export async function startServer(program: ServerProgram): Promise<Server> {
   const guard = guardDirectory(directory, program.lastSignal)
   const logFile = join(directory, 'server.log')
   let leader = 0
+  let reaped: Promise<unknown> = Promise.resolve()
   let port = 0
   let stopping: Promise<void> | undefined
 
@@ -90,6 +91,8 @@ export async function startServer(program: ServerProgram): Promise<Server> {
     if (child.pid === undefined) throw new FailedError(`${file} does not run`, { cause: (await refused)[0] })
     const pid = child.pid
     guard.watch(pid)
+    // A zombie still has its number, and Postgres does not start where that of its lock file is taken.
+    reaped = once(child, 'exit').catch(() => undefined)
     child.once('exit', () => {
       // Only when the whole group is gone: Elasticsearch's launcher may die before the server does.
       if (pid === leader && !groupIsAlive(pid)) guard.watch(null)
@@ -122,13 +125,16 @@ export async function startServer(program: ServerProgram): Promise<Server> {
     if (name !== 'SIGCONT') signal(leader, 'SIGSTOP')
     const tree = processTree(leader)
     for (const pid of tree) signal(pid, name)
-    if (name === 'SIGKILL') await untilGone(tree)
+    if (name !== 'SIGKILL') return
+    await untilGone(tree)
+    await reaped
   }
 
   const restart = async (name = program.orderlySignal) => {
     const tree = processTree(leader)
     signal(leader, name)
     await untilGone(tree)
+    await reaped
     await start()
   }
 
