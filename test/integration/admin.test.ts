@@ -132,9 +132,13 @@ describe('pages that read', () => {
   })
 
   test('an answer that is not as documented is a fault, and not sent', async () => {
-    const state = () => ({ state: 'waiting', reason: { secret: 'c4naryREASON' } }) as never
-    const server = await world.serve({ state })
-    const answer = await ask(server?.url ?? '', '/ready')
+    const { pool } = world.database
+    await pool.query(`
+      ALTER TABLE "${world.schema}".sync_alert DROP CONSTRAINT sync_alert_severity_check;
+      INSERT INTO "${world.schema}".sync_alert (name, severity, reason, since, notify)
+      VALUES ('drift', 'c4narySEVERITY', 'r', now(), false)`)
+    const answer = await get('/api/alerts')
+    await pool.query(`DELETE FROM "${world.schema}".sync_alert`)
     expect(answer.status).toBe(500)
     expect(httpErrorJson.parse(answer.body).error.code).toBe('internal')
     expect(answer.text).not.toContain('c4nary')

@@ -198,7 +198,8 @@ test('a cancelled run waits no longer for a merge, and begins no other', async (
   const id = await request()
   const running = execute('a', unending)
   await mergeBegun(id)
-  expect(await cancelRun(db.pool, SCHEMA, id)).toMatchObject({ state: 'cancelling' })
+  // Its worker may have heard of it by the time that it is looked at.
+  expect((await cancelRun(db.pool, SCHEMA, id))?.state).toMatch(/^cancell(ing|ed)$/)
   expect(await running).toBe('cancelled')
   expect(await runRow(id)).toMatchObject({ state: 'cancelled', processed: 0, total: 2 })
 })
