@@ -1,6 +1,4 @@
 import { pino } from 'pino'
-import type { Settings } from '../config/types.ts'
-import type { Metrics } from '../metrics/metrics.ts'
 import type { Connections } from './connections.ts'
 import type { Events } from './events.ts'
 
@@ -27,7 +25,14 @@ export async function startDaemon(
     },
     { write: (line) => events.log(line) },
   )
-  const metrics = admin ? await keepMetrics(settings) : null
+  const beside = admin
+    ? (await import('../admin/beside.ts')).besideDaemon({
+        settings,
+        admin: await connections.admin(),
+        schedules,
+        log,
+      })
+    : null
   const instance = new Instance({
     settings,
     schedules,
@@ -35,42 +40,24 @@ export async function startDaemon(
     readElasticsearch: () => connections.readElasticsearch(),
     onBatch: (assignment, result) => events.batch(assignment, result),
     onState: (state) => events.state(state),
-    ...(metrics === null ? {} : { observer: metrics.observer }),
+    ...(beside === null ? {} : { observer: beside.observer }),
   })
   instance.start()
   instance.finished.catch((error: unknown) => {
     events.state({ state: 'stopped', reason: error instanceof Error ? error.message : String(error) })
   })
-  if (metrics === null) return instance
+  if (beside === null) return instance
   try {
-    const { startAdmin } = await import('../admin/server.ts')
-    const { postgres, schema, documents } = settings
-    const server = await startAdmin({
-      settings: await connections.admin(),
-      postgres,
-      schema,
-      instance: settings.instance,
-      configured: { documents, schedules },
-      elasticsearch: instance.elasticsearch,
-      state: () => instance.daemon.state,
-      metrics,
-      log,
-    })
+    await beside.serve(instance)
     return {
       stop: async () => {
         await instance.stop()
-        await server?.close()
-        await metrics.close()
+        await beside.close()
       },
     }
   } catch (error) {
     await instance.stop()
-    await metrics.close()
+    await beside.close()
     throw error
   }
-}
-
-async function keepMetrics(settings: Settings): Promise<Metrics> {
-  const { createMetrics } = await import('../metrics/metrics.ts')
-  return createMetrics(settings)
 }

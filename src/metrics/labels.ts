@@ -32,6 +32,7 @@ const errorTypes: ReadonlySet<string> = new Set([
   'not_workable',
   'off',
   'parked',
+  'pool_exhausted',
   'request_too_large',
   'server_changed',
   'tenant_index',

@@ -1,9 +1,6 @@
 import type { Command } from 'commander'
-import { type Logger, pino } from 'pino'
-import type { AdminServer } from '../../admin/server.ts'
-import type { AdminSettings, ScheduleDefinition, Settings } from '../../config/types.ts'
+import { pino } from 'pino'
 import { describeError } from '../../errors.ts'
-import type { Metrics } from '../../metrics/metrics.ts'
 import { Instance } from '../../runs/instance.ts'
 import { version } from '../../version.ts'
 import { action, examples } from '../command.ts'
@@ -49,8 +46,12 @@ async function run(context: CommandContext): Promise<ExitCode> {
   const schedules = await context.schedules()
   const service = serviceNotify({ env: process.env, log, shutdownTimeout: settings.limits.shutdownTimeout })
   const { admin } = await context.base()
-  const metrics = admin.port === null ? null : await keepMetrics(settings)
-  const observing = metrics === null ? {} : { observer: metrics.observer }
+  // Loaded only where it is served: it is a fifth of what a daemon keeps in memory.
+  const beside =
+    admin.port === null
+      ? null
+      : (await import('../../admin/beside.ts')).besideDaemon({ settings, admin, schedules, log })
+  const observing = beside === null ? {} : { observer: beside.observer }
   const instance = new Instance({
     settings,
     schedules,
@@ -74,10 +75,9 @@ async function run(context: CommandContext): Promise<ExitCode> {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
-  let server: AdminServer | null = null
   try {
     instance.start()
-    server = await serveAdmin({ settings, admin, schedules, instance, metrics, log })
+    await beside?.serve(instance)
     await instance.finished
     return exitCodes.done
   } catch (error) {
@@ -86,51 +86,9 @@ async function run(context: CommandContext): Promise<ExitCode> {
     throw error
   } finally {
     await instance.stop()
-    // Last: while it drains, /ready says so.
-    await server?.close()
-    await metrics?.close()
+    await beside?.close()
     await service.close()
     process.off('SIGTERM', onSignal)
     process.off('SIGINT', onSignal)
   }
-}
-
-interface Served {
-  readonly settings: Settings
-  readonly admin: AdminSettings
-  readonly schedules: ReadonlyMap<string, ScheduleDefinition>
-  readonly instance: Instance
-  readonly metrics: Metrics | null
-  readonly log: Logger
-}
-
-/** Kept for whoever asks over HTTP; loaded only then. */
-async function keepMetrics(settings: Settings): Promise<Metrics> {
-  const { createMetrics } = await import('../../metrics/metrics.ts')
-  return createMetrics(settings)
-}
-
-/** Loaded only where it is served: it is a fifth of what a daemon keeps in memory. */
-async function serveAdmin({
-  settings,
-  admin,
-  schedules,
-  instance,
-  metrics,
-  log,
-}: Served): Promise<AdminServer | null> {
-  if (admin.port === null) return null
-  const { startAdmin } = await import('../../admin/server.ts')
-  const { postgres, schema, documents } = settings
-  return startAdmin({
-    settings: admin,
-    postgres,
-    schema,
-    instance: settings.instance,
-    configured: { documents, schedules },
-    elasticsearch: instance.elasticsearch,
-    state: () => instance.daemon.state,
-    metrics,
-    log,
-  })
 }
