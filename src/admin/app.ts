@@ -15,17 +15,13 @@ import type { Admin } from './types.ts'
 const BODY_LIMIT = 64 * 1024
 
 /**
- * The pages as a fastify application that listens to nothing yet. Fastify's own validation and serialization are not used:
+ * The pages as a fastify application that listens to nothing: server.ts hands it the requests. Fastify's own validation and serialization are not used:
  * each endpoint reads its request and checks its answer with zod, as the commands do.
  */
 export async function adminApp(admin: Admin): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
-    // Whoever has sent nothing whole by then never will.
-    requestTimeout: 10_000,
-    connectionTimeout: 30_000,
-    keepAliveTimeout: 5_000,
     trustProxy: false,
     exposeHeadRoutes: false,
     genReqId: () => crypto.randomUUID(),
@@ -33,9 +29,6 @@ export async function adminApp(admin: Admin): Promise<FastifyInstance> {
     return503OnClosing: false,
     routerOptions: { maxParamLength: 500 },
     frameworkErrors: (error, request, reply) => refuse(admin, error, request, reply),
-    clientErrorHandler: (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
-    },
   })
   app.setErrorHandler((error, request, reply) => refuse(admin, error, request, reply))
   app.setNotFoundHandler(() => {

@@ -1,7 +1,9 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { ConfigError } from '../errors.ts'
+import type { FastifyInstance } from 'fastify'
+import { ConfigError, describeError } from '../errors.ts'
 import { createPool } from '../postgres/connect.ts'
-import { adminApp } from './app.ts'
 import type { Admin } from './types.ts'
 
 /** Pages that are looked at together: a dashboard asks for three or four things at once. */
@@ -9,6 +11,12 @@ const POOL_SIZE = 4
 
 /** Somebody is waiting in front of it. */
 const STATEMENT_TIMEOUT_MS = 20_000
+
+/** Whoever has sent nothing whole by then never will. */
+const TIMEOUTS = { requestTimeout: 10_000, keepAliveTimeout: 5_000 }
+
+/** No byte in either direction for so long: whoever was there is gone. */
+const SILENT_MS = 30_000
 
 /** Requests under way get so long to end: they wait for a statement at most. */
 const CLOSE_TIMEOUT_MS = 5_000
@@ -35,11 +43,18 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer | n
     applicationName: `sluice ${instance} http`,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   })
-  const app = await adminApp({ metrics: null, ...options, pool })
+  const pages = new Pages({ metrics: null, ...options, pool })
+  const server = createServer(TIMEOUTS, (request, response) => void pages.answer(request, response))
+  server.setTimeout(SILENT_MS)
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+  })
   let closing: Promise<void> | undefined
   const closeOnce = async () => {
-    const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_TIMEOUT_MS)
-    await app.close()
+    const late = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS)
+    const ended = server.listening ? stopListening(server) : undefined
+    await pages.close()
+    await ended
     clearTimeout(late)
     await pool.end()
   }
@@ -48,7 +63,8 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer | n
     return closing
   }
   try {
-    await app.listen({ host, port })
+    server.listen({ host, port })
+    await once(server, 'listening')
   } catch (error) {
     await close()
     const code = error instanceof Error && 'code' in error ? error.code : undefined
@@ -56,9 +72,51 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer | n
     log.warn({ host, port }, 'the port is taken: this instance runs without HTTP')
     return null
   }
-  const url = urlOf(app.server.address() as AddressInfo)
+  const url = urlOf(server.address() as AddressInfo)
   log.info({ url, changes: settings.token !== null }, 'HTTP for operators')
   return { url, close }
+}
+
+/**
+ * The pages, loaded and put together at the first request: fastify, its plugins and the schemas of all answers take 14 MB,
+ * which a daemon that nobody asks never pays.
+ */
+class Pages {
+  readonly #admin: Admin
+  #app: Promise<FastifyInstance> | undefined
+
+  constructor(admin: Admin) {
+    this.#admin = admin
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#app ??= this.#load()
+    try {
+      const app = await this.#app
+      app.routing(request, response)
+    } catch (error) {
+      // The next request tries again: a file that an update was replacing is there by then.
+      this.#app = undefined
+      this.#admin.log.error({ reason: describeError(error) }, 'HTTP for operators cannot be loaded')
+      response.writeHead(500, { connection: 'close' }).end()
+    }
+  }
+
+  async #load(): Promise<FastifyInstance> {
+    const { adminApp } = await import('./app.ts')
+    const app = await adminApp(this.#admin)
+    await app.ready()
+    return app
+  }
+
+  async close(): Promise<void> {
+    const app = await this.#app?.catch(() => undefined)
+    await app?.close()
+  }
+}
+
+function stopListening(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()))
 }
 
 function cannotListen(host: string, port: number, error: unknown): ConfigError {

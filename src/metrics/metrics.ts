@@ -60,8 +60,12 @@ export function createMetrics({
   })
   const read = freshReading(pool, schema, { freshMs, patienceMs })
   let rendering: Promise<string> | undefined
+  let isProcessWatched = false
 
   const render = async () => {
+    // From the first scrape on: the event loop's delay is measured by waking it, which is much of what a daemon at rest does.
+    if (!isProcessWatched) registerProcess(registry)
+    isProcessWatched = true
     const reading = await read()
     daemon.refresh()
     database.refresh(reading)
@@ -84,13 +88,17 @@ export function createMetrics({
   }
 }
 
+/** What is told of the process; garbage collection and the event loop's delay from now on. */
+export function registerProcess(registry: Registry): void {
+  // The default of 10 ms would be most of what an idle daemon does.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 })
+}
+
 /**
- * Everything that is told, into one registry.
+ * Everything that is told of the daemon and the database, into one registry.
  * @param documents names that the label of what a daemon counts may have
  */
 export function registerMetrics(registry: Registry, documents: readonly string[]) {
-  // A timer of 10 ms, the default, would be most of what an idle daemon does.
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 })
   return { daemon: new DaemonMetrics(registry, documents), database: new DatabaseMetrics(registry) }
 }
 

@@ -27,8 +27,8 @@ export function alertsChore(
   const poster = webhook === null ? null : new AlertPoster({ ...watch, webhook })
   return {
     name: 'alerts',
-    // A short look: two statements, 3 ms.
-    everyMs: 5_000,
+    // Two statements, 3 ms: what lasts is known soon enough, and a daemon at rest is to cost next to nothing.
+    everyMs: 10_000,
     run: async () => {
       await evaluateAlerts(watch)
       poster?.poke()

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
-import { registerMetrics } from '../../src/metrics/metrics.ts'
+import { registerMetrics, registerProcess } from '../../src/metrics/metrics.ts'
 
 const path = (name: string) => fileURLToPath(new URL(`../../deploy/${name}`, import.meta.url))
 const rules = readFileSync(path('prometheus/alerts.yml'), 'utf8')
@@ -20,6 +20,7 @@ interface Registered {
 function told(): ReadonlyMap<string, readonly string[]> {
   const registry = new Registry()
   registerMetrics(registry, [])
+  registerProcess(registry)
   // What prom-client's types leave out.
   const all = registry.getMetricsAsArray() as unknown as readonly Registered[]
   return new Map(
