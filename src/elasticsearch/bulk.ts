@@ -37,11 +37,15 @@ export function idProblem(id: string): string | null {
  * Written at once into a buffer outside the heap: joined as text first, every request left a string of a megabyte to
  * the garbage collector, which comes by seldom for those. 0.7 µs per operation of 800 bytes (text beyond Latin-1:
  * 2.3 µs), a quarter less than joining and converting; cutting is 0.3 µs (1 µs) of its own (Node 24, busy machine).
+ *
+ * The buffer is the body's alone, however short: whoever has its answer may give its memory back (send.ts).
  */
 export function encodeBulk(operations: readonly Operation[], version: bigint): Buffer {
   const digits = String(version)
   const heads = new Map<string, string>()
-  const bytes = Buffer.allocUnsafe(operations.reduce((sum, operation) => sum + operationBytes(operation), 0))
+  const bytes = Buffer.allocUnsafeSlow(
+    operations.reduce((sum, operation) => sum + operationBytes(operation), 0),
+  )
   let end = 0
   let lastKind = ''
   let lastIndex = ''

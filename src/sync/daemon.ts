@@ -139,7 +139,11 @@ export class Daemon {
       store: this.#store,
       dispatcher: this.#dispatcher,
       blocked: this.#blocked,
-      gate: new BulkGate(() => this.#dispatcher.bulkRequests),
+      gate: new BulkGate({
+        most: () => this.#dispatcher.bulkRequests,
+        limit: () => this.#dispatcher.inFlight.limit,
+        now: () => performance.now(),
+      }),
       plans: this.#plans,
       unwritten: this.#unwritten,
       server: () => this.#server,

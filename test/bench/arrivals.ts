@@ -17,7 +17,7 @@ export class Arrivals {
   readonly #index: string
   /** By document id; oldest first. */
   readonly #pending = new Map<string, Change[]>()
-  readonly #latencies: number[] = []
+  readonly #latencies: { readonly committedAt: number; readonly ms: number }[] = []
   #outstanding = 0
 
   /** `index`: how the names of the physical indices begin. */
@@ -27,7 +27,14 @@ export class Arrivals {
 
   /** Milliseconds from commit to answer, of all changes that have both. */
   get latencies(): readonly number[] {
+    return this.#latencies.map(({ ms }) => ms)
+  }
+
+  /** Those of changes that were committed within one of these spans, ends included; monotonic milliseconds. */
+  latenciesWithin(spans: readonly (readonly [from: number, to: number])[]): readonly number[] {
     return this.#latencies
+      .filter(({ committedAt: at }) => spans.some(([from, to]) => from <= at && at <= to))
+      .map(({ ms }) => ms)
   }
 
   /** Changes without both. */
@@ -74,7 +81,7 @@ export class Arrivals {
   #finish({ committedAt, answeredAt }: Change): void {
     if (committedAt === null || answeredAt === null) return
     this.#outstanding -= 1
-    this.#latencies.push(Math.max(0, answeredAt - committedAt))
+    this.#latencies.push({ committedAt, ms: Math.max(0, answeredAt - committedAt) })
   }
 }
 

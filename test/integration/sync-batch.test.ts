@@ -47,7 +47,7 @@ describe('a batch', () => {
   })
 
   test('of bulk work waits for its place at Elasticsearch, one of single edits does not', async () => {
-    const gate = new BulkGate(() => 1)
+    const gate = new BulkGate({ most: () => 1, limit: () => 1, now: () => performance.now() })
     const context = { ...world.context, gate }
     const { promise: held, resolve: release } = Promise.withResolvers<void>()
     const other = gate.pass(1, () => held)

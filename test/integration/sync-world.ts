@@ -89,7 +89,7 @@ export async function createSyncWorld(own?: TestDatabase, url?: string): Promise
     elasticsearch,
     brake: { share: () => 0.1, size: (name) => elasticsearch.count(name) },
     server: () => server,
-    gate: new BulkGate(() => 1),
+    gate: new BulkGate({ most: () => 1, limit: () => 1, now: () => performance.now() }),
     now: () => performance.now(),
     blocked: noneBlocked(),
   }

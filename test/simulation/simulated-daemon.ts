@@ -127,7 +127,11 @@ export function startDaemon(parts: DaemonParts): Dispatcher {
     store: parts.store,
     elasticsearch,
     server: () => server,
-    gate: new pipeline.BulkGate(() => dispatcher.bulkRequests),
+    gate: new pipeline.BulkGate({
+      most: () => dispatcher.bulkRequests,
+      limit: () => dispatcher.inFlight.limit,
+      now,
+    }),
     brake: { share: () => 0.1, size: (index) => elasticsearch.count(index) },
     onBatch: (assignment, result) => {
       parts.onResult(result)
