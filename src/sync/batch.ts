@@ -158,7 +158,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       // Too many deletes that nobody explains are held back (invariant 12); the rest goes on.
       const passed = await brake.pass(encoded.operations, outcomes)
 
-      for (const operations of cutByBytes(passed, limits.batchBytes)) {
+      for (const operations of cutByBytes(passed, context.gate.bytes(lane, limits.batchBytes))) {
         if (over()) {
           outcomes.giveBack(keysOf(operations, [...slice, ...encoded.added]))
           continue

@@ -121,6 +121,20 @@ describe('a burst of bulk work beside single edits', () => {
     await next.endAll()
   })
 
+  test('sends half as much at a time beside edits, and what lasts does not', async () => {
+    const clock = { now: 0 }
+    const room = { most: 1, limit: 2 }
+    const gate = gateOf(room, clock)
+    const first = bulkOf(gate, 1)
+    expect([gate.bytes(1, 1001), gate.bytes(0, 1001)]).toEqual([501, 1001])
+    room.most = 2
+    expect(gate.bytes(1, 1001)).toBe(1001)
+    room.most = 1
+    clock.now = 2_000
+    expect(gate.bytes(1, 1001)).toBe(1001)
+    await first.endAll()
+  })
+
   test('lasts on when one request follows another, however short each is', async () => {
     const clock = { now: 0 }
     const gate = gateOf({ most: 1, limit: 2 }, clock)
