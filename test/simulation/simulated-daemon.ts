@@ -8,7 +8,7 @@ import type { BatchStore } from '../../src/sync/batch-store.ts'
 import type { Dispatcher } from '../../src/sync/dispatcher.ts'
 import type { BatchResult } from '../../src/sync/types.ts'
 import { DOCUMENT, HASH } from './application.ts'
-import type { MemoryQueue } from './memory-store.ts'
+import type { MemoryQueue } from './memory-queue.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Actor, Stepper } from './scheduler.ts'
 
