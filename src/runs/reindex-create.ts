@@ -25,14 +25,18 @@ import type { ReindexState, Replacement, Run } from './types.ts'
 import { viewSource } from './walk-source.ts'
 
 /**
- * While it is filled nobody searches the new index: it has no copies and makes nothing searchable. The translog stays as it
- * is: written to disk later than it is answered, it could lose what was acknowledged (invariant 8), and content is not
- * looked at again before the swap.
+ * While it is filled the new index has no copies, and is refreshed every second although nobody searches it. Left without
+ * refresh, as advice for loading has it, Elasticsearch keeps what comes until its memory for that is full (a tenth of the heap),
+ * and then the thread of whatever request is there writes it to disk: bulk requests stood for 2.8 s, single edits for 2 s, and
+ * the first refresh of all took 2.5 s in the end. A second's worth is written in less than one, beside the requests.
+ *
+ * The translog stays as it is: written to disk later than it is answered, it could lose what was acknowledged (invariant 8),
+ * and content is not looked at again before the swap.
  */
 const LOADING = {
   'index.number_of_replicas': 0,
   'index.auto_expand_replicas': 'false',
-  'index.refresh_interval': '-1',
+  'index.refresh_interval': '1s',
 }
 
 /** What a plan says of these settings; null: nothing, and the server's default comes back. */

@@ -108,6 +108,25 @@ describe.each(deaths)('a worker that dies %s', (_, die) => {
   })
 })
 
+test('while it is filled, the new index has no copies and is refreshed every second: nothing piles up', async () => {
+  const id = await world.request('thing', { keepMs: 0 })
+  const { elasticsearch, ...context } = await world.context('a')
+  let filling: unknown
+  const looking: RunContext['elasticsearch'] = {
+    ...elasticsearch,
+    putSettings: async (name, settings) => {
+      filling = await world.elasticsearch.getSettings(name)
+      return elasticsearch.putSettings(name, settings)
+    },
+  }
+  await executeRun({ ...context, elasticsearch: looking }, await taken('a'), new AbortController().signal)
+  expect(await readRun(world.database.pool, 'sluice', id)).toMatchObject({ state: 'done', error: null })
+  expect(filling).toMatchObject({ 'index.number_of_replicas': '0', 'index.refresh_interval': '1s' })
+  const [now = ''] = await world.pointsTo(alias)
+  expect(await world.elasticsearch.getSettings(now)).not.toHaveProperty(['index.refresh_interval'])
+  await whole()
+})
+
 test('a worker that dies between the swap and its commit is replaced by one that sees it; a cancel comes too late', async () => {
   const id = await world.request('thing', { keepMs: 0 })
   await dieAfter('changeAliases')
