@@ -39,7 +39,13 @@ export default defineConfig({
           isolate: false,
         },
       },
-      { test: { ...withServers, name: 'integration', include: ['test/integration/**/*.test.ts'] } },
+      {
+        test: {
+          ...withServers,
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts', 'examples/**/*.test.ts'],
+        },
+      },
       { test: { ...withServers, name: 'full', include: ['test/full/**/*.test.ts'] } },
     ],
   },
