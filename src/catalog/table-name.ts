@@ -5,6 +5,12 @@ export function tableText(table: TableName): string {
   return table.schema === 'public' ? table.name : `${table.schema}.${table.name}`
 }
 
+/** As a configuration names it: a part that holds a dot or a quote is written in double quotes. */
+export function quotedTableText({ schema, name }: TableName): string {
+  const part = (text: string) => (/[."]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
+  return tableText({ schema: part(schema), name: part(name) })
+}
+
 /**
  * `schema.table`, or `table` for `public.table`. Names are taken as they are (no folding to lower case); one
  * that holds a dot is written in double quotes, as in SQL: `geo."my.table"`. Null where it is neither.

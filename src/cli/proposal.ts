@@ -1,4 +1,4 @@
-import { tableText } from '../catalog/table-name.ts'
+import { quotedTableText } from '../catalog/table-name.ts'
 import type { Catalog, Table } from '../catalog/types.ts'
 import type { DocumentDefinition } from '../config/types.ts'
 import { planDocument } from '../documents/plan.ts'
@@ -8,6 +8,8 @@ import { ConfigError } from '../errors.ts'
 export interface Proposal {
   readonly documents: readonly ProposedDocument[]
   readonly skipped: readonly SkippedTable[]
+  /** What to know about all of it. */
+  readonly notes?: readonly string[]
 }
 
 export interface ProposedDocument {
@@ -90,17 +92,11 @@ function nameFor(table: Table, taken: ReadonlySet<string>): string {
   }
 }
 
-function documentName(text: string): string {
+export function documentName(text: string): string {
   const name = text
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '_')
     .replaceAll(/^_+|_+$/g, '')
   return (/^[a-z]/.test(name) ? name : `t_${name}`).slice(0, 40)
-}
-
-/** As a configuration names it: a part that holds a dot or a quote is written in double quotes. */
-function quotedTableText({ schema, name }: Table): string {
-  const part = (text: string) => (/[."]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
-  return tableText({ schema: part(schema), name: part(name) })
 }

@@ -10,7 +10,8 @@ export async function importConfig(file: string): Promise<unknown> {
   return file.endsWith('.json') ? readJson(file) : importModule(file)
 }
 
-async function readJson(file: string): Promise<unknown> {
+/** A JSON file's value, whatever its name. */
+export async function readJson(file: string): Promise<unknown> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new ConfigError(`cannot be read: ${messageOf(error)}`, { where: file, cause: error })
   })

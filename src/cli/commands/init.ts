@@ -10,13 +10,15 @@ import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count } from '../format.ts'
 import { initJson } from '../json/init.ts'
-import { propose } from '../proposal.ts'
+import type { Remark } from '../pgsync/remarks.ts'
+import { type Proposal, propose } from '../proposal.ts'
 import { proposalText } from '../proposal-text.ts'
 
 export function registerInit(program: Command): void {
   program
     .command('init')
     .description('Read the database and propose a configuration for its tables')
+    .option('--from-pgsync <file>', 'translate a schema file of PGSync, instead of proposing every table')
     .option('--force', 'replace the file that is there')
     .option('--stdout', 'print it and write no file')
     .addHelpText(
@@ -24,16 +26,22 @@ export function registerInit(program: Command): void {
       examples(
         ['sluice init', 'write sluice.config.ts in this folder'],
         ['sluice init --database-url postgres://me@db/shop --stdout', 'look at it first'],
+        ['sluice init --from-pgsync schema.json', 'exit code 3 where something could not be translated'],
       ),
     )
     .action(action(init))
 }
 
-async function init(context: CommandContext, options: { force?: true; stdout?: true }): Promise<ExitCode> {
+interface InitOptions {
+  readonly fromPgsync?: string
+  readonly force?: true
+  readonly stdout?: true
+}
+
+async function init(context: CommandContext, options: InitOptions): Promise<ExitCode> {
   const target = options.stdout ? null : await targetFile(process.cwd(), options.force ?? false)
   // After the target: a file that is in the way is refused whatever the database says.
-  const { schema } = await context.base()
-  const proposal = propose(await readCatalog(await context.pool()), schema)
+  const { proposal, remarks } = await proposed(context, options)
   const text = proposalText(proposal, canImportSluice(process.cwd()))
   if (target !== null) await write(target, text, options.force ?? false)
   const value = {
@@ -41,18 +49,38 @@ async function init(context: CommandContext, options: { force?: true; stdout?: t
     text,
     documents: proposal.documents.map(({ name }) => name),
     skipped: [...proposal.skipped],
+    remarks: [...remarks],
   }
   context.output.result(initJson, value, () => (target === null ? text.trimEnd() : summary(target, value)))
-  return exitCodes.done
+  return remarks.some(({ remedy }) => remedy !== null) ? exitCodes.differences : exitCodes.done
 }
 
-function summary(
-  target: string,
-  { documents, skipped }: { documents: string[]; skipped: unknown[] },
-): string {
+async function proposed(
+  context: CommandContext,
+  { fromPgsync }: InitOptions,
+): Promise<{ readonly proposal: Proposal; readonly remarks: readonly Remark[] }> {
+  const { schema } = await context.base()
+  const pool = await context.pool()
+  if (fromPgsync === undefined) return { proposal: propose(await readCatalog(pool), schema), remarks: [] }
+  const { importPgsync } = await import('../pgsync/import.ts')
+  const proposal = await importPgsync(pool, fromPgsync, schema)
+  return { proposal, remarks: proposal.remarks }
+}
+
+interface Summarized {
+  readonly documents: readonly string[]
+  readonly skipped: readonly unknown[]
+  readonly remarks: readonly Remark[]
+}
+
+function summary(target: string, { documents, skipped, remarks }: Summarized): string {
   const left = skipped.length === 0 ? '' : `, ${count(skipped.length)} tables left out (the file says why)`
   return [
     `Wrote ${basename(target)}: ${count(documents.length)} documents${left}.`,
+    ...remarks.flatMap(({ where, what, remedy }) => [
+      `  ${where}: ${what}`,
+      ...(remedy === null ? [] : [`    → ${remedy}`]),
+    ]),
     'Read it, change it, try one document with sluice preview, then: sluice install',
   ].join('\n')
 }

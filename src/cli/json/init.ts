@@ -9,4 +9,6 @@ export const initJson = z.strictObject({
   documents: z.array(z.string()),
   /** Tables that are left out, and why. */
   skipped: z.array(z.strictObject({ table: z.string(), reason: z.string() })),
+  /** With --from-pgsync: what of the file could not be translated; `remedy` is null where nothing needs to be done. */
+  remarks: z.array(z.strictObject({ where: z.string(), what: z.string(), remedy: z.string().nullable() })),
 })

@@ -1,0 +1,305 @@
+import { describe, expect, it } from 'vitest'
+import { catalogOf } from '../../src/catalog/read-catalog.ts'
+import type { Table } from '../../src/catalog/types.ts'
+import { parsePgsync } from '../../src/cli/pgsync/schema.ts'
+import { translatePgsync } from '../../src/cli/pgsync/translate.ts'
+import { tsLiteral } from '../../src/cli/ts-literal.ts'
+
+/** Schema files of PGSync: what they become, and what is said of the rest. */
+
+function table(name: string, columns: readonly string[], more: Partial<Table> = {}): Table {
+  return {
+    ...{ oid: 1, schema: 'public', name, kind: 'r', primaryKey: ['id'], uniqueKeys: [['id']] },
+    columns: columns.map((column) => ({
+      name: column,
+      type: 'text',
+      baseType: { name: 'text', schema: 'pg_catalog', kind: 'base', array: false },
+      notNull: false,
+      generated: 'no',
+      generatedFrom: [],
+    })),
+    ...{ indexes: [], foreignKeys: [], leaves: [], inherits: false, partitionOf: null, unlogged: false },
+    ...{ rowSecurity: false, subscribed: false, estimatedRows: null, comment: null },
+    ...more,
+  }
+}
+
+const catalog = catalogOf(
+  [
+    table('film', ['id', 'title', 'actors', 'meta']),
+    table('actor', ['id', 'name']),
+    table('rental', ['day', 'shop'], { schema: 'Desk', primaryKey: ['day', 'shop'] }),
+  ],
+  170_000,
+)
+
+/** A file with one document of that root; problems of a file that cannot be read fail the test. */
+function translate(root: object, more: object = {}, others: readonly object[] = []) {
+  const { documents, problems } = parsePgsync([{ index: 'films', ...more, nodes: root }, ...others])
+  expect(problems).toEqual([])
+  const imported = translatePgsync(documents ?? [], catalog, 'video')
+  const remarks = [...imported.remarks.all, ...imported.documents.flatMap((one) => one.remarks.all)]
+  return {
+    definitions: imported.documents.map(({ definition }) => definition),
+    todo: remarks.filter(({ remedy }) => remedy !== null).map(({ where, what }) => `${where}: ${what}`),
+    notes: remarks.filter(({ remedy }) => remedy === null).map(({ where, what }) => `${where}: ${what}`),
+    remedies: remarks.flatMap(({ remedy }) => remedy ?? []),
+  }
+}
+
+const child = (more: object, relationship: object = {}) => ({
+  table: 'actor',
+  ...more,
+  relationship: { variant: 'object', type: 'one_to_many', ...relationship },
+})
+
+describe('a file that PGSync would refuse', () => {
+  it.each<[string, unknown, readonly string[]]>([
+    ['is no list', { nodes: {} }, ['the schema file: got {"nodes":{}}, expected a list of documents']],
+    ['is empty', [], ['the schema file: got [], expected a list of documents: at least one']],
+    ['has no root', [{ index: 'a' }], ['[0].nodes: is missing, expected a node: { "table": … }']],
+    [
+      'has a child without a relationship, and one of an unknown type',
+      [{ nodes: { table: 'a', children: [{ table: 'b' }, child({}, { type: 'many' })] } }],
+      [
+        '[0].nodes.children[0].relationship: is missing, expected an object: { "type": …, "variant": … }',
+        '[0].nodes.children[1].relationship.type: got "many", expected one of "one_to_one", "one_to_many"',
+      ],
+    ],
+    [
+      'goes through two tables, with half a foreign key',
+      [
+        {
+          nodes: {
+            table: 'a',
+            children: [child({}, { through_tables: ['x', 'y'], foreign_key: { child: ['id'] } })],
+          },
+        },
+      ],
+      [
+        '[0].nodes.children[0].relationship.through_tables: got ["x","y"], expected a list of at most one table',
+        '[0].nodes.children[0].relationship.foreign_key.parent: is missing, expected a list of columns',
+      ],
+    ],
+  ])('%s', (_, value, expected) => {
+    expect(parsePgsync(value).problems.map(({ where, what }) => `${where}: ${what}`)).toEqual(expected)
+  })
+})
+
+describe('what has a counterpart', () => {
+  it('columns, their new names, and paths into JSON', () => {
+    const { definitions, todo } = translate({
+      table: 'film',
+      columns: ['id', 'title', 'title', 'meta->stars->0->>name', 'meta#>>{a,b}'],
+      transform: { rename: { title: 'name', meta_stars_0_name: 'star' } },
+    })
+    expect(definitions).toEqual([
+      {
+        table: 'film',
+        index: 'films',
+        fields: {
+          id: 'id',
+          name: 'title',
+          star: { sql: "meta -> 'stars' -> 0 ->> 'name'" },
+          'meta_a,b': { sql: "meta #>> '{a,b}'" },
+        },
+      },
+    ])
+    expect(todo).toEqual([])
+  })
+
+  it('all columns, until one of them is renamed', () => {
+    expect(translate({ table: 'actor' }).definitions).toEqual([{ table: 'actor', index: 'films' }])
+    const renamed = translate({ table: 'actor', columns: [], transform: { rename: { name: 'stage_name' } } })
+    expect(renamed.definitions).toMatchObject([{ fields: { id: 'id', stage_name: 'name' } }])
+  })
+
+  it('children to any depth, with their mappings and links', () => {
+    const { definitions, todo } = translate({
+      table: 'film',
+      columns: ['id'],
+      transform: { rename: { actor: 'cast' }, mapping: { id: { type: 'long' } } },
+      children: [
+        {
+          ...child(
+            { columns: ['name'], transform: { mapping: { name: { type: 'keyword' } } } },
+            { through_tables: ['film_actor'], type: 'ONE_TO_MANY' },
+          ),
+          children: [
+            child(
+              { table: 'rental', schema: 'Desk', label: 'first', columns: ['day'] },
+              { type: 'one_to_one', foreign_key: { parent: ['id'], child: ['shop'] } },
+            ),
+          ],
+        },
+        child(
+          { columns: ['name'], label: 'names', transform: { mapping: { name: { type: 'text' } } } },
+          { variant: 'scalar', through_tables: ['links.film_actor'] },
+        ),
+      ],
+    })
+    expect(definitions).toEqual([
+      {
+        table: 'film',
+        index: 'films',
+        fields: ['id'],
+        relations: {
+          cast: {
+            many: 'actor',
+            through: { table: 'film_actor' },
+            fields: ['name'],
+            relations: { first: { one: 'Desk.rental', on: { id: 'shop' }, fields: ['day'] } },
+          },
+          names: { many: 'actor', through: { table: 'links.film_actor' }, flatten: 'name' },
+        },
+        mappings: {
+          properties: {
+            cast: { properties: { name: { type: 'keyword' } } },
+            names: { type: 'text' },
+            id: { type: 'long' },
+          },
+        },
+      },
+    ])
+    expect(todo).toEqual([])
+  })
+
+  it('settings, pipeline, routing, a key, mappings of the document; a list of one root', () => {
+    const { definitions, todo } = translate([{ table: 'film', columns: ['id'], primary_key: ['title'] }], {
+      setting: { number_of_shards: 2 },
+      pipeline: 'enrich',
+      routing: 'title',
+      mapping: { properties: { id: { type: 'long' } } },
+    })
+    expect(definitions).toEqual([
+      {
+        table: 'film',
+        index: 'films',
+        id: ['title'],
+        fields: ['id'],
+        routing: 'title',
+        pipeline: 'enrich',
+        settings: { number_of_shards: 2 },
+        mappings: { properties: { id: { type: 'long' } } },
+      },
+    ])
+    expect(todo).toEqual([])
+  })
+})
+
+describe('what has none is named', () => {
+  it('in a transform, with the SQL that says it', () => {
+    const { todo, remedies } = translate({
+      table: 'film',
+      columns: ['id', 'title'],
+      transform: {
+        rename: { title: 'name', nmae: 'x', id: {} },
+        concat: [
+          { columns: ['name', 'id', "it's"], destination: 'all', delimiter: '-' },
+          { destination: 'none' },
+        ],
+        replace: { title: { a: 'b', "'": '"' } },
+        move: { column: 'id' },
+      },
+    })
+    expect(todo).toEqual([
+      '[0].nodes.transform.rename.nmae: renames what the node does not have',
+      '[0].nodes.transform.rename.id: is no text',
+      '[0].nodes.transform.concat[0]: was not translated',
+      '[0].nodes.transform.concat[1]: was not translated: {"destination":"none"}',
+      '[0].nodes.transform.replace.title: was not translated (many releases of PGSync do not carry it out either)',
+      '[0].nodes.transform.move: was not translated: {"column":"id"}',
+    ])
+    expect(remedies).toContain(
+      `Add it to "fields": all: sql(${JSON.stringify("concat_ws('-', title, id, 'it''s')")})`,
+    )
+    expect(remedies).toContain(
+      `Put it into "fields": name: sql(${JSON.stringify(`replace(replace(title, 'a', 'b'), '''', '"')`)})`,
+    )
+  })
+
+  it('in a relationship', () => {
+    const { definitions, todo, notes } = translate({
+      table: 'film',
+      children: [
+        child(
+          { label: 'a.b' },
+          { type: 'one_to_one', through_tables: ['x'], foreign_key: { child: 'a', parent: 'b' } },
+        ),
+        child({ label: 'a_b' }),
+        child({ label: 'actors' }, { foreign_key: { child: ['a', 'b'], parent: ['c'] }, order: 'name' }),
+        child({ label: 'names', children: [child({})] }, { variant: 'scalar' }),
+        child({ table: 'nobody', label: 'none' }, { variant: 'scalar' }),
+      ],
+    })
+    expect(todo).toEqual([
+      '[0].nodes.children[0].relationship.type: one_to_one by a table in between became a list of such rows: searches are the same, readers get a list',
+      '[0].nodes.children[0].relationship.foreign_key: was not translated beside through_tables: the foreign keys of the table in between are taken',
+      '[0].nodes.children[0].label: "a.b" became "a_b": no dot, no colon',
+      '[0].nodes.children[1]: is called a_b, as a child before it: it is left out',
+      '[0].nodes.children[2].relationship.foreign_key: has not as many columns in "parent" as in "child"',
+      '[0].nodes.children[2].relationship.order: was not translated',
+      '[0].nodes.children[3].children: stands below a scalar, which has no place for it',
+      '[0].nodes.children[4].columns: names no column, and a scalar needs one',
+    ])
+    expect(notes).toEqual([
+      '[0].nodes.children[3].columns: of a scalar PGSync takes the first column, id; the others are left out',
+      '[0].nodes.columns: "actors" is a child\'s label too, and the child\'s is what PGSync shows',
+    ])
+    expect(definitions).toMatchObject([
+      { omit: ['actors'], relations: { a_b: { many: 'actor' }, names: { flatten: 'id' } } },
+    ])
+  })
+
+  it('in a document: plugins, unknown keys, more roots, base tables, odd and shared index names', () => {
+    const { definitions, todo, notes } = translate(
+      [{ table: 'film', base_tables: ['a'], colour: 1 }, { table: 'actor' }],
+      { index: '_My Films', plugins: ['Hero'], es: {}, database: 'other' },
+      [
+        { index: '_My Films', nodes: { table: 'rental', schema: 'Desk' }, database: 'other' },
+        { database: 'other', nodes: { table: 'actor' } },
+      ],
+    )
+    expect(todo).toEqual([
+      '[0].nodes[1]: is a second root, which PGSync ignores',
+      '[0].nodes[0].colour: was not translated',
+      '[0].nodes[0].base_tables: was not translated: a view is read by "sql", and "dependsOn" names a',
+      '[0].plugins: was not translated: Hero is Python',
+      '[0].es: was not translated',
+      '[0].index: "_My Films" must be lower case',
+      '[1].index: "_My Films" must be lower case',
+      '[1].index: "my_films" is another document\'s, and here each has an index of its own',
+    ])
+    expect(notes).toContain('[1].nodes: the _id is day:shop; PGSync joined it with "|"')
+    expect(definitions.map(({ index }) => index)).toEqual(['my_films', 'my_films_rental', 'other'])
+  })
+
+  it('of several databases, those that this one is not', () => {
+    const { definitions, todo } = translate({ table: 'film' }, { database: 'video' }, [
+      { database: 'music', nodes: { table: 'actor' } },
+    ])
+    expect(definitions).toHaveLength(1)
+    expect(todo).toEqual([
+      '[1].database: is music, and DATABASE_URL leads to video: the document is left out',
+    ])
+  })
+})
+
+describe('plain data as TypeScript', () => {
+  const write = (value: unknown, sqlFunction = true) => tsLiteral(value, { indent: 0, taken: 0, sqlFunction })
+
+  it('is on one line where it fits, and means the same', () => {
+    const value = { a: ['x', "it's"], 'b-c': { sql: 'lower(a)' }, n: null, t: [true, 1.5], e: {} }
+    expect(write(value)).toBe(`{ a: ['x', "it's"], 'b-c': sql('lower(a)'), n: null, t: [true, 1.5], e: {} }`)
+    expect(write({ ...value, left: undefined }, false)).toContain(`{ sql: 'lower(a)' }`)
+  })
+
+  it('is on several otherwise', () => {
+    const long = { first: 'x'.repeat(60), rest: [{ second: 'y'.repeat(90) }, 2] }
+    const text = write(long)
+    expect(text.split('\n')[1]).toBe(`  first: '${'x'.repeat(60)}',`)
+    expect(new Function(`return ${text}`)()).toEqual(long)
+    const odd = JSON.parse('{"__proto__": {"a": 1}}')
+    expect(Object.hasOwn(new Function(`return ${write(odd)}`)(), '__proto__')).toBe(true)
+  })
+})
