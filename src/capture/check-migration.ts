@@ -9,6 +9,7 @@ import { type Finding, reindexFinding } from './findings.ts'
 import type { MigrationFile } from './migration-file.ts'
 import { type InstallPlan, planInstall } from './plan-install.ts'
 import type { Step } from './steps.ts'
+import { readLocks, type Touch, touchesOf } from './touched.ts'
 import { tryStatement } from './try-statement.ts'
 import { inUndoneTransaction } from './undone-transaction.ts'
 import { readSnapshot, readWatched } from './watched.ts'
@@ -19,6 +20,8 @@ export interface MigrationCheck {
   readonly steps: readonly Step[]
   /** Marks that its changes of data would write. */
   readonly marks: readonly MarkCount[]
+  /** Tables of documents that it changes, or whose rows it does. */
+  readonly touches: readonly Touch[]
   readonly notes: readonly string[]
 }
 
@@ -62,6 +65,7 @@ async function tryMigration(client: pg.PoolClient, input: CheckInput): Promise<M
   const planBefore = await plan(client, input)
   const watched = await readWatched(client, schema)
   const before = await readSnapshot(client, schema, watched)
+  const held = await readLocks(client, watched, before)
 
   const findings: Finding[] = []
   for (const file of files) {
@@ -71,6 +75,7 @@ async function tryMigration(client: pg.PoolClient, input: CheckInput): Promise<M
   }
   // What the files have set must not decide how the configuration is read.
   await client.query('RESET ROLE; RESET ALL')
+  const touches = touchesOf(watched, before, held, await readLocks(client, watched, before))
   const after = await readSnapshot(client, schema, watched)
   const planAfter = await plan(client, input)
 
@@ -85,6 +90,7 @@ async function tryMigration(client: pg.PoolClient, input: CheckInput): Promise<M
     ],
     steps: planAfter.steps.filter((step) => !known.has(textOf(step))),
     marks: await countMarks(client, schema),
+    touches,
     // Those made here lack an index, of course.
     notes: notesOf(
       files,

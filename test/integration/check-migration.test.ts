@@ -101,6 +101,21 @@ describe('a migration', () => {
     expect(report).toMatchObject({ findings: [], steps: [], marks: [] })
   })
 
+  test('touches tables, in one way or another, with their triggers', async () => {
+    const touched = async (sql: string) =>
+      (await check(sql)).touches.map(
+        ({ document, table, lock, triggers }) => `${document} ${table} ${lock} ${triggers.length}`,
+      )
+    expect(
+      await touched(
+        'UPDATE geo.city SET secret = NULL; CREATE INDEX ON geo.city (name); TRUNCATE event_2; TABLE event_1',
+      ),
+    ).toEqual(['city geo.city SHARE 4', 'event event_2 ACCESS EXCLUSIVE 1'])
+    expect(await touched('CREATE TABLE other (id int); ALTER TABLE geo.city RENAME TO town')).toEqual([
+      'city geo.city ACCESS EXCLUSIVE 4',
+    ])
+  })
+
   test('that drops what is used is refused by Postgres; the statements after it are looked at, too', async () => {
     const { findings } = await check(
       '-- takes the name away\nALTER TABLE geo.city DROP COLUMN name;\nALTER TABLE geo.city ALTER COLUMN id TYPE numeric;\nDROP TABLE event;',

@@ -6,6 +6,7 @@ import { type Finding, reindexFinding } from '../../capture/findings.ts'
 import { readMigration } from '../../capture/migration-file.ts'
 import { planInstall } from '../../capture/plan-install.ts'
 import type { Step } from '../../capture/steps.ts'
+import type { Touch } from '../../capture/touched.ts'
 import { type Problem, refuse } from '../../config/problems.ts'
 import { UsageError } from '../../errors.ts'
 import { schedulesPart } from '../../runs/install-schedules.ts'
@@ -46,6 +47,7 @@ interface Report {
     readonly keys: number
     readonly everything: boolean
   }[]
+  readonly touches: readonly Touch[]
   readonly notes: readonly string[]
 }
 
@@ -54,7 +56,7 @@ async function check(context: CommandContext, options: { migration?: readonly st
     options.migration === undefined
       ? await checkConfiguration(context)
       : await checkMigrations(context, options.migration)
-  const { findings, steps, marks, notes } = report
+  const { findings, steps, marks, touches, notes } = report
   const { output } = context
   for (const note of notes) output.warn(note)
   output.result(
@@ -63,6 +65,7 @@ async function check(context: CommandContext, options: { migration?: readonly st
       findings: findings.map((finding) => ({ ...finding, fields: [...finding.fields] })),
       steps: [...steps],
       marks: [...marks],
+      touches: touches.map((touch) => ({ ...touch, triggers: [...touch.triggers] })),
       notes: [...notes],
     },
     () => reportText(report, options.migration !== undefined),
@@ -98,6 +101,7 @@ async function checkConfiguration(context: CommandContext): Promise<Report> {
       findings: [...removed.map(notConfigured), ...reindexes.map(reindexFinding)],
       steps,
       marks: [],
+      touches: [],
       notes,
     }
   } finally {
@@ -135,7 +139,7 @@ async function textOf(name: string): Promise<string> {
   }
 }
 
-function reportText({ findings, steps, marks }: Report, migration: boolean): string {
+function reportText({ findings, steps, marks, touches }: Report, migration: boolean): string {
   const parts = [
     ...findings.map(findingText),
     ...(steps.length === 0
@@ -143,11 +147,16 @@ function reportText({ findings, steps, marks }: Report, migration: boolean): str
       : [
           `${migration ? 'After it, sluice install has to' : 'sluice install would'}:\n${stepsText(steps, process.stdout)}`,
         ]),
+    ...(touches.length === 0 ? [] : [['It touches', ...touches.map(touchText)].join('\n')]),
     ...(marks.length === 0 ? [] : [`It marks ${marks.map(marksText).join(', ')}.`]),
   ]
   if (findings.length + steps.length === 0) {
     parts.unshift(
-      migration ? 'The migration is no matter for sluice.' : 'Everything is as the configuration has it.',
+      !migration
+        ? 'Everything is as the configuration has it.'
+        : touches.length === 0
+          ? 'The migration is no matter for sluice.'
+          : 'It breaks nothing, and sluice has nothing to do after it.',
     )
   }
   return parts.join('\n\n')
@@ -158,6 +167,11 @@ function findingText({ effect, document, fields, where, what, remedy }: Finding)
     document === null ? [] : [`${document}${fields.length > 0 ? ` (${fields.join(', ')})` : ''}`]
   const head = [paint(effect === 'breaks' ? 'red' : 'yellow', effect), ...subject, ...(where ? [where] : [])]
   return [head.join('  '), `  ${what}`, ...(remedy === null ? [] : [`  → ${remedy}`])].join('\n')
+}
+
+function touchText({ document, table, lock, triggers }: Touch): string {
+  const own = triggers.length === 0 ? '' : `, with triggers ${triggers.join(', ')}`
+  return `  ${table} (${lock}), which ${document} is made of${own}`
 }
 
 function marksText({ document, keys, everything }: Report['marks'][number]): string {

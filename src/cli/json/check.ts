@@ -29,6 +29,17 @@ export const checkJson = z.strictObject({
       everything: z.boolean(),
     }),
   ),
+  /** Tables of documents that the migration changes, or whose rows it does; by itself no finding. */
+  touches: z.array(
+    z.strictObject({
+      document: z.string(),
+      table: z.string(),
+      /** The strongest lock that it takes: ROW EXCLUSIVE, … ACCESS EXCLUSIVE. */
+      lock: z.string(),
+      /** Triggers of the document there. */
+      triggers: z.array(z.string()),
+    }),
+  ),
   /** What an operator should know; not a finding. */
   notes: z.array(z.string()),
 })
