@@ -122,6 +122,7 @@ export interface ScheduleDefinition {
   readonly cron: string
   /** In which `cron` is read: `Europe/Berlin`. Default `UTC`, whatever the host's is. */
   readonly timezone?: string
+  /** What to request: `backfill`, `verify`, `optimize` or `reindex`. */
   readonly run: ScheduledRun
   /** Default: every installed document. */
   readonly documents?: readonly string[]
@@ -210,9 +211,13 @@ export interface Alerts {
 
 /** What a user writes in `sluice.config.ts`. */
 export interface SluiceConfig {
+  /** Where the servers are, and who we are to them. */
   readonly connection?: Connection
+  /** How much at once, how often, and how long. */
   readonly limits?: Partial<Limits>
+  /** HTTP for operators. */
   readonly admin?: Admin
+  /** Who is told of conditions that last. */
   readonly alerts?: Alerts
   /** Schema that holds sluice's own tables. Default `sluice` (SLUICE_SCHEMA). */
   readonly schema?: string

@@ -7,7 +7,7 @@ const ALLOWED: readonly RegExp[] = [
   /^dist\/[a-z0-9-]+(\/[a-z0-9-]+)*\.(js|js\.map|d\.ts|css|html|svg)$/,
   /^migrations\/(roles\/)?[a-z0-9_]+\.sql$/,
   /^deploy\/[a-z0-9]+\/[A-Za-z0-9@.-]+$/,
-  /^docs\/(deploy\/)?[a-z0-9-]+\.md$/,
+  /^docs\/(README|(deploy\/)?[a-z0-9-]+)\.md$/,
   /^docs\/images\/[a-z0-9-]+\.(png|svg|webp)$/,
 ]
 
