@@ -3,7 +3,9 @@ import type { TableName } from '../catalog/types.ts'
 import { keyExpression } from '../documents/key-sql.ts'
 import type { KeyColumn } from '../documents/types.ts'
 import type { MarkTarget } from './function-bodies.ts'
+import type { InstalledFunction } from './inventory.ts'
 import { fingerprint, objectComment } from './names.ts'
+import { sameJson } from './same-json.ts'
 
 /** A function that `install` creates in our schema. */
 export interface CaptureFunction {
@@ -13,6 +15,8 @@ export interface CaptureFunction {
   readonly signature: string
   readonly sql: string
   readonly fingerprint: string
+  /** As Postgres keeps it; null where it is parsed, and cannot be held against a text. */
+  readonly body: string | null
 }
 
 /**
@@ -89,8 +93,11 @@ BEGIN ATOMIC
   SELECT ${expression};
 END`
   const types = args.map(([, table]) => quoteTable(table)).join(', ')
-  return captureFunction(target, name, types, sql)
+  return captureFunction(target, name, types, sql, null)
 }
+
+/** What SECURITY DEFINER is safe with, as `pg_proc.proconfig` has it. */
+const TRIGGER_SETTINGS: readonly string[] = ['search_path=pg_catalog, pg_temp']
 
 /**
  * SECURITY DEFINER: the application's roles need no grant on our schema. The pinned search_path has pg_temp last,
@@ -102,7 +109,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $sluice$
 ${body}
 $sluice$`
-  return captureFunction(target, name, '', sql)
+  return captureFunction(target, name, '', sql, `\n${body}\n`)
 }
 
 /** Only our own functions call them, as their owner; a trigger fires without a grant. */
@@ -111,6 +118,7 @@ function captureFunction(
   name: string,
   argumentTypes: string,
   definition: string,
+  body: string | null,
 ): CaptureFunction {
   const signature = `${quoteIdentifier(name)}(${argumentTypes})`
   const qualified = `${quoteIdentifier(target.schema)}.${signature}`
@@ -119,5 +127,17 @@ function captureFunction(
     `REVOKE ALL ON FUNCTION ${qualified} FROM PUBLIC`,
     `COMMENT ON FUNCTION ${qualified} IS ${quoteLiteral(objectComment(target.document, definition))}`,
   ].join(';\n')
-  return { name, signature, sql, fingerprint: fingerprint(definition) }
+  return { name, signature, sql, fingerprint: fingerprint(definition), body }
+}
+
+/**
+ * It says that it is what `install` wrote, and is not: CREATE OR REPLACE keeps the comment. Of a parsed body there is no
+ * text to compare.
+ */
+export function changedByHand(
+  present: InstalledFunction,
+  { body, fingerprint: wanted }: CaptureFunction,
+): boolean {
+  if (body === null || present.fingerprint !== wanted) return false
+  return present.body !== body || !present.definer || !sameJson(present.config, TRIGGER_SETTINGS)
 }

@@ -2,7 +2,7 @@ import { quoteIdentifier, quoteLiteral, quoteTable } from '../catalog/quote.ts'
 import { tableText } from '../catalog/table-name.ts'
 import type { Catalog, TableName } from '../catalog/types.ts'
 import type { DocumentPlan, QueryFunction, SourcePlan } from '../documents/types.ts'
-import type { CaptureFunction } from './capture-functions.ts'
+import { type CaptureFunction, changedByHand } from './capture-functions.ts'
 import { type CaptureTrigger, NEW_ROWS, OLD_ROWS } from './capture-triggers.ts'
 import type { InstalledTrigger, Inventory } from './inventory.ts'
 import { fingerprint, objectComment } from './names.ts'
@@ -207,10 +207,12 @@ function compareFunction(
   const present = inventory.functions.find(
     ({ name, relation: of }) => name === item.name && of === (takesRows ? relation : 0),
   )
-  if (present?.fingerprint === item.fingerprint) return present
-  changes.step(present ? 'change' : 'create', `function ${item.name}`)
+  const byHand = present !== undefined && changedByHand(present, item)
+  if (present?.fingerprint === item.fingerprint && !byHand) return present
+  const why = byHand ? ' (it was changed by hand)' : ''
+  changes.step(present ? 'change' : 'create', `function ${item.name}${why}`)
   changes.functions.push(item.sql)
-  if (present === undefined && known) changes.missed = true
+  if ((present === undefined && known) || byHand) changes.missed = true
   return present
 }
 
@@ -233,6 +235,7 @@ function compareTrigger(
 
 function whyChanged(present: InstalledTrigger, item: CaptureTrigger): string {
   if (!present.enabled) return ' (it was switched off)'
+  if (present.limited) return ' (it fired for some rows only)'
   const replaced = present.type !== item.type
   return item.always && !present.always && !replaced ? ' (it did not fire for replicated rows)' : ''
 }
@@ -240,6 +243,7 @@ function whyChanged(present: InstalledTrigger, item: CaptureTrigger): string {
 function isAsWanted(present: InstalledTrigger, item: CaptureTrigger): boolean {
   return (
     present.enabled &&
+    !present.limited &&
     (present.always || !item.always) &&
     present.function === item.function &&
     present.type === item.type &&

@@ -53,6 +53,11 @@ export interface InstalledFunction extends Commented {
   readonly relation: number
   /** pg_class.oid of what a parsed body reads. */
   readonly relations: readonly number[]
+  /** Text of a body that is not parsed, such as a trigger function's; empty otherwise. */
+  readonly body: string
+  /** It runs with its owner's rights, and under these settings (`search_path=…`). */
+  readonly definer: boolean
+  readonly config: readonly string[]
 }
 
 export interface InstalledView extends Commented {
@@ -74,6 +79,8 @@ export interface InstalledTrigger {
   readonly enabled: boolean
   /** It and its copies fire for rows that logical replication brings, too. */
   readonly always: boolean
+  /** It fires for some rows or columns only (WHEN, UPDATE OF), which none of ours does. */
+  readonly limited: boolean
 }
 
 /** Reads everything in one snapshot's worth of small queries. */
@@ -124,10 +131,9 @@ async function readIndices(db: Queryable, schema: string): Promise<InstalledInde
 }
 
 async function readFunctions(db: Queryable, schema: string): Promise<InstalledFunction[]> {
-  const { rows } = await db.query<
-    Pick<InstalledFunction, 'name' | 'signature' | 'relation' | 'relations'> & { comment: string }
-  >(
-    `SELECT p.proname AS name, d.description AS comment, coalesce(t.typrelid, 0::oid) AS relation,
+  const { rows } = await db.query<Omit<InstalledFunction, 'document' | 'fingerprint'> & { comment: string }>(
+    `SELECT p.proname AS name, d.description AS comment, p.prosrc AS body, p.prosecdef AS definer,
+            coalesce(p.proconfig, '{}') AS config, coalesce(t.typrelid, 0::oid) AS relation,
             ARRAY(SELECT DISTINCT u.refobjid FROM pg_depend u
                    WHERE u.classid = 'pg_proc'::regclass AND u.objid = p.oid
                      AND u.refclassid = 'pg_class'::regclass) AS relations,
@@ -187,6 +193,7 @@ async function readTriggers(
        SELECT copy.root, t.oid, t.tgenabled FROM copy JOIN pg_trigger t ON t.tgparentid = copy.oid
      )
      SELECT t.tgname AS name, t.tgrelid AS relation, p.proname AS function, t.tgtype AS type,
+            t.tgqual IS NOT NULL OR cardinality(t.tgattr::int2[]) > 0 AS limited,
             t.tgoldtable AS "oldRows", t.tgnewtable AS "newRows", rn.nspname AS schema, r.relname AS tablename,
             (SELECT bool_and(copy.enabled IN ('O', 'A')) FROM copy WHERE copy.root = t.oid) AS enabled,
             (SELECT bool_and(copy.enabled = 'A') FROM copy WHERE copy.root = t.oid) AS always

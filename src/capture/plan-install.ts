@@ -124,7 +124,11 @@ export async function planInstall(client: pg.ClientBase, input: PlanInput): Prom
   notes.push(...removed.map(removedNote), ...(part?.notes ?? []))
   // A table's grant is what install gives the daemon's role.
   const hidden = reading.filter(({ missing }) => missing === 'rows')
-  notes.push(...hidden.map(({ document, what, remedy }) => `${document}: ${what}. ${remedy}`))
+  notes.push(
+    ...hidden.map(({ document, what, remedy, advice }) =>
+      [`${document}: ${what}. ${remedy}`, ...(advice === null ? [] : [advice])].join(', '),
+    ),
+  )
   const schemaStep: Step = {
     action: inventory.schemaExists ? 'change' : 'create',
     document: null,

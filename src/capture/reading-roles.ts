@@ -10,7 +10,10 @@ export interface ReadingProblem {
   /** rows: row-level security hides some; table: it has no grant, which install may be about to give. */
   readonly missing: 'rows' | 'table'
   readonly what: string
+  /** SQL. */
   readonly remedy: string
+  /** What else would do. */
+  readonly advice: string | null
 }
 
 interface Row {
@@ -65,12 +68,14 @@ export async function readingProblems(
       ? {
           missing: 'rows' as const,
           what: `row-level security on ${tableText(table)} hides rows from ${role}, which reads it: so that they are not taken for deleted, nothing is read`,
-          remedy: `ALTER ROLE ${role} BYPASSRLS, or let it own the table (without FORCE ROW LEVEL SECURITY); see docs/security.md`,
+          remedy: `ALTER ROLE ${role} BYPASSRLS`,
+          advice: 'or let it own the table (without FORCE ROW LEVEL SECURITY); see docs/security.md',
         }
       : {
           missing: 'table' as const,
           what: `${role} may not read ${tableText(table)}`,
           remedy: `GRANT SELECT ON ${quoteTable(table)} TO ${role}`,
+          advice: null,
         }
     return [{ document: plan.document, ...problem }]
   })

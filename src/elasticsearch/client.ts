@@ -9,6 +9,7 @@ import {
   putSettings,
 } from './aliases.ts'
 import { type ClusterHealth, clusterHealth } from './cluster-health.ts'
+import { type Disk, readDisks } from './disks.ts'
 import {
   count,
   countWithField,
@@ -33,6 +34,7 @@ import {
   mappingsOf,
   type NewIndex,
   putMappings,
+  settingsOf,
 } from './indices.ts'
 import {
   bulkFilterPath,
@@ -47,7 +49,7 @@ import { openReplaceableHttp, type ReplaceableHttp } from './replaceable-http.ts
 import { flush, type IndexSize, indexSize, mergeState, startMerge } from './segments.ts'
 import { serverInfo } from './server-info.ts'
 import { stored } from './stored.ts'
-import { deleteTemplate, putTemplate } from './templates.ts'
+import { deleteTemplate, type Guard, guardOf, putTemplate } from './templates.ts'
 import type {
   BulkAnswer,
   DocumentAddress,
@@ -87,10 +89,14 @@ export interface Elasticsearch {
   /** Whether requests would get through again: `answered` without items, or why not. */
   ping(): Promise<BulkAnswer>
   clusterHealth(): Promise<ClusterHealth>
+  /** Of the nodes that hold data. */
+  disks(): Promise<readonly Disk[]>
   createIndex(index: NewIndex): Promise<{ uuid: string }>
   /** For an alias, or the pattern of all tenants' (`cities-{tenant}`). */
   putTemplate(index: string): Promise<void>
   deleteTemplate(index: string): Promise<void>
+  /** What became of that template. */
+  guardOf(index: string): Promise<Guard>
   /** Whether there is an ingest pipeline of this name. */
   hasPipeline(name: string): Promise<boolean>
   deleteIndex(name: string): Promise<void>
@@ -99,6 +105,8 @@ export interface Elasticsearch {
   indexUuids(names: string): Promise<ReadonlyMap<string, string>>
   /** One setting of the same (`index.gc_deletes`); indices that do not state it are left out. */
   indexSetting(names: string, setting: string): Promise<ReadonlyMap<string, string>>
+  /** All settings that the same state, flat. */
+  settingsOf(names: string): Promise<ReadonlyMap<string, JsonObject>>
   /** UUID and shards of the open indices that a name or a pattern stands for, by name. */
   indexStates(names: string): Promise<ReadonlyMap<string, IndexState>>
   /** Aliases of those indices, by name. */
@@ -183,14 +191,17 @@ export function elasticsearchOver(
     },
     ping: () => ping(http),
     clusterHealth: () => clusterHealth(http),
+    disks: () => readDisks(http),
     createIndex: async (index) => createIndex(http, await product(), index),
     putTemplate: async (alias) => putTemplate(http, await product(), alias),
     deleteTemplate: (alias) => deleteTemplate(http, alias),
+    guardOf: async (alias) => guardOf(http, await product(), alias),
     hasPipeline: (name) => hasPipeline(http, name),
     deleteIndex: (name) => deleteIndex(http, name),
     indexUuid: (name) => indexUuid(http, name),
     indexUuids: (names) => indexUuids(http, names),
     indexSetting: (names, setting) => indexSetting(http, names, setting),
+    settingsOf: (names) => settingsOf(http, names),
     indexStates: (names) => indexStates(http, names),
     indexAliases: (names) => indexAliases(http, names),
     highestVersions: async (indices, ranges) => highestVersions(http, await product(), indices, ranges),

@@ -110,6 +110,11 @@ export async function getSettings(http: Http, name: string): Promise<JsonObject>
   return only
 }
 
+/** All settings that indices of a name or a pattern state, flat, by index. */
+export async function settingsOf(http: Http, names: string): Promise<ReadonlyMap<string, JsonObject>> {
+  return new Map(Object.entries((await settingsByIndex(http, names)) ?? {}))
+}
+
 /** What the name of an alias stands for at present. */
 export async function aliasTargets(http: Http, alias: string): Promise<AliasTargets> {
   const names = Object.keys((await settingsByIndex(http, alias, 'index.uuid')) ?? {})

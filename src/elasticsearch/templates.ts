@@ -49,6 +49,35 @@ export async function deleteTemplate(http: Http, alias: string): Promise<void> {
   if (!isAbsent(answer)) objectOf(answer, `deleting index template ${name}`)
 }
 
+/** What became of the guard of an alias: it stands as it was put, is gone, or guards no longer what it should. */
+export type Guard = 'stands' | 'absent' | 'changed'
+
+export async function guardOf(http: Http, product: ServerInfo['product'], alias: string): Promise<Guard> {
+  const name = templateName(alias)
+  const answer = await http.send({ method: 'GET', path: pathOf('_index_template', name) })
+  if (isAbsent(answer)) return 'absent'
+  const { index_templates: [found] = [] } = objectOf(answer, `reading index template ${name}`) as {
+    index_templates?: readonly { readonly index_template: RawTemplate }[]
+  }
+  if (found === undefined) return 'absent'
+  const { index_patterns, allow_auto_create, priority, template } = found.index_template
+  // OpenSearch gives settings back nested, in its own way; the marker is no word that anybody writes by chance.
+  const guards =
+    product === 'opensearch'
+      ? JSON.stringify(template ?? {}).includes(noAutoCreateMarker)
+      : allow_auto_create === false
+  const stands =
+    guards && index_patterns.includes(templatePattern(alias)) && priority === basePriority + alias.length
+  return stands ? 'stands' : 'changed'
+}
+
+interface RawTemplate {
+  readonly index_patterns: readonly string[]
+  readonly allow_auto_create?: boolean
+  readonly priority?: number
+  readonly template?: object
+}
+
 /** Throws ConfigError for a template of that name that is not ours; true where there is one that is. */
 async function refuseForeign(http: Http, name: string): Promise<boolean> {
   const answer = await http.send({

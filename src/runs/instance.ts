@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import type { Limits } from '../config/types.ts'
 import { connectElasticsearch, type Elasticsearch } from '../elasticsearch/client.ts'
 import { createPool } from '../postgres/connect.ts'
 import { Daemon } from '../sync/daemon.ts'
@@ -11,6 +12,11 @@ type InstanceOptions = Omit<DaemonOptions, 'pool' | 'elasticsearch'>
 
 /** Two connections for each batch in flight (claim, work), and a few for polling, chores and runs. */
 const OTHER_CONNECTIONS = 4
+
+/** What an instance opens at most, without what its admin HTTP takes. */
+export function daemonConnections(limits: Limits): number {
+  return 2 * batchesInFlight(limits) + OTHER_CONNECTIONS
+}
 
 /**
  * One instance of sluice: the daemon and the runs it carries, on connections of its own. What `sluice run`
@@ -26,7 +32,7 @@ export class Instance {
 
   constructor({ settings, log, ...options }: InstanceOptions) {
     const { limits, instance, schema } = settings
-    const max = 2 * batchesInFlight(limits) + OTHER_CONNECTIONS
+    const max = daemonConnections(limits)
     this.#pool = createPool(settings.postgres, { max, applicationName: `sluice ${instance}` })
     this.#elasticsearch = connectElasticsearch(settings.elasticsearch, {
       requestTimeoutMs: limits.requestTimeout,

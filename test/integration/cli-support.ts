@@ -22,6 +22,8 @@ export interface Ended {
 export interface Workspace {
   readonly folder: string
   write(name: string, text: string): Promise<void>
+  /** The same; its path. */
+  file(name: string, text: string): Promise<string>
   /** Runs `sluice …args` here to its end. */
   sluice(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>
   /** The JSON document that a command prints, whatever its exit code. */
@@ -106,6 +108,10 @@ export async function workspace(base: Readonly<Record<string, string>> = {}): Pr
   return {
     folder,
     write: (name, text) => writeFile(join(folder, name), text),
+    file: async (name, text) => {
+      await writeFile(join(folder, name), text)
+      return join(folder, name)
+    },
     sluice,
     json: async (args, env) => {
       const { code, stdout, stderr } = await sluice([...args, '--json'], env)

@@ -1,8 +1,12 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { z } from 'zod'
+import { readOldSnapshots } from '../../src/cli/doctor/read-vacuum.ts'
 import { doctorJson } from '../../src/cli/json/doctor.ts'
 import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
 import { type Started, type Workspace, workspace } from './cli-support.ts'
+import { tlsBefore } from './tls-before.ts'
 
 type Finding = z.infer<typeof doctorJson>['findings'][number]
 
@@ -36,11 +40,31 @@ afterAll(async () => {
   await database.drop()
 })
 
-async function findings(): Promise<readonly Finding[]> {
-  const { code, value } = await place.json(['doctor'])
+async function findings(env: Readonly<Record<string, string>> = {}): Promise<readonly Finding[]> {
+  const { code, value } = await place.json(['doctor'], env)
   const { findings: found } = doctorJson.parse(value)
-  expect(code).toBe(found.length === 0 ? 0 : 3)
+  expect(code).toBe(found.some(({ severity }) => severity !== 'note') ? 3 : 0)
   return found
+}
+
+const names = (found: readonly Finding[]) => new Set(found.map(({ name }) => name))
+
+/** As an operator does it: commands go into a shell, the rest into psql. */
+async function apply({ remedy }: Finding): Promise<void> {
+  if (remedy === null) throw new Error('there is no remedy')
+  if (remedy.startsWith('curl ')) {
+    const { stdout } = await promisify(execFile)('sh', ['-c', remedy.replaceAll('curl ', 'curl -sS --fail ')])
+    expect(stdout).toContain('"acknowledged":true')
+  } else if (remedy.startsWith('sluice ')) {
+    expect(await place.sluice(remedy.split(' ').slice(1))).toMatchObject({ code: 0 })
+  } else await database.pool.query(remedy)
+}
+
+async function physical(): Promise<string> {
+  const { rows } = await database.pool.query<{ name: string }>(
+    "SELECT name FROM sluice.sync_index WHERE role = 'live'",
+  )
+  return rows[0]?.name ?? ''
 }
 
 async function install(): Promise<void> {
@@ -65,11 +89,13 @@ describe('the doctor', () => {
     const found = await findings()
     await database.pool.query('CREATE INDEX ON city (country_code)')
     expect(found).toContainEqual({
+      name: 'unindexed_link',
       severity: 'warning',
       document: 'city',
       what: 'misses an index on public.city (country_code)',
       evidence: 'without it, each change of country reads the whole table',
       remedy: 'CREATE INDEX ON public.city (country_code)',
+      advice: null,
     })
   })
 
@@ -128,18 +154,22 @@ describe('the doctor', () => {
     })
     expect(await findings()).toEqual([
       {
+        name: 'run_failed',
         severity: 'error',
         document: 'city',
         what: 'has a last optimize that failed',
         evidence: expect.stringMatching(/^run \d+, ended .*: .*nonsense/),
-        remedy: expect.stringMatching(/^sluice optimize city/),
+        remedy: 'sluice optimize city',
+        advice: expect.stringContaining('sluice runs show'),
       },
       {
+        name: 'index_left',
         severity: 'warning',
         document: 'city',
         what: 'has an index that nobody uses',
         evidence: expect.stringContaining(`${left} was made by sluice for it`),
-        remedy: `DELETE /${left}`,
+        remedy: `curl -X DELETE '${elasticsearch.url}/${left}'`,
+        advice: null,
       },
     ])
     const status = await place.sluice(['status'])
@@ -166,11 +196,13 @@ describe('the doctor', () => {
       await put(value)
       expect(await findings()).toEqual([
         {
+          name: 'deletes_forgotten',
           severity: 'error',
           document: 'city',
           what: `forgets deletes in ${index} too soon`,
           evidence: `index.gc_deletes is ${said}: a request that is held up for longer brings a deleted document back`,
-          remedy: `PUT /${index}/_settings {"index.gc_deletes": "1h"}`,
+          remedy: `curl -X PUT '${elasticsearch.url}/${index}/_settings' -H 'Content-Type: application/json' -d '{"index.gc_deletes":"1h"}'`,
+          advice: null,
         },
       ])
     }
@@ -182,11 +214,13 @@ describe('the doctor', () => {
     await database.pool.query('ALTER TABLE city ADD height int')
     expect(await findings()).toEqual([
       {
+        name: 'later_columns',
         severity: 'warning',
         document: 'city',
         what: 'takes all columns of city, and not those that it has got since the install',
         evidence: 'height (documents.city)',
-        remedy: 'sluice install adds them; omit leaves them out',
+        remedy: 'sluice install',
+        advice: expect.stringContaining('"omit"'),
       },
     ])
     const told = 'city has got height since the install, and documents.city takes all columns'
@@ -221,22 +255,26 @@ describe('the doctor', () => {
     await elasticsearch.request('PUT', `/${index}/_doc/1?refresh=true`, { color: { of: 'red' } })
     expect(await findings()).toEqual([
       {
+        name: 'mapping_changed',
         severity: 'warning',
         document: 'city',
         what: 'has other mappings in its index than it was made with',
         evidence: `dynamic was "strict", and is "true" in ${index}`,
-        remedy: `PUT /${index}/_mapping {"dynamic":"strict"}`,
+        remedy: `curl -X PUT '${elasticsearch.url}/${index}/_mapping' -H 'Content-Type: application/json' -d '{"dynamic":"strict"}'`,
+        advice: null,
       },
       {
+        name: 'mapping_foreign',
         severity: 'warning',
         document: 'city',
         what: 'has a field in its index that it does not define',
         evidence: `color (object) in ${index}; 1 document has a value there`,
-        remedy: expect.stringContaining('sluice reindex city'),
+        remedy: 'sluice reindex city',
+        advice: expect.stringContaining('documents.city.mappings'),
       },
     ])
     await elasticsearch.request('DELETE', `/${index}/_doc/1?refresh=true`)
-    await mapping({ dynamic: 'strict' })
+    for (const finding of await findings()) if (finding.name === 'mapping_changed') await apply(finding)
     expect(await findings()).toEqual([])
   })
 
@@ -254,7 +292,161 @@ describe('the doctor', () => {
       document: null,
       what: `session_replication_role is replica for database ${name}: no trigger fires`,
       evidence: 'what such sessions change goes by without a mark in city',
-      remedy: `ALTER DATABASE "${name}" RESET session_replication_role; end those sessions; then sluice verify --deep --repair`,
+      name: 'triggers_off',
+      remedy: `ALTER DATABASE "${name}" RESET session_replication_role`,
+      advice: 'then end the sessions that began with it, and: sluice verify --deep --repair',
     })
+  })
+
+  test('finds what somebody did by hand, on either server; the remedies as they are printed undo it', async () => {
+    const index = await physical()
+    const role = `doctor_${index.slice(-6)}`
+    const settings = (body: object) => elasticsearch.request('PUT', `/${index}/_settings`, body)
+    const { pool } = database
+    await pool.query(`
+      CREATE OR REPLACE FUNCTION sluice."capture_city.country_update"() RETURNS trigger LANGUAGE plpgsql
+        SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN NULL; END';
+      ALTER FUNCTION sluice."capture_city.country_delete"() SECURITY INVOKER;
+      ALTER FUNCTION sluice."capture_city.country_truncate"() RESET search_path;
+      CREATE OR REPLACE TRIGGER "sluice_city.country_insert" AFTER INSERT ON country
+        REFERENCING NEW TABLE AS new_rows
+        FOR EACH STATEMENT WHEN (current_user <> 'loader') EXECUTE FUNCTION sluice."capture_city.country_insert"();
+      ALTER TABLE sluice.sync_queue SET (autovacuum_enabled = off);
+      CREATE ROLE ${role} LOGIN CONNECTION LIMIT 2;
+      GRANT USAGE ON SCHEMA sluice TO ${role};
+      GRANT SELECT ON city, country TO ${role};
+      GRANT ALL ON ALL TABLES IN SCHEMA sluice TO ${role};
+      GRANT ALL ON ALL SEQUENCES IN SCHEMA sluice TO ${role};
+      INSERT INTO sluice.sync_worker (instance, host, pid, version, role, state, seen_at)
+        VALUES ('other', 'there', 1, '0', '${role}', 'running', clock_timestamp() + interval '1 day')`)
+    await elasticsearch.request('DELETE', `/_index_template/sluice-${elasticsearch.prefix}cities`)
+    await settings({ 'index.refresh_interval': '-1', 'index.blocks.write': true })
+    const found = await findings()
+    const told = (evidence: string) =>
+      expect.objectContaining({ name: 'not_as_configured', severity: 'error', evidence })
+    for (const event of ['update', 'delete', 'truncate'])
+      expect(found).toContainEqual(
+        told(`sluice install would change function capture_city.country_${event} (it was changed by hand)`),
+      )
+    expect(found).toContainEqual(
+      told(
+        'sluice install would change trigger sluice_city.country_insert on country (it fired for some rows only)',
+      ),
+    )
+    expect(names(found)).toEqual(
+      new Set([
+        'not_as_configured',
+        'guard_missing',
+        'index_read_only',
+        'never_refreshed',
+        'autovacuum_off',
+        'connections_short',
+      ]),
+    )
+    // The index first: install asks for a run.
+    for (const name of ['index_read_only', 'never_refreshed', 'autovacuum_off', 'connections_short'] as const)
+      for (const finding of found) if (finding.name === name) await apply(finding)
+    expect(names(await findings())).toEqual(new Set(['not_as_configured', 'guard_missing']))
+    await install()
+    await pool.query(
+      `DELETE FROM sluice.sync_worker WHERE instance = 'other'; DROP OWNED BY ${role}; DROP ROLE ${role}`,
+    )
+  })
+
+  test('a document that install would refuse keeps no other finding back', async () => {
+    const { pool } = database
+    await pool.query('ALTER TABLE country RENAME name TO title; DROP INDEX city_country_code_idx')
+    const found = await findings()
+    await pool.query('ALTER TABLE country RENAME title TO name; CREATE INDEX ON city (country_code)')
+    expect(found).toEqual([
+      expect.objectContaining({
+        name: 'not_installable',
+        severity: 'error',
+        document: 'city',
+        evidence: expect.stringContaining('country has no column "name"'),
+        advice: expect.stringContaining('code, title'),
+      }),
+    ])
+    expect(await findings()).toEqual([])
+  })
+
+  test('tells what the last verify has left', async () => {
+    await database.pool.query(
+      `INSERT INTO country VALUES ('ch', 'Switzerland'); INSERT INTO city VALUES (1, 'ch')`,
+    )
+    const index = await physical()
+    await eventually(async () => {
+      const { result } = (await elasticsearch.request('DELETE', `/${index}/_doc/1?refresh=true`)) as {
+        result?: string
+      }
+      expect(result).toBe('deleted')
+    })
+    expect((await place.sluice(['verify', 'city'])).code).toBe(3)
+    const [drift, ...others] = await findings()
+    expect(drift).toMatchObject({
+      name: 'drift',
+      document: 'city',
+      evidence: expect.stringContaining('left 1 missing, 0 stale, 0 extra'),
+      remedy: 'sluice verify city --repair',
+    })
+    expect(others).toEqual([])
+    if (drift !== undefined) await apply(drift)
+    expect(await findings()).toEqual([])
+  })
+
+  test('a clock that is wrong, a certificate about to expire, and a note of what is not encrypted', async () => {
+    const tls = await tlsBefore(elasticsearch.url, place.folder, { days: 2 })
+    try {
+      const environment = {
+        DATABASE_URL: database.url.replace('127.0.0.1', '0.0.0.0'),
+        PLAINTEXT_HOSTS: '0.0.0.0',
+        ELASTICSEARCH_URL: tls.url,
+        ELASTICSEARCH_CA_FILE: tls.caFile,
+        NODE_OPTIONS: `--import=${await place.file('late.mjs', 'const now = Date.now; Date.now = () => now() - 7_200_000')}`,
+      }
+      const found = await findings(environment)
+      expect(found.map(({ name, severity }) => [name, severity])).toEqual([
+        ['certificate_expires', 'error'],
+        ['clock_differs', 'warning'],
+        ['plaintext', 'note'],
+      ])
+      expect(found[1]?.evidence).toMatch(/^the database's clock is (2 h|1 h 59 min) ahead of this machine's$/)
+      const { NODE_OPTIONS: _, ELASTICSEARCH_URL: __, ...unencrypted } = environment
+      // A note is what somebody decided: exit code 0.
+      expect(names(await findings(unencrypted))).toEqual(new Set(['plaintext']))
+    } finally {
+      await tls.close()
+    }
+  })
+
+  test('names a transaction that keeps vacuum from cleaning up, and ends it', async () => {
+    const client = await database.pool.connect()
+    client.on('error', () => {})
+    try {
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT')
+      const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+      const old = async () =>
+        (await readOldSnapshots(database.pool, '0 s')).filter(({ pid }) => pid === rows[0]?.pid)
+      expect(await old()).toEqual([expect.objectContaining({ state: 'idle in transaction', gid: null })])
+      await database.pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid])
+      await eventually(async () => expect(await old()).toEqual([]))
+    } finally {
+      client.release(true)
+    }
+  })
+
+  test('a backlog that is too old, while no daemon works', async () => {
+    daemon.process.kill('SIGTERM')
+    await daemon.ended
+    await database.pool.query(`INSERT INTO city VALUES (2, 'ch')`)
+    const limit = { ALERT_BACKLOG_AFTER: '1s' }
+    const found = await eventually(async () => {
+      const now = await findings(limit)
+      return names(now).has('backlog_old') ? now : null
+    })
+    expect(names(found)).toEqual(new Set(['no_worker', 'backlog_old']))
+    for (const { remedy } of found) expect(remedy).toBe('sluice run')
+    daemon = place.start(['run'], { ADMIN_PORT: 'off' })
+    await eventually(async () => expect(await findings(limit)).toEqual([]))
   })
 })

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startAdmin } from '../../src/admin/server.ts'
+import { readMissingGrants } from '../../src/cli/doctor/read-grants.ts'
 import { DEFAULT_ALERTS } from '../../src/config/alerts.ts'
 import { questions, readDatabase } from '../../src/metrics/read-database.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
@@ -340,6 +341,40 @@ describe('roles', () => {
       [],
     ])
     expect(await state()).toEqual(before)
+  })
+
+  test('what the daemon’s role lacks of our tables is a finding of doctor, and each of its grants is looked at', async () => {
+    const { schema } = world
+    const client = await world.database.pool.connect()
+    try {
+      expect(await readMissingGrants(client, schema)).toEqual([])
+      await client.query('BEGIN')
+      const { rows } = await client.query<{ grant: string }>(
+        `SELECT format('%s on %I.%I', a.privilege_type, c.relnamespace::regnamespace, c.relname) AS grant
+           FROM pg_class c, aclexplode(c.relacl) a
+          WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p') AND a.grantee = $2::regrole`,
+        [schema, rolesOf(schema).daemon],
+      )
+      const granted = rows.map(({ grant }) => grant)
+      expect(granted).toContain(`DELETE on ${schema}.sync_queue`)
+      await client.query(`REVOKE ALL ON ALL TABLES IN SCHEMA ${schema} FROM ${rolesOf(schema).daemon};
+        REVOKE USAGE, UPDATE ON SEQUENCE ${schema}.sync_version FROM ${rolesOf(schema).daemon}`)
+      const [missing, ...others] = await readMissingGrants(client, schema)
+      expect(others).toEqual([])
+      expect(missing?.role).toBe(world.name('daemon'))
+      expect(missing?.lacks.toSorted()).toEqual(
+        [...granted, `USAGE on sequence ${schema}.sync_version`].toSorted(),
+      )
+      await client.query(`ROLLBACK; REVOKE DELETE ON ${schema}.sync_queue FROM ${rolesOf(schema).daemon}`)
+      expect(await readMissingGrants(client, schema)).toEqual([
+        { role: world.name('daemon'), lacks: [`DELETE on ${schema}.sync_queue`] },
+      ])
+      // What `sluice migrate --roles` does.
+      await applyRoles(world.url('owner'), schema)
+      expect(await readMissingGrants(client, schema)).toEqual([])
+    } finally {
+      client.release(true)
+    }
   })
 
   test('cannot log in, and the printed SQL has the names filled in', async () => {

@@ -1,11 +1,11 @@
-import { isOwnIndex, readMakers } from '../capture/document-index.ts'
-import { unknownAliases } from '../capture/unknown-index.ts'
-import type { DocumentPlan } from '../documents/types.ts'
-import type { Elasticsearch } from '../elasticsearch/client.ts'
-import { templatePattern } from '../elasticsearch/names.ts'
-import { readKnownIndices } from '../queue/known-indices.ts'
-import { readNamedIndices } from '../runs/named-indices.ts'
-import type { Database } from './context.ts'
+import { isOwnIndex, readMakers } from '../../capture/document-index.ts'
+import { unknownAliases } from '../../capture/unknown-index.ts'
+import type { DocumentPlan } from '../../documents/types.ts'
+import type { Elasticsearch } from '../../elasticsearch/client.ts'
+import { templatePattern } from '../../elasticsearch/names.ts'
+import { readKnownIndices } from '../../queue/known-indices.ts'
+import { readNamedIndices } from '../../runs/named-indices.ts'
+import type { Database } from '../context.ts'
 
 /** Where the database and Elasticsearch do not agree on which index is whose. */
 export type Strayed =

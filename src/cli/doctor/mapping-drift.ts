@@ -1,10 +1,10 @@
 import { escapeIdentifier } from 'pg'
-import { indexHash } from '../capture/document-index.ts'
-import { type MappingDrift, mappingDrift } from '../capture/mapping-drift.ts'
-import type { DocumentPlan } from '../documents/types.ts'
-import type { Elasticsearch } from '../elasticsearch/client.ts'
-import { templatePattern } from '../elasticsearch/names.ts'
-import type { Queryable } from '../postgres/types.ts'
+import { indexHash } from '../../capture/document-index.ts'
+import { type MappingDrift, mappingDrift } from '../../capture/mapping-drift.ts'
+import type { DocumentPlan } from '../../documents/types.ts'
+import type { Elasticsearch } from '../../elasticsearch/client.ts'
+import { templatePattern } from '../../elasticsearch/names.ts'
+import type { Queryable } from '../../postgres/types.ts'
 
 /** The same drift of one or several indices of a document. */
 export interface DriftedIndices {
