@@ -7,6 +7,13 @@ export const documentName = z
   .regex(/^[a-z][a-z0-9_]{0,39}$/, 'the name of a document')
   .describe('Name of an installed document')
 
+/** Elasticsearch takes no longer one. */
+export const indexName = z
+  .string()
+  .min(1, 'the name of an index')
+  .max(255, 'the name of an index')
+  .describe('Alias, or physical index that it points to')
+
 /** bigint: more digits are no run of any database. */
 export const runId = z
   .string()

@@ -21,6 +21,19 @@ export async function readKnownIndices(
   return rows
 }
 
+/** Indices of any document that have this name, or whose alias has it. */
+export async function indicesNamed(
+  db: Queryable,
+  schema: string,
+  name: string,
+): Promise<readonly (KnownIndex & { readonly document: string })[]> {
+  const { rows } = await db.query<KnownIndex & { readonly document: string }>(
+    `SELECT name, alias, role, document FROM ${escapeIdentifier(schema)}.sync_index WHERE name = $1 OR alias = $1 ORDER BY name`,
+    [name],
+  )
+  return rows
+}
+
 /**
  * Puts an index that is there and that an alias points to in the place of what is registered as live for it: kept for a day
  * where it is there (`present`), given up where it is gone. Of an alias one index is kept. Call it with what makes an index

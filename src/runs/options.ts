@@ -11,7 +11,13 @@ import type { RunKind, RunOptions } from './types.ts'
 const text = z.string().min(1)
 const SHAPES = {
   backfill: { since: text, column: text, where: text, tenant: z.string() },
-  reindex: { keepMs: z.number().int().nonnegative(), rollback: z.boolean(), adopt: z.boolean() },
+  reindex: {
+    keepMs: z.number().int().nonnegative(),
+    rollback: z.boolean(),
+    adopt: z.boolean(),
+    recreate: z.boolean(),
+    alias: text,
+  },
   verify: {
     deep: z.boolean(),
     sample: z.number().int().positive().max(MOST_SAMPLED),
@@ -29,6 +35,8 @@ const EXPECTED: Readonly<Record<keyof RunOptions, string>> = {
   keepMs: 'whole milliseconds from 0 on',
   rollback: 'true or false',
   adopt: 'true or false',
+  recreate: 'true or false',
+  alias: 'the name of an alias',
   deep: 'true or false',
   sample: `a whole number from 1 to ${MOST_SAMPLED.toLocaleString('en-US')}`,
   deletes: 'true or false',

@@ -53,7 +53,7 @@ const SHARDS_LOOK_MS = 1_000
 /** Looks whether it can be done at all, and writes down the names of the indices to be made: nothing is made yet. */
 export async function beginReindex(work: RunWork, run: Run): Promise<Run> {
   const { pool, schema, plan } = work
-  const places = await findPlaces(work, run.options.adopt === true)
+  const places = asked(await findPlaces(work, run.options.adopt === true), run)
   const indices = places.map((place): Replacement => ({ ...place, name: newIndexName(place.alias) }))
   const source = viewSource(plan, schema)
   return inTransaction(
@@ -67,6 +67,18 @@ export async function beginReindex(work: RunWork, run: Run): Promise<Run> {
     // On disk before an index is made: names that a crash undoes leave indices that nobody knows.
     { settings: { ...READ_SETTINGS, synchronous_commit: 'on' } },
   )
+}
+
+/** The place of the alias that was asked for; without one, all. */
+function asked<Place extends { readonly alias: string }>(
+  places: readonly Place[],
+  run: Run,
+): readonly Place[] {
+  const { alias } = run.options
+  if (alias === undefined) return places
+  const wanted = places.filter((place) => place.alias === alias)
+  if (wanted.length > 0) return wanted
+  throw new FailedError(`it has no index behind the alias ${alias}`, { where: run.document })
 }
 
 /**
@@ -172,15 +184,18 @@ export function notOurs(document: string, alias: string, { others, concrete }: F
   )
 }
 
-/** Makes the indices that are not there yet, waits for their shards, and registers them: from then on batches write to them. */
-export async function createIndices(work: RunWork, run: Run): Promise<Run> {
+/**
+ * Makes the indices that are not there yet, waits for their shards, and registers them: from then on batches write to them.
+ * Those that are searched before they are full (`then: 'swap'`) have from the beginning the settings that they are to have.
+ */
+export async function createIndices(work: RunWork, run: Run, then: 'walk' | 'swap'): Promise<Run> {
   const { pool, schema, plan, elasticsearch } = work
   const { cursor } = run
   const state = cursor?.reindex
   if (cursor === null || state === undefined) throw new Error(`run ${run.id} has no names of indices`)
   if (indexHash(plan) !== state.hash) throw installedAnew(plan.document)
   const [maker] = await readMakers(pool, schema, plan.document)
-  const settings = { ...flatSettings(plan.settings), ...LOADING }
+  const settings = { ...flatSettings(plan.settings), ...(then === 'walk' ? LOADING : {}) }
   const made: { readonly alias: string; readonly name: string; readonly uuid: string }[] = []
   for (const { alias, name } of state.indices) {
     work.signal.throwIfAborted()
@@ -205,7 +220,7 @@ export async function createIndices(work: RunWork, run: Run): Promise<Run> {
       for (const { alias, name, uuid } of made) {
         await registerIndex(client, schema, plan, alias, { name, uuid }, 'building')
       }
-      return advance(client, schema, run, { to: { ...cursor, step: 'walk' } })
+      return advance(client, schema, run, { to: { ...cursor, step: then } })
     },
     // On disk before a batch writes there: undone by a crash and done again, it would come after what was written, and a
     // row that was deleted in between would keep its document (npm run model -- --variant registration-not-flushed).

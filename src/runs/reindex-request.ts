@@ -9,7 +9,7 @@ import type { Run, RunOptions } from './types.ts'
 
 export interface ReindexRequest {
   readonly document: string
-  readonly options: Pick<RunOptions, 'keepMs' | 'rollback' | 'adopt'>
+  readonly options: Pick<RunOptions, 'keepMs' | 'rollback' | 'adopt' | 'recreate' | 'alias'>
   /** Who asks, for `sync_run.requested_by`. */
   readonly requestedBy: string
 }

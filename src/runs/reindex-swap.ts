@@ -18,7 +18,7 @@ const DEFAULT_KEEP_MS = 86_400_000
  *
  * Keys that wait for a new index send the run back to `verify`: it is not swapped while it takes no writes.
  */
-export async function swapAliases(work: RunWork, run: Run): Promise<Run> {
+export async function swapAliases(work: RunWork, run: Run, then: 'swapped' | 'walk'): Promise<Run> {
   const { pool, schema, plan, elasticsearch } = work
   const { document } = plan
   const { cursor, state } = stateOf(run)
@@ -28,6 +28,7 @@ export async function swapAliases(work: RunWork, run: Run): Promise<Run> {
     const { parked } = await readReadiness(pool, schema, document, state.indices)
     if (parked > 0) {
       if (run.options.rollback === true) throw notCurrent(document, parked, 'wait for it')
+      if (then === 'walk') throw takesNoWrites(document, parked)
       return advance(pool, schema, run, { to: { ...cursor, step: 'verify' } })
     }
     for (const { name } of state.indices) await elasticsearch.refresh(name)
@@ -42,11 +43,20 @@ export async function swapAliases(work: RunWork, run: Run): Promise<Run> {
       refused,
     }
     // Verifying counts what it looks at, too; what is told in the end are the rows.
-    await client.query(
-      `UPDATE ${escapeIdentifier(schema)}.sync_run SET result = $2, processed = walked, total = walked WHERE id = $1`,
-      [run.id, JSON.stringify({ reindex: result })],
-    )
-    return advance(client, schema, run, { to: { ...cursor, step: 'swapped' } })
+    const rows = then === 'swapped' ? ', processed = walked, total = walked' : ''
+    await client.query(`UPDATE ${escapeIdentifier(schema)}.sync_run SET result = $2${rows} WHERE id = $1`, [
+      run.id,
+      JSON.stringify({ reindex: result }),
+    ])
+    return advance(client, schema, run, { to: { ...cursor, step: then } })
+  })
+}
+
+function takesNoWrites(document: string, keys: number): FailedError {
+  return new FailedError(`the new index takes no writes: ${keys} keys wait for it already`, {
+    where: document,
+    remedy:
+      'The alias stays where it is, and the new index is given up. sluice status says why it is blocked.',
   })
 }
 

@@ -25,6 +25,18 @@ export async function restoreSettings(work: RunWork, run: Run): Promise<void> {
   for (const { name } of indices) await shardsCame(work, name, 'all', COPIES_TIMEOUT_MS)
 }
 
+/** What comes after a verify, and what is to be done where it finds differences. */
+interface AfterVerify {
+  readonly step: 'swap' | 'swapped'
+  readonly remedy: string
+}
+
+const BEFORE_SWAP: AfterVerify = {
+  step: 'swap',
+  remedy:
+    'The alias was not moved, and the new index is given up. Look at sluice doctor, then start it again.',
+}
+
 /**
  * Waits until nothing is parked or retried for the new indices, then holds their ids against the rows. What differs fails the
  * run, with the living index as it was. Two things are let pass:
@@ -33,7 +45,7 @@ export async function restoreSettings(work: RunWork, run: Run): Promise<void> {
  * - all differences, where a verify has been asked for that follows this run (after a TRUNCATE, say): it puts both right, and
  *   the living index has them, too.
  */
-export async function verifyNew(work: RunWork, run: Run): Promise<Run> {
+export async function verifyNew(work: RunWork, run: Run, after: AfterVerify = BEFORE_SWAP): Promise<Run> {
   const { pool, schema, plan } = work
   const { cursor, state } = stateOf(run)
   await quiet(work, run, state)
@@ -47,13 +59,15 @@ export async function verifyNew(work: RunWork, run: Run): Promise<Run> {
   const { refused } = await readReadiness(pool, schema, plan.document, state.indices)
   const follows = await verifyFollows(work, run)
   if (!follows) {
-    wrong.assertNone(rows)
-    if (refused > (work.definition?.brake?.deletes ?? DEFAULT_SHARE) * rows) {
+    wrong.assertNone(rows, after.remedy)
+    if (after.step === 'swap' && refused > (work.definition?.brake?.deletes ?? DEFAULT_SHARE) * rows) {
       const reason = await mainReason(pool, schema, plan.document, state.indices)
       throw tooManyRefused(plan.document, { refused, rows, reason })
     }
   }
-  return advance(pool, schema, run, { to: { ...cursor, step: 'swap', warning: reportOf(refused, follows) } })
+  return advance(pool, schema, run, {
+    to: { ...cursor, step: after.step, warning: reportOf(refused, follows) },
+  })
 }
 
 /** Looks twice a second: it may be a while until an index takes writes again, and a run that waits can be cancelled. */
@@ -97,7 +111,7 @@ class Wrong {
     }
   }
 
-  assertNone(rows: number): void {
+  assertNone(rows: number, remedy: string): void {
     if (this.#count === 0) return
     const { document } = this.#work.plan
     const shown = this.#examples.slice(0, 5).join(', ')
@@ -105,7 +119,7 @@ class Wrong {
       `the new index is not what the rows are: ${this.#count} of ${rows} differ (${shown})`,
       {
         where: document,
-        remedy: `The alias was not moved, and the new index is given up. Look at sluice doctor, then start it again.`,
+        remedy,
       },
     )
   }

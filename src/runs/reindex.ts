@@ -2,6 +2,7 @@ import { BUILDING } from '../queue/is-for.ts'
 import { advance } from './advance.ts'
 import type { RunWork } from './context.ts'
 import { isDrained, waitFor } from './pacing.ts'
+import { recreate } from './recreate.ts'
 import { beginReindex, createIndices } from './reindex-create.ts'
 import { beginRollback } from './reindex-rollback.ts'
 import { swapAliases } from './reindex-swap.ts'
@@ -40,6 +41,7 @@ import { viewSource } from './walk-source.ts'
  * Returns what it has to report, or null.
  */
 export async function reindex(work: RunWork, run: Run): Promise<string | null> {
+  if (run.options.recreate === true) return recreate(work, run)
   let position = run
   if (position.cursor === null) {
     position =
@@ -55,7 +57,7 @@ export async function reindex(work: RunWork, run: Run): Promise<string | null> {
 const STEPS: Readonly<
   Record<Exclude<RunCursor['step'], 'swapped'>, (work: RunWork, run: Run) => Promise<Run>>
 > = {
-  create: createIndices,
+  create: (work, run) => createIndices(work, run, 'walk'),
   walk: (work, run) =>
     walkRows(work, run, { source: viewSource(work.plan, work.schema), origin: null, target: BUILDING }),
   drain: async (work, run) => {
@@ -63,8 +65,8 @@ const STEPS: Readonly<
     await waitFor(work.pool, work.schema, run, work.signal, isDrained)
     return advance(work.pool, work.schema, run, { to: { ...cursorOf(run), step: 'verify' } })
   },
-  verify: verifyNew,
-  swap: swapAliases,
+  verify: (work, run) => verifyNew(work, run),
+  swap: (work, run) => swapAliases(work, run, 'swapped'),
   compare: notOurs,
   list: notOurs,
   merge: notOurs,

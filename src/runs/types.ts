@@ -33,6 +33,10 @@ export interface RunOptions {
   readonly rollback?: boolean
   /** Reindex: take the place of an index that has the alias' name. It is dropped. */
   readonly adopt?: boolean
+  /** Reindex: throw the content away at once, and make it anew from the rows; with `keepMs: 0`. */
+  readonly recreate?: boolean
+  /** Reindex with `recreate`: the alias whose index it is; default: all of the document. */
+  readonly alias?: string
   /** Optimize: the share of deleted documents, 0 to 1, from which an index is worth a merge. Default 0.2. */
   readonly threshold?: number
 }

@@ -245,6 +245,49 @@ describe('changes', () => {
     expect(ids).toHaveLength(4)
   })
 
+  test('an index is recreated by its alias or its own name, when it is said what that does', async () => {
+    const [index] = await page<{ indices: { name: string; alias: string }[] }>('/api/indices').then(
+      ({ indices }) => indices,
+    )
+    const path = `/api/indices/${index?.alias}/recreate`
+    for (const body of [{}, { confirm: true }, { confirm: 'yes' }]) {
+      const refused = await post(path, body)
+      expect(refused.status).toBe(400)
+      expect(errorOf(refused).error.message).toContain('send {"confirm":"DELETE_ALL_DATA"}')
+    }
+    const confirm = { confirm: 'DELETE_ALL_DATA' }
+    expect(await post('/api/indices/nothing/recreate', confirm)).toMatchObject({ status: 404 })
+    const kept = `${index?.name}x`
+    await world.sql(`INSERT INTO sluice.sync_index (name, document, alias, uuid, role, hash, drop_at)
+      VALUES ('${kept}', 'item', '${index?.alias}', 'none', 'kept', '', now() + interval '1 day')`)
+    const other = await post(`/api/indices/${kept}/recreate`, confirm)
+    await world.sql(`DELETE FROM sluice.sync_index WHERE name = '${kept}'`)
+    expect(other.status).toBe(409)
+    expect(errorOf(other).error.remedy).toContain(index?.alias)
+    for (const named of [index?.alias, index?.name]) {
+      const asked = await post(`/api/indices/${named}/recreate`, confirm)
+      expect(asked).toMatchObject({
+        status: 202,
+        body: {
+          run: { kind: 'reindex', options: { recreate: true, alias: index?.alias, keepMs: 0 } },
+          estimate: { total: 50, counted: 'exact' },
+        },
+      })
+      expect(await post(path, confirm)).toMatchObject({
+        status: 409,
+        body: { run: runOf(asked).id, error: { code: 'run-under-way' } },
+      })
+      expect(await post(`/api/runs/${runOf(asked).id}/cancel`)).toMatchObject({ status: 200 })
+    }
+    const { rows } = await world.database.pool.query(
+      `SELECT subject, asked, status FROM sluice.sync_audit WHERE action = 'POST /api/indices/:index/recreate' AND status = 202 ORDER BY id`,
+    )
+    expect(rows).toEqual([
+      { subject: index?.alias, asked: confirm, status: 202 },
+      { subject: index?.name, asked: confirm, status: 202 },
+    ])
+  })
+
   test('failures are listed page by page, retried and discarded', async () => {
     await world.sql(`INSERT INTO sluice.sync_failed
         (document, key, id, version, state, attempts, type, reason, origin, last_failed_at)

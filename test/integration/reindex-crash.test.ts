@@ -145,6 +145,39 @@ test('a worker that dies between the swap and its commit is replaced by one that
   expect(await world.pointsTo(alias)).toEqual([now])
 })
 
+describe('an index that is recreated', () => {
+  const recreate = () => world.request('thing', { recreate: true, alias, keepMs: 0 })
+
+  test.each([
+    ['when the name was drawn', () => dieAfter('createIndex')],
+    ['between the swap and its commit', () => dieAfter('changeAliases')],
+    ['when marks were written', () => dieAt('drain')],
+  ])('a worker that dies %s is replaced by one that finishes', async (_, die) => {
+    const id = await recreate()
+    await die()
+    await world.database.pool.query(`UPDATE thing SET name = 'changed' WHERE id = 8`)
+    const outcome = await executeRun(await world.context('b'), await taken('b'), new AbortController().signal)
+    expect(await readRun(world.database.pool, 'sluice', id)).toMatchObject({ state: 'done', error: null })
+    expect(outcome).toBe('done')
+    await whole()
+    expect(await world.pointsTo(alias)).not.toEqual([first])
+  })
+
+  test('and a cancel after the swap: the new index stays, is written to, and a backfill fills it', async () => {
+    const { pool } = world.database
+    const id = await recreate()
+    await dieAt('drain')
+    await pool.query(`UPDATE sluice.sync_run SET heartbeat_at = '-infinity' WHERE state = 'running'`)
+    expect(await cancelRun(pool, 'sluice', id)).toMatchObject({ state: 'cancelled' })
+    const [now] = await world.pointsTo(alias)
+    expect(now).not.toBe(first)
+    expect((await world.roles('thing')).live).toEqual([now])
+    await pool.query(`UPDATE thing SET name = name || '!'`)
+    await whole()
+    expect(await world.pointsTo(alias)).toEqual([now])
+  })
+})
+
 test('a retired index is not dropped while the alias points to it', async () => {
   const { pool } = world.database
   await pool.query(`UPDATE sluice.sync_index SET role = 'retired', retired_at = clock_timestamp()`)

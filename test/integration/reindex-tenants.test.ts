@@ -107,3 +107,26 @@ test('a tenant whom a database that was set back has forgotten, and whose index 
     expect(await world.indices()).not.toContain(theirs)
   })
 })
+
+test('the index of one tenant is recreated, and the others have nothing written to theirs', async () => {
+  const tenants = ['a', 'b', 'c', 'd']
+  const physical = async () =>
+    Object.fromEntries(
+      await Promise.all(
+        tenants.map(async (tenant) => [tenant, (await world.pointsTo(index(tenant)))[0] ?? '']),
+      ),
+    ) as Record<string, string>
+  const before = await physical()
+  const written = async () =>
+    Promise.all(['b', 'c', 'd'].map((tenant) => world.elasticsearch.countWrites(before[tenant] ?? '')))
+  const writes = await written()
+  const run = await world.ended(
+    await world.request('thing', { recreate: true, alias: index('a'), keepMs: 0 }),
+  )
+  expect(run).toMatchObject({ state: 'done', error: null })
+  const after = await physical()
+  expect(after).toEqual({ ...before, a: expect.not.stringMatching(`^${before.a}$`) })
+  expect(await written()).toEqual(writes)
+  for (const tenant of tenants)
+    expect(await world.differences(rowsOf(tenant), after[tenant] ?? '')).toEqual([])
+})

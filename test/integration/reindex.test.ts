@@ -63,16 +63,16 @@ function searcher() {
 }
 
 /** Changes, adds and removes rows, one after the other; those that are searched for stay. */
-function writer() {
+function writer(from = 10_000) {
   let stopped = false
   let changes = 0
   const { pool } = world.database
   const ended = (async () => {
     for (let n = 1; !stopped; n++, changes++) {
       await pool.query('UPDATE thing SET n = n + 1 WHERE id = $1', [1 + ((n * 7) % 500)])
-      if (n % 3 === 0) await pool.query(`INSERT INTO thing VALUES ($1, 'new', 0)`, [10_000 + n])
+      if (n % 3 === 0) await pool.query(`INSERT INTO thing VALUES ($1, 'new', 0)`, [from + n])
       if (n % 5 === 0) await pool.query('DELETE FROM thing WHERE id = $1', [501 + ((n / 5) % 99)])
-      if (n % 6 === 0) await pool.query('DELETE FROM thing WHERE id = $1', [10_000 + n - 3])
+      if (n % 6 === 0) await pool.query('DELETE FROM thing WHERE id = $1', [from + n - 3])
     }
   })()
   return {
@@ -215,4 +215,43 @@ test('a document that nobody works on, a run under way, an alias of two indices:
 
 test('the name of a new index is on disk before it is made, and its registration before it is written to', async () => {
   expect(await world.value(`SELECT string_agg(DISTINCT synchronous_commit, ',') FROM registered`)).toBe('on')
+})
+
+test('recreates an index: its content is gone at once, what was kept with it, and the rows come back while they change', async () => {
+  await world.ended(await world.request('thing'))
+  const [before, kept] = [await one('live'), await one('kept')]
+  expect(kept).not.toBe('')
+  // What no repair would find: an id that is no key, written by somebody else.
+  await world.server.request('PUT', `/${before}/_doc/nonsense?refresh=true`, { id: 1, name: 'left', n: 1 })
+  const writing = writer(1_000_000)
+  const run = await world.ended(await world.request('thing', { recreate: true, alias, keepMs: 0 }))
+  expect(await writing.stop()).toBeGreaterThan(0)
+  await world.drained()
+  const after = await one('live')
+  expect(run).toMatchObject({
+    state: 'done',
+    error: null,
+    result: { reindex: { indices: [{ alias, index: after, before }], keptUntil: null } },
+  })
+  // The rows, and not what the verify looked at as well.
+  expect(run.walked).toBeGreaterThan(ROWS / 2)
+  expect([run.total, run.processed]).toEqual([run.walked, run.walked])
+  expect(await world.pointsTo(alias)).toEqual([after])
+  expect(await world.differences('thing', alias)).toEqual([])
+  const settings = await world.elasticsearch.getSettings(after)
+  expect(settings['index.refresh_interval']).toBe(undefined)
+  await eventually(async () => {
+    const there = await world.indices()
+    expect(there).toContain(after)
+    expect(there).not.toContain(before)
+    expect(there).not.toContain(kept)
+  })
+})
+
+test('an alias that is not the document’s is refused before anything is touched', async () => {
+  const before = await one('live')
+  const run = await world.ended(await world.request('thing', { recreate: true, alias: 'other', keepMs: 0 }))
+  expect(run).toMatchObject({ state: 'failed', error: expect.stringContaining('behind the alias other') })
+  expect(await world.pointsTo(alias)).toEqual([before])
+  expect(await world.differences('thing', alias)).toEqual([])
 })

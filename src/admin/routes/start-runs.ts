@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { milliseconds } from '../../config/duration.ts'
+import { indicesNamed } from '../../queue/known-indices.ts'
 import type { InstalledDocument } from '../../queue/read-documents.ts'
 import type { RequestedRun } from '../../queue/request-run.ts'
 import { assertActive } from '../../runs/active-document.ts'
@@ -16,7 +17,7 @@ import { viewSource } from '../../runs/walk-source.ts'
 import { namedDocument } from '../documents.ts'
 import { post } from '../endpoint.ts'
 import { HttpError } from '../errors.ts'
-import { documentName, text } from '../inputs.ts'
+import { documentName, indexName, text } from '../inputs.ts'
 import { startedJson } from '../json.ts'
 import type { Admin } from '../types.ts'
 import { shownRun } from './runs.ts'
@@ -69,6 +70,28 @@ export const startEndpoints = [
     },
   }),
   post({
+    params: z.strictObject({ index: indexName }),
+    answer: startedJson,
+    statuses: [202],
+    path: '/api/indices/:index/recreate',
+    summary: 'Throw the content of an index away at once, and make it anew from the rows',
+    body: z.strictObject({
+      confirm: z
+        .literal(
+          'DELETE_ALL_DATA',
+          'send {"confirm":"DELETE_ALL_DATA"}: searches find less until it is full again',
+        )
+        .describe('"DELETE_ALL_DATA": that is what is done'),
+    }),
+    handle: async (admin, { params: { index }, who }) => {
+      const { document, alias } = await livingIndex(admin, index)
+      const installed = await idle(admin, document)
+      const options = { recreate: true, alias, keepMs: 0 }
+      const run = await requestReindex(admin, { document, options, requestedBy: who })
+      return started(admin, run, { estimate: await estimate(admin, installed) })
+    },
+  }),
+  post({
     ...requested,
     path: '/api/documents/:name/verify',
     summary: 'Compare rows and documents',
@@ -115,6 +138,21 @@ export const startEndpoints = [
     },
   }),
 ]
+
+/** Whose an index is, by its alias or its own name: 404 where it is no index of sluice's, 409 where no search sees it. */
+async function livingIndex(
+  { pool, schema }: Admin,
+  index: string,
+): Promise<{ readonly document: string; readonly alias: string }> {
+  const found = await indicesNamed(pool, schema, index)
+  const living = found.find(({ role }) => role === 'live')
+  if (living !== undefined) return living
+  const [other] = found
+  if (other === undefined) throw new HttpError(404, 'not-found', 'no index or alias of sluice has this name')
+  throw new HttpError(409, 'failed', `this index is ${other.role}, and no search sees it`, {
+    remedy: `The one that is searched is behind the alias ${other.alias}.`,
+  })
+}
 
 /** The document, on which no run is under way; otherwise a 404, or a 409 that names the run. */
 async function idle(admin: Admin, name: string): Promise<InstalledDocument> {
