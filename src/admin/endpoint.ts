@@ -19,6 +19,8 @@ export interface Endpoint {
   readonly statuses: readonly [number, ...number[]]
   /** What such an answer is; null: text. */
   readonly answer: z.ZodType | null
+  /** Of a text, as documented; default: text/plain. */
+  readonly contentType?: string
   readonly handle: (admin: Admin, request: Received) => Promise<Answered>
 }
 
@@ -37,6 +39,7 @@ export interface Answered {
   readonly body: unknown
   /** Of a text. */
   readonly contentType?: string
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 interface Shape<

@@ -1,5 +1,6 @@
 import type { Endpoint } from './endpoint.ts'
 import { changeEndpoints } from './routes/changes.ts'
+import { eventsEndpoints } from './routes/events.ts'
 import { failuresEndpoints } from './routes/failures.ts'
 import { healthEndpoints } from './routes/health.ts'
 import { logEndpoints } from './routes/log.ts'
@@ -8,7 +9,7 @@ import { runsEndpoints } from './routes/runs.ts'
 import { startEndpoints } from './routes/start-runs.ts'
 import { statusEndpoints } from './routes/status.ts'
 
-/** Every page. The place of the dashboard, `/`, is free. */
+/** Every page for programs; the one for people is in dashboard.ts. */
 export const endpoints: readonly Endpoint[] = [
   ...healthEndpoints,
   ...metricsEndpoints,
@@ -16,6 +17,7 @@ export const endpoints: readonly Endpoint[] = [
   ...failuresEndpoints,
   ...runsEndpoints,
   ...logEndpoints,
+  ...eventsEndpoints,
   ...startEndpoints,
   ...changeEndpoints,
 ]

@@ -28,10 +28,21 @@ export function openapi(endpoints: readonly Endpoint[]): Json {
   }
 }
 
-function operation({ method, path, summary, params, query, body, statuses, answer }: Endpoint): Json {
+function operation(endpoint: Endpoint): Json {
+  const {
+    method,
+    path,
+    summary,
+    params,
+    query,
+    body,
+    statuses,
+    answer,
+    contentType = 'text/plain',
+  } = endpoint
   const success = {
     description: 'What was asked for',
-    content: answer === null ? { 'text/plain': {} } : json(schemaOf(answer, 'output')),
+    content: answer === null ? { [contentType]: {} } : json(schemaOf(answer, 'output')),
   }
   return {
     operationId: operationId(method, path),

@@ -39,7 +39,8 @@ export async function reasonsNotReady({ state, elasticsearch }: Admin): Promise<
   return answer.outcome === 'answered' ? [] : [`Elasticsearch: ${answer.reason}`]
 }
 
-function reasonOf(error: unknown, { postgres }: Admin): string {
+/** Our own words for what a server or its driver says. */
+export function reasonOf(error: unknown, { postgres }: Admin): string {
   const explained = explain(error, postgres)
   return explained instanceof Error ? explained.message : String(explained)
 }
