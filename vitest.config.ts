@@ -43,7 +43,7 @@ export default defineConfig({
         test: {
           ...withServers,
           name: 'integration',
-          include: ['test/integration/**/*.test.ts', 'examples/**/*.test.ts'],
+          include: ['{test/integration,test/browser,examples}/**/*.test.ts'],
         },
       },
       { test: { ...withServers, name: 'full', include: ['test/full/**/*.test.ts'] } },

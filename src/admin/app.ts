@@ -3,6 +3,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { explain } from '../cli/explain.ts'
 import { describeError } from '../errors.ts'
 import { audited } from './audit.ts'
+import { addDashboard } from './dashboard.ts'
 import type { Endpoint } from './endpoint.ts'
 import { endpoints } from './endpoints.ts'
 import { HttpError, refusalOf } from './errors.ts'
@@ -37,7 +38,7 @@ export async function adminApp(admin: Admin): Promise<FastifyInstance> {
   addAccessLog(app, admin)
   await addGuard(app, admin.settings)
   await app.register(helmet, {
-    // Nothing here is a page yet: no scripts, no frames, no forms.
+    // Answers are no pages: no scripts, no frames, no forms. The one page has a policy of its own (dashboard.ts).
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -52,6 +53,7 @@ export async function adminApp(admin: Admin): Promise<FastifyInstance> {
   })
   takeEmptyBodies(app)
   for (const endpoint of endpoints) addEndpoint(app, admin, endpoint)
+  addDashboard(app, admin)
   const document = openapi(endpoints)
   app.get('/api/openapi.json', async (_request, reply) =>
     reply.header('cache-control', 'no-store').send(document),
@@ -77,6 +79,7 @@ function addEndpoint(app: FastifyInstance, admin: Admin, endpoint: Endpoint): vo
       const answered = await (method === 'POST' ? audited(admin, endpoint, request, who, answer) : answer())
       reply.code(answered.status).header('cache-control', 'no-store')
       if (answered.contentType !== undefined) reply.type(answered.contentType)
+      if (answered.headers !== undefined) reply.headers(answered.headers)
       return reply.send(answered.body)
     },
   })

@@ -8,8 +8,12 @@ import { fingerprintOf, judgeToken } from './token.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whoever asks: the token's fingerprint, or `loopback` for a read without one. */
+    /** Whoever asks: the token's fingerprint, `loopback` for a read without one, `anybody` for a file of the dashboard. */
     who: string
+  }
+  interface FastifyContextConfig {
+    /** Holds nothing of anybody's: files of the package, which a browser asks for before there is a token to show. */
+    public?: true
   }
 }
 
@@ -33,7 +37,7 @@ export async function addGuard(app: FastifyInstance, settings: AdminSettings): P
     assertSeldom(await limited(request), reply)
   })
   app.addHook('preParsing', async (request) => {
-    request.who = admit(request, settings)
+    request.who = request.routeOptions.config.public === true ? 'anybody' : admit(request, settings)
     if (request.method !== 'GET') assertJson(request)
   })
 }

@@ -6,6 +6,7 @@ import { blockedIndex } from './blocked-index.ts'
 import { bulkVsInteractive } from './bulk-vs-interactive.ts'
 import { ceiling } from './ceiling.ts'
 import type { Cell, CellOptions, Measurement } from './cell.ts'
+import { dashboard } from './dashboard.ts'
 import { drain, nestedDrain } from './drain.ts'
 import { fanOut } from './fan-out.ts'
 import { idle } from './idle.ts'
@@ -40,6 +41,7 @@ const cells: readonly Cell[] = [
   blockedIndex,
   memoryCell,
   idle,
+  dashboard,
   poison,
   verify,
   reindex,
@@ -57,7 +59,7 @@ Options:
   --rounds <n>    rounds; their median is the figure (default ${cells[0]?.defaults.rounds})
   --rows <n>      rows, keys or marks, as the cell has it
   --rate <n>      single-row changes a second (latency, bulk-vs-interactive, backfill-vs-interactive, blocked-index)
-  --seconds <n>   how long a round takes (latency, blocked-index, idle)
+  --seconds <n>   how long a round takes (latency, blocked-index, idle, dashboard)
   --json          JSON lines on standard output; progress stays on standard error
   --help          this text
 

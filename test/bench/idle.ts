@@ -39,7 +39,8 @@ export const idle: Cell = {
   },
 }
 
-async function backends({ pool }: World): Promise<readonly number[]> {
+/** Processes of Postgres behind sluice's connections. */
+export async function backends({ pool }: World): Promise<readonly number[]> {
   const { rows } = await pool.query<{ pid: number }>(
     `SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'sluice %' ORDER BY pid`,
   )

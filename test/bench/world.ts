@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -48,6 +48,7 @@ const MAIN = join(PROJECT, 'dist/cli/main.js')
 async function build(): Promise<void> {
   const compiler = join(PROJECT, 'node_modules/typescript/bin/tsc')
   await promisify(execFile)(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: PROJECT })
+  await cp(join(PROJECT, 'src/admin/dashboard'), join(PROJECT, 'dist/admin/dashboard'), { recursive: true })
 }
 
 export async function openWorld({ documents, elasticsearch: settings = {} }: WorldOptions): Promise<World> {

@@ -42,6 +42,9 @@ test('it holds the program, and nothing that nobody expects there', () => {
       'dist/cli/main.js',
       'dist/index.js',
       'dist/index.d.ts',
+      'dist/admin/dashboard/index.html',
+      'dist/admin/dashboard/main.js',
+      'dist/admin/dashboard/style.css',
       'deploy/docker/Dockerfile',
     ]),
   )
@@ -57,6 +60,13 @@ test('its command runs from an empty project', async () => {
   expect(await sluice('--help')).toContain('Usage: sluice')
   // With all that the daemon is made of.
   expect(await sluice('run', '--help')).toContain('The daemon')
+})
+
+test('its dashboard has all its files, those of a dependency included', async () => {
+  const script = `const { readAssets } = await import('./node_modules/sluice/dist/admin/assets.js')
+    console.log([...(await readAssets()).keys()].join())`
+  const names = await runTool(process.execPath, ['--input-type=module', '-e', script], { cwd: project })
+  expect(names).toMatch(/\bindex\.html\b.*\buplot\.js\b/)
 })
 
 const compile = (...files: readonly string[]) =>

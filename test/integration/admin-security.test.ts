@@ -49,7 +49,7 @@ describe('the token', () => {
     expect(await world.value("SELECT state FROM sluice.sync_document WHERE name = 'item'")).toBe('active')
   })
 
-  test.each(['/health', '/ready', '/metrics', '/api/status', '/api/openapi.json', '/api/nothing', '/'])(
+  test.each(['/health', '/ready', '/metrics', '/api/status', '/api/openapi.json', '/api/nothing'])(
     'GET %s needs it where other machines are let in, and none on this machine',
     async (path) => {
       expect((await ask(openUrl, path)).status).toBe(401)
@@ -214,6 +214,30 @@ describe('the end', () => {
     held.resolve('late 1\n')
     expect(await answer).toMatchObject({ status: 200, text: 'late 1\n' })
     await closed
+  })
+})
+
+describe('whoever watches', () => {
+  test('keeps no server from closing: the stream ends', async () => {
+    const server = await world.serve()
+    const watching = await fetch(`${server?.url}/api/events`)
+    // Nor does its connection, kept for a next request.
+    expect(watching.headers.get('connection')).toBe('close')
+    // The headers come with the first snapshot. Not cut off: then this would reject.
+    const told = watching.text()
+    const closed = server?.close()
+    expect(await told).toMatch(/^data: \{/)
+    await closed
+  })
+
+  test('needs the token where reads do; the page that asks for it needs none', async () => {
+    const server = await world.serve({ settings: { host: '0.0.0.0' } })
+    const own = server?.url.replace('0.0.0.0', '127.0.0.1') ?? ''
+    expect((await ask(own, '/api/events')).status).toBe(401)
+    expect((await ask(own, '/api/status')).status).toBe(401)
+    expect((await ask(own, '/')).status).toBe(200)
+    expect((await ask(own, '/dashboard/main.js')).status).toBe(200)
+    expect((await ask(own, '/', { headers: { host: 'evil.example' } })).status).toBe(421)
   })
 })
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { endpoints } from '../../src/admin/endpoints.ts'
 import { healthJson, httpErrorJson, readyJson } from '../../src/admin/json.ts'
+import { type Snapshot, snapshotJson } from '../../src/admin/snapshot.ts'
 import { eventually } from '../support/context.ts'
 import { type AdminWorld, type Answer, adminWorld, ask, change, TOKEN } from './admin-world.ts'
 
@@ -131,6 +132,74 @@ describe('pages that read', () => {
     await pool.query(`DELETE FROM "${world.schema}".sync_alert`)
   })
 
+  test('the dashboard: one page and the files that it names, none of them from elsewhere', async () => {
+    const { headers, text: html, status } = await get('/')
+    expect(status).toBe(200)
+    const policy = String(headers['content-security-policy'])
+    for (const directive of ["default-src 'none'", "script-src 'self'", "style-src 'self'", 'trusted-types'])
+      expect(policy).toContain(directive)
+    expect(policy).not.toContain('unsafe')
+    const named = [...html.matchAll(/(?:href|src)="([^"#]+)"/g)].map(([, path = '']) => path)
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter((path) => !path.startsWith('/dashboard/'))).toEqual([])
+    expect(html).not.toMatch(/<script>|<style| style=| on\w+=/)
+    for (const path of named) {
+      const asset = await get(path)
+      expect(asset.status, path).toBe(200)
+      expect(asset.headers['content-type']).toMatch(/^(text\/(css|javascript)|image\/svg)/)
+    }
+    // What they import is there, too.
+    const scripts = new Set(named)
+    for (const path of scripts) {
+      const { text: script } = await ask(url, path)
+      for (const [, file] of script.matchAll(/^(?:import|export) .*from '\.\/([\w-]+\.js)'/gm))
+        expect(scripts).toContain(`/dashboard/${file}`)
+    }
+  })
+
+  test('files of the dashboard are sent once, and compressed for whoever takes that', async () => {
+    const first = await get('/dashboard/uplot.js')
+    const etag = String(first.headers.etag)
+    expect(first.headers).not.toHaveProperty('content-encoding')
+    const again = await ask(url, '/dashboard/uplot.js', { headers: { 'if-none-match': etag } })
+    expect(again).toMatchObject({ status: 304, text: '' })
+    const packed = await fetch(`${url}/dashboard/uplot.js`, { headers: { 'accept-encoding': 'gzip' } })
+    expect(packed.headers.get('content-encoding')).toBe('gzip')
+    expect(await packed.text()).toBe(first.text)
+  })
+
+  test('snapshots are pushed to whoever watches', async () => {
+    const watching = await fetch(`${url}/api/events`)
+    expect(watching.headers.get('content-type')).toBe('text/event-stream')
+    const seen: Snapshot[] = []
+    let rest = ''
+    for await (const text of watching.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const events = `${rest}${text}`.split('\n\n')
+      rest = events.pop() ?? ''
+      seen.push(
+        ...events
+          .filter((event) => event.startsWith('data: '))
+          .map((event) => snapshotJson.parse(JSON.parse(event.slice(6)))),
+      )
+      if (seen.length >= 2) break
+    }
+    expect(seen[1]?.at).not.toBe(seen[0]?.at)
+    expect(seen[0]).toMatchObject({
+      health: { instance: 'first' },
+      known: { status: { documents: [{ name: 'item' }] } },
+      problem: null,
+    })
+  })
+
+  test('whoever has gone makes room for others', async () => {
+    for (let n = 0; n < 20; n += 1) await (await fetch(`${url}/api/events`)).body?.cancel()
+    await eventually(async () => {
+      const watching = await fetch(`${url}/api/events`)
+      await watching.body?.cancel()
+      return watching.status === 200
+    })
+  })
+
   test('an answer that is not as documented is a fault, and not sent', async () => {
     const { pool } = world.database
     await pool.query(`
@@ -153,7 +222,8 @@ describe('pages that read', () => {
     ['/api/runs?document=No!', 400],
     ['/api/runs/no', 404],
     ['/api/runs/999999999', 404],
-    ['/', 404],
+    ['/dashboard/nothing.js', 404],
+    ['/dashboard/..%2F..%2Fapp.ts', 404],
     ['/api/nothing', 404],
     ['/api/%zz', 400],
   ])('GET %s: %i', async (path, status) => {
