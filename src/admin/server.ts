@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { ConfigError, describeError } from '../errors.ts'
 import { createPool } from '../postgres/connect.ts'
-import { adminApp } from './app.ts'
 import type { Admin } from './types.ts'
 
 /** Pages that are looked at together: a dashboard asks for three or four things at once. */
