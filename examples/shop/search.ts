@@ -34,7 +34,7 @@ const facets = Object.keys(facetFields) as Facet[]
  * The request's body. Prices narrow everything; a facet's own choice narrows the products and the other facets (which is
  * why it is in post_filter and in their filters), and leaves its own values to choose from.
  */
-export function searchBody(query: Query): object {
+function searchBody(query: Query): object {
   const chosen = facets.flatMap((facet) => {
     const values = query[facet] ?? []
     return values.length === 0 ? [] : [{ facet, filter: { terms: { [facetFields[facet]]: values } } }]

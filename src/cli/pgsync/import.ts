@@ -52,7 +52,7 @@ export async function importPgsync(pool: pg.Pool, file: string, schema: string):
 }
 
 /** One line. */
-export function remarkText({ where, what, remedy }: Remark): string {
+function remarkText({ where, what, remedy }: Remark): string {
   return `${where}: ${what}${remedy === null ? '' : `. ${remedy}`}`
 }
 

@@ -58,7 +58,7 @@ function tableOf({ table, schema }: PgsyncRow): TableName {
   return { schema: schema ?? 'public', name: table }
 }
 
-export function labelOf({ label, table }: PgsyncRow): string {
+function labelOf({ label, table }: PgsyncRow): string {
   return label ?? table
 }
 
