@@ -18,6 +18,7 @@ import { poison } from './poison.ts'
 import { reindex } from './reindex.ts'
 import { roundLine, summarise, summaryText } from './report.ts'
 import { verify } from './verify.ts'
+import { verifyMemory } from './verify-memory.ts'
 import { openWorld } from './world.ts'
 import { writeTax } from './write-tax.ts'
 
@@ -44,6 +45,7 @@ const cells: readonly Cell[] = [
   dashboard,
   poison,
   verify,
+  verifyMemory,
   reindex,
 ]
 

@@ -71,13 +71,14 @@ function memoryOf({ pid }: Daemon): () => Record<string, number> {
   }
 }
 
-async function verified(
+export async function verified(
   { pool }: World,
   options: object,
+  document = flat.document,
 ): Promise<{ readonly comparison: Comparison; readonly perSecond: number }> {
   const { rows: requested } = await pool.query<{ id: string }>(
     "INSERT INTO sluice.sync_run (kind, document, options) VALUES ('verify', $1, $2) RETURNING id::text",
-    [flat.document, JSON.stringify(options)],
+    [document, JSON.stringify(options)],
   )
   for (;;) {
     const { rows } = await pool.query<{
