@@ -224,7 +224,7 @@ function reasons(
   ]
 }
 
-function failureText({
+export function failureText({
   target,
   state,
   attempts,

@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   detach: async () => (await import('./commands/detach.ts')).registerDetach,
   run: async () => (await import('./commands/run.ts')).registerRun,
   doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
+  probe: async () => (await import('./commands/probe.ts')).registerProbe,
   status: async () => (await import('./commands/status.ts')).registerStatus,
   backfill: async () => (await import('./commands/backfill.ts')).registerBackfill,
   verify: async () => (await import('./commands/verify.ts')).registerVerify,

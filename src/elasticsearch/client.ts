@@ -138,7 +138,13 @@ export interface Elasticsearch {
     wanted: readonly DocumentAddress[],
     options: { readonly source: boolean },
   ): Promise<readonly StoredText[]>
-  get(index: string, id: string, routing?: string | null): Promise<StoredDocument>
+  /** A document as it was written last; with `searchable` as searches see it. */
+  get(
+    index: string,
+    id: string,
+    routing?: string | null,
+    options?: { readonly searchable?: boolean },
+  ): Promise<StoredDocument>
   find(indices: string, id: string): Promise<readonly (ListedDocument & { readonly index: string })[]>
   listDocuments(index: string): AsyncGenerator<ListedDocument[], void, void>
   /** An index as of its last refresh, for as long as it is held open; null where the server cannot (OpenSearch before 2.4). */
@@ -216,7 +222,7 @@ export function elasticsearchOver(
     countWithField: (index, field, nested) => countWithField(http, index, field, nested),
     existing: (wanted) => existing(http, wanted),
     stored: (wanted, options) => stored(http, wanted, options),
-    get: (index, id, routing) => get(http, index, id, routing),
+    get: (index, id, routing, options) => get(http, index, id, routing, options),
     find: (indices, id) => find(http, indices, id),
     listDocuments: (index) => listDocuments(http, index),
     pointInTime: async (index) => openPointInTime(http, await product(), index),

@@ -54,18 +54,23 @@ export async function countWithField(
 }
 
 /**
- * A document as it stands now, searchable or not. Its version is text, and so are integers beyond 2^53 in its
- * source. Throws when the index does not exist; a document that does not is `found: false`.
+ * A document as it stands now, searchable or not; with `searchable` as searches see it. Its version is text, and so are
+ * integers beyond 2^53 in its source. Throws when the index does not exist; a document that does not is `found: false`.
  */
 export async function get(
   http: Http,
   index: string,
   id: string,
   routing?: string | null,
+  { searchable = false }: { readonly searchable?: boolean } = {},
 ): Promise<StoredDocument> {
   const doing = `reading a document of ${index}`
-  const query = routing === undefined || routing === null ? {} : { query: { routing } }
-  const answer = await http.send({ method: 'GET', path: pathOf(index, '_doc', id), ...query })
+  const query = {
+    ...(routing === undefined || routing === null ? {} : { routing }),
+    // Wakes a shard that has not refreshed for want of searches, as a search does.
+    ...(searchable ? { realtime: 'false' } : {}),
+  }
+  const answer = await http.send({ method: 'GET', path: pathOf(index, '_doc', id), query })
   const body = documentOf(answer)
   if (body === null || typeof body.found !== 'boolean') throw failureError(answer, doing)
   const { found, _version: version } = body

@@ -14,6 +14,7 @@ describe('every command', () => {
       'detach',
       'run',
       'doctor',
+      'probe',
       'status',
       'backfill',
       'verify',

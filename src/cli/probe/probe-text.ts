@@ -1,0 +1,41 @@
+import { duration, paint } from '../format.ts'
+import { table } from '../table.ts'
+import type { Probe } from './probe.ts'
+
+const meanings: Readonly<Record<Probe['legs'][number]['name'], string>> = {
+  written: '',
+  committed: 'the mark is in the queue',
+  claimed: 'a daemon has taken it',
+  indexed: 'Elasticsearch has the document',
+  acknowledged: 'the mark is settled',
+  searchable: 'searches see it (since indexed)',
+}
+
+/** A probe for people: a line for each leg, then how it ended. */
+export function probeText({ document, id, arrived, by, legs, resolutionMs, notes, why }: Probe): string {
+  const writing =
+    by === 'trigger' ? 'UPDATE of the row, triggers included' : 'sluice.enqueue; --touch takes the triggers'
+  const total = legs.at(-1)?.atMs ?? 0
+  return [
+    paint('bold', `${document} ${id}`),
+    ...(legs.length === 0
+      ? []
+      : [
+          table(
+            [{ head: 'leg' }, { head: 'took', align: 'right' }, { head: 'at', align: 'right' }, { head: '' }],
+            legs.map(({ name, tookMs, atMs }) => [
+              name,
+              duration(tookMs),
+              duration(atMs),
+              name === 'written' ? writing : meanings[name],
+            ]),
+          ),
+          `From "claimed" on, a time may be ${duration(resolutionMs)} too long: that is how often was looked.`,
+        ]),
+    ...notes.map((note) => paint('yellow', `note: ${note}`)),
+    '',
+    arrived
+      ? paint('green', `It arrived in ${duration(total)}.`)
+      : [paint('yellow', 'It did not arrive:'), ...why.map((reason) => `  ${reason}`)].join('\n'),
+  ].join('\n')
+}

@@ -1,0 +1,150 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { z } from 'zod'
+import { addressOf } from '../../documents/key-address.ts'
+import type { Elasticsearch } from '../../elasticsearch/client.ts'
+import type { InstalledDocument } from '../../queue/read-documents.ts'
+import { attendedDocuments } from '../../runs/request-backfill.ts'
+import type { Database } from '../context.ts'
+import { duration } from '../format.ts'
+import type { legNames, probeJson } from '../json/probe.ts'
+import { chooseKey } from './choose-key.ts'
+import { followMark, type Outlet, type Passage, readCopy } from './follow-mark.ts'
+import { obstacles } from './why-not.ts'
+import { type Written, writeMark } from './write-mark.ts'
+
+export type Probe = z.infer<typeof probeJson>
+type LegName = (typeof legNames)[number]
+
+interface Servers {
+  readonly database: Database
+  readonly elasticsearch: Elasticsearch
+}
+
+export interface ProbeRequest {
+  /** Null: any. */
+  readonly id: string | undefined
+  readonly touch: boolean
+  readonly timeoutMs: number
+}
+
+/** Between two looks for a daemon: it is known with its first heartbeat. */
+const attendedEveryMs = 100
+
+/**
+ * Sends one document through the whole way. Nothing is written where nothing would come out: while the document is paused or
+ * detached, or no daemon works on it (one that is starting is waited for).
+ */
+export async function probe(
+  servers: Servers,
+  { name, state, plan }: InstalledDocument,
+  { id, touch, timeoutMs }: ProbeRequest,
+): Promise<Probe> {
+  const { database } = servers
+  const key = await chooseKey(servers, plan, id)
+  const nothing: Probe = {
+    document: name,
+    id: key.id,
+    arrived: false,
+    by: null,
+    legs: [],
+    resolutionMs: 0,
+    index: null,
+    version: null,
+    notes: [],
+    why: [],
+  }
+  const deadline = performance.now() + timeoutMs
+  if (state !== 'active' || !(await attended(database, name, deadline))) {
+    return { ...nothing, why: ['nothing was sent', ...(await obstacles(database, name))] }
+  }
+  const outlet: Outlet = { document: name, key, ...addressOf(plan, key.parts) }
+  const before = await readCopy(servers, outlet)
+  const written = await writeMark(database, plan, key, touch)
+  if (written.mark === null) return { ...nothing, index: before.index, why: [untriggered(name)] }
+  const passage = await followMark(servers, outlet, { mark: written.mark, before, deadline })
+  const arrived = passage.searchableAt !== null && passage.acknowledgedAt !== null
+  return {
+    ...nothing,
+    arrived,
+    by: written.by,
+    legs: legsOf(written, passage),
+    resolutionMs: rounded(passage.resolutionMs),
+    index: passage.copy.index,
+    version: passage.indexedAt === null ? null : passage.copy.version,
+    notes: [...written.notes],
+    why: arrived ? [] : await whyNot(servers, outlet, passage, timeoutMs),
+  }
+}
+
+async function attended({ pool, schema }: Database, document: string, deadline: number): Promise<boolean> {
+  for (;;) {
+    if ((await attendedDocuments(pool, schema)).has(document)) return true
+    const left = deadline - performance.now()
+    if (left <= 0) return false
+    await delay(Math.min(attendedEveryMs, left))
+  }
+}
+
+function untriggered(document: string): string {
+  return `an UPDATE of its row wrote no mark, and was rolled back: the triggers of ${document} are missing, off or changed, or this session does not fire them (session_replication_role): sluice doctor`
+}
+
+function legsOf({ writtenMs, commitMs, committedAt }: Written, passage: Passage): Probe['legs'] {
+  const begunAt = committedAt - commitMs - writtenMs
+  const { claimedAt, indexedAt, acknowledgedAt, searchableAt } = passage
+  const seen: readonly (readonly [LegName, at: number | null, since: number | null])[] = [
+    ['written', begunAt + writtenMs, begunAt],
+    ['committed', committedAt, begunAt + writtenMs],
+    ['claimed', claimedAt, committedAt],
+    ['indexed', indexedAt, claimedAt],
+    // A batch that wrote nothing is acknowledged all the same.
+    ['acknowledged', acknowledgedAt, indexedAt ?? claimedAt],
+    ['searchable', searchableAt, indexedAt],
+  ]
+  return seen
+    .flatMap(([name, at, since]) =>
+      at === null || since === null
+        ? []
+        : [{ name, atMs: rounded(at - begunAt), tookMs: rounded(at - since) }],
+    )
+    .sort((a, b) => a.atMs - b.atMs)
+}
+
+/** To a tenth of a millisecond. */
+function rounded(ms: number): number {
+  return Math.round(ms * 10) / 10
+}
+
+async function whyNot(
+  servers: Servers,
+  { document, key }: Outlet,
+  passage: Passage,
+  timeoutMs: number,
+): Promise<string[]> {
+  const stand = await standing(servers, passage, timeoutMs)
+  if (passage.indexedAt !== null) return [stand]
+  const sent = { key: key.key, claimed: passage.claimedAt !== null }
+  return [stand, ...(await obstacles(servers.database, document, sent))]
+}
+
+/** How far it came. */
+async function standing(
+  { elasticsearch }: Servers,
+  { claimedAt, indexedAt, acknowledgedAt, searchableAt, copy }: Passage,
+  timeoutMs: number,
+): Promise<string> {
+  const within = `within ${duration(timeoutMs)}`
+  if (claimedAt === null)
+    return `no daemon claimed the mark ${within}; it waits in the queue, and does no harm there`
+  if (indexedAt === null && acknowledgedAt !== null) {
+    return 'the mark was worked on, and nothing was written to Elasticsearch: transform left the document out, or it failed'
+  }
+  if (indexedAt === null)
+    return `a daemon claimed the mark, and Elasticsearch did not have the document ${within}`
+  if (searchableAt !== null) return `the document is searchable, and its batch was not acknowledged ${within}`
+  const settings = copy.index === null ? {} : await elasticsearch.getSettings(copy.index)
+  const interval = settings['index.refresh_interval']
+  return `Elasticsearch has the document, and did not show it to searches ${within}${
+    typeof interval === 'string' ? `: the refresh_interval of ${copy.index} is ${interval}` : ''
+  }`
+}

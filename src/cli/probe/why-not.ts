@@ -1,0 +1,57 @@
+import type { Database } from '../context.ts'
+import { count } from '../format.ts'
+import { failureText } from '../inspection.ts'
+import { readFailures, readMarks } from '../read-marks.ts'
+import { readStatus } from '../read-status.ts'
+
+/** A key whose mark was written. */
+export interface SentKey {
+  readonly key: string
+  readonly claimed: boolean
+}
+
+/** What keeps a document's marks, by what `status` knows, and one of its keys: its failures, where it is parked, how many wait. */
+export async function obstacles(
+  database: Database,
+  document: string,
+  sent: SentKey | null = null,
+): Promise<string[]> {
+  const ofKey = sent === null ? [] : await keyObstacles(database, document, sent.key)
+  const status = await readStatus(database, null)
+  const found = status.documents.find(({ name }) => name === document)
+  if (found === undefined) return [`${document} is not installed any more`]
+  const living = status.workers.filter(({ alive }) => alive)
+  const pauses = living.flatMap((worker) => worker.pauses).filter((pause) => pause.document === document)
+  const waiting = living.filter(({ reason }) => reason !== null)
+  return [
+    ...ofKey,
+    ...(sent?.claimed === false && found.pendingKeys > 1
+      ? [`${count(found.pendingKeys)} keys of ${document} wait`]
+      : []),
+    ...(found.state === 'active'
+      ? []
+      : [`${document} is ${found.state}: ${found.reason ?? 'no reason was given'}`]),
+    ...(found.attended ? [] : [unattended(document, living.length)]),
+    ...waiting.map(({ instance, reason }) => `daemon ${instance} waits: ${reason}`),
+    ...new Set(
+      pauses.map(({ index, reason }) => `sending ${index ?? `all of ${document}`} is paused: ${reason}`),
+    ),
+    ...(found.alarm === null ? [] : [`${document} has an alarm: ${found.alarm}`]),
+  ]
+}
+
+function unattended(document: string, living: number): string {
+  return living === 0
+    ? `no daemon is alive: sluice run`
+    : `no daemon works on ${document}: those that are alive have another definition of it, or none (sluice status)`
+}
+
+async function keyObstacles({ pool, schema }: Database, document: string, key: string): Promise<string[]> {
+  const failures = await readFailures(pool, schema, document, key)
+  const marks = await readMarks(pool, schema, document, key)
+  const parked = marks.filter(({ lane }) => lane === 2)
+  return [
+    ...failures.map(failureText),
+    ...parked.map(({ target }) => `its key is parked, and waits for ${target ?? 'sluice resume'}`),
+  ]
+}
