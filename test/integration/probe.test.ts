@@ -18,12 +18,14 @@ beforeAll(async () => {
   await world.db.pool.query(`
     CREATE TABLE city (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, touched int NOT NULL DEFAULT 0);
     INSERT INTO city (name) SELECT 'Zürich ' || n FROM generate_series(1, 3) AS n;
+    CREATE TABLE nothing (id int PRIMARY KEY);
     CREATE TABLE part (id int PRIMARY KEY, name text, secret text, active boolean);
     INSERT INTO part VALUES (1, 'one', 'x', true), (2, 'two', 'x', false)`)
   await world.place.write(
     'sluice.config.mjs',
     `export default { documents: {
       city: { table: 'city', index: '${world.search.prefix}city' },
+      nothing: { table: 'nothing', index: '${world.search.prefix}nothing' },
       part: { table: 'part', index: '${world.search.prefix}part', omit: ['secret'], where: 'active',
         settings: { refresh_interval: '-1' } },
     } }`,
@@ -72,9 +74,16 @@ test('what is not there is wrong usage', async () => {
     value: { error: { message: expect.stringContaining('"citty"') } },
   })
   await expect(probe('city', { id: '99' })).rejects.toThrow('city 99 cannot come out: no row has this key')
+  await expect(probe('nothing')).rejects.toThrow('no document of nothing was found to probe with')
   await expect(probe('part', { id: '2' })).rejects.toThrow(
     'part 2 cannot come out: the condition ("where") leaves its row out',
   )
+})
+
+test('Elasticsearch is away: exit code 4', async () => {
+  const away = { ELASTICSEARCH_URL: 'http://127.0.0.1:1' }
+  expect((await world.place.sluice(['probe', 'city'], away)).code).toBe(4)
+  expect(await waiting()).toBe(0)
 })
 
 test('no daemon: says so, and writes nothing', async () => {
