@@ -1,6 +1,7 @@
 import { quotedTableText } from '../catalog/table-name.ts'
 import type { Catalog, Table } from '../catalog/types.ts'
 import type { DocumentDefinition } from '../config/types.ts'
+import { fieldNames } from '../documents/fields.ts'
 import { planDocument } from '../documents/plan.ts'
 import { ConfigError } from '../errors.ts'
 
@@ -58,19 +59,73 @@ function proposeOne(
 ): ProposedDocument | SkippedTable {
   const text = quotedTableText(table)
   if (bookkeeping.test(table.name)) return { table: text, reason: "a migration tool's own table" }
-  const omit = table.columns.map((column) => column.name).filter((column) => secret.test(column))
+  const left = columnsLeftOut(table)
   const secretKey = table.primaryKey.find((column) => secret.test(column))
   if (secretKey !== undefined) {
     return { table: text, reason: `its key, ${secretKey}, looks like a secret, and would be the _id` }
   }
+  const omit = [...left.keys()]
   const definition = { table: text, index: name, ...(omit.length === 0 ? {} : { omit }) }
+  const notes = [...left].map(([column, why]) => `${column} is left out: ${why}`)
+  const proposal = tryToPlan(name, definition, notes, catalog, schema)
+  if (!(proposal instanceof ConfigError)) return proposal
+  // What stands in the way of the primary key, or the lack of one, need not be in the way of another.
+  for (const id of otherKeys(table)) {
+    const note = `${table.primaryKey.length === 0 ? 'without a primary key' : 'its primary key cannot be the id'}: ${id.join(', ')} is unique, too`
+    const other = tryToPlan(name, { ...definition, id }, [note, ...notes], catalog, schema)
+    if (!(other instanceof ConfigError)) return other
+  }
+  return { table: text, reason: reasonOf(proposal) }
+}
+
+/** The document as planning accepts it, or why it does not. */
+function tryToPlan(
+  name: string,
+  definition: DocumentDefinition,
+  notes: readonly string[],
+  catalog: Catalog,
+  schema: string,
+): ProposedDocument | ConfigError {
   try {
     const plan = planDocument({ name, definition, catalog, snippets: new Map(), schema })
-    const left = omit.map((column) => `${column} is left out: its name looks like a secret`)
-    return { name, definition, notes: [...left, ...plan.warnings] }
+    return { name, definition, notes: [...notes, ...plan.warnings] }
+  } catch (error) {
+    if (error instanceof ConfigError) return error
+    throw error
+  }
+}
+
+/** Unique columns that may be shown, the fewest first: they make the shortest `_id`. */
+function otherKeys({ primaryKey, uniqueKeys }: Table): readonly (readonly string[])[] {
+  const isPrimary = (key: readonly string[]) => key.join() === primaryKey.join()
+  return uniqueKeys
+    .filter((key) => !isPrimary(key) && !key.some((column) => secret.test(column)))
+    .toSorted((a, b) => a.length - b.length)
+}
+
+/** Columns that go into no document, and why: one of them would keep out the whole table. */
+function columnsLeftOut({ columns }: Table): ReadonlyMap<string, string> {
+  const names = new Set(columns.map((column) => column.name))
+  const left = new Map<string, string>()
+  for (const name of names) {
+    const why = secret.test(name) ? 'its name looks like a secret' : whyNoField(name, names)
+    if (why !== null) left.set(name, why)
+  }
+  return left
+}
+
+const rename = 'give it another with "fields"'
+
+/** Why Elasticsearch takes no field of that name beside the others, or null. */
+function whyNoField(name: string, names: ReadonlySet<string>): string | null {
+  try {
+    const path = fieldNames(name, '', true)
+    // `size.width` is the field width of the object size, which cannot be a value as well.
+    const parent = path.map((_, n) => path.slice(0, n).join('.')).find((outer) => names.has(outer))
+    return parent === undefined ? null : `${parent} is a column too, and cannot hold it; ${rename}`
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    return { table: text, reason: reasonOf(error) }
+    return `${error.message}; ${rename}`
   }
 }
 

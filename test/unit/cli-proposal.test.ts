@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest'
+import { catalogOf } from '../../src/catalog/read-catalog.ts'
+import type { Column, Table } from '../../src/catalog/types.ts'
+import { propose } from '../../src/cli/proposal.ts'
+import { indexProblem } from '../../src/config/index-name.ts'
+
+const column = (name: string, type = 'text', notNull = false): Column => ({
+  name,
+  type,
+  baseType: { name: type, schema: 'pg_catalog', kind: 'base', array: false },
+  notNull,
+  generated: 'no',
+  generatedFrom: [],
+})
+
+/** A table with the columns `id` and `more`. */
+function table(name: string, more: readonly Column[] = [], details: Partial<Table> = {}): Table {
+  return {
+    oid: 1,
+    schema: 'public',
+    name,
+    kind: 'r',
+    columns: [column('id', 'int8', true), ...more],
+    primaryKey: ['id'],
+    uniqueKeys: [['id']],
+    indexes: [],
+    foreignKeys: [],
+    leaves: [],
+    inherits: false,
+    partitionOf: null,
+    unlogged: false,
+    rowSecurity: false,
+    subscribed: false,
+    estimatedRows: null,
+    comment: null,
+    ...details,
+  }
+}
+
+const proposed = (...tables: Table[]) => propose(catalogOf(tables, 180000), 'sluice')
+
+test('a table without a primary key is left out, and the reason says so', () => {
+  const log = table('log', [], { primaryKey: [], uniqueKeys: [] })
+  expect(proposed(log)).toEqual({
+    documents: [],
+    skipped: [{ table: 'log', reason: expect.stringMatching(/^log has no primary key\. Add a primary key/) }],
+  })
+})
+
+test('without a primary key, what is unique and never null is the id: the fewest columns, none that looks secret', () => {
+  const columns = [column('a', 'text', true), column('b', 'text', true), column('token', 'text', true)]
+  const state = table('state', columns, { primaryKey: [], uniqueKeys: [['token'], ['a', 'b'], ['id']] })
+  const { documents, skipped } = proposed(state)
+  expect(skipped).toEqual([])
+  expect(documents).toEqual([
+    {
+      name: 'state',
+      definition: { table: 'state', index: 'state', omit: ['token'], id: ['id'] },
+      notes: ['without a primary key: id is unique, too', 'token is left out: its name looks like a secret'],
+    },
+  ])
+  const secretOnly = table('session', columns, { primaryKey: [], uniqueKeys: [['token']] })
+  expect(proposed(secretOnly).documents).toEqual([])
+})
+
+test('another unique key stands in for a primary key whose text is not settled', () => {
+  const more = [column('share', 'float8', true), column('code', 'text', true)]
+  const uniqueKeys = [['share'], ['code']]
+  const { documents } = proposed(table('part', more, { primaryKey: ['share'], uniqueKeys }))
+  expect(documents[0]?.definition.id).toEqual(['code'])
+  expect(documents[0]?.notes).toEqual(['its primary key cannot be the id: code is unique, too'])
+  const alone = proposed(table('part', more, { primaryKey: ['share'], uniqueKeys: [['share']] }))
+  expect(alone.skipped[0]?.reason).toMatch(/^part\.share is float8, which cannot be a key/)
+})
+
+test.each([
+  ['_source', '"_source" is a name that Elasticsearch keeps for itself'],
+  ['_id', '"_id" is a name that Elasticsearch keeps for itself'],
+  ['size.', '"size." is no field name: a part of it is empty'],
+  ['__proto__', '"__proto__" is a name that JavaScript keeps for itself'],
+  ['id.of.it', 'id is a column too, and cannot hold it'],
+])('a column %s is left out, not its table', (name, why) => {
+  const { documents, skipped } = proposed(table('imported', [column(name), column('size.width')]))
+  expect(skipped).toEqual([])
+  expect(documents[0]?.definition.omit).toEqual([name])
+  expect(documents[0]?.notes).toEqual([`${name} is left out: ${why}; give it another with "fields"`])
+})
+
+test('an _id that is the primary key remains the id', () => {
+  const keyed = table('imported', [column('_id', 'text', true)], {
+    primaryKey: ['_id'],
+    uniqueKeys: [['_id']],
+  })
+  expect(proposed(keyed).documents[0]?.definition).toEqual({
+    table: 'imported',
+    index: 'imported',
+    omit: ['_id'],
+  })
+})
+
+test('whatever tables are called, each gets a name of its own, which Elasticsearch takes', () => {
+  const long = 'x'.repeat(60)
+  const names = ['Order Details', 'order_details', 'ORDER-DETAILS', '_hidden', '-', '城市', '町', '2026']
+  const tables = [...names, `${long}1`, `${long}2`, `${long}3`].map((name) => table(name))
+  const other = table('order_details', [], { schema: 'shop' })
+  const { documents, skipped } = proposed(...tables, other)
+  expect(skipped).toEqual([])
+  const indices = documents.map(({ definition }) => definition.index)
+  expect(new Set(indices).size).toBe(tables.length + 1)
+  for (const index of indices) expect([index, indexProblem(index)]).toEqual([index, null])
+  expect(indices.every((index) => /^[a-z][a-z0-9_]{0,39}$/.test(index))).toBe(true)
+})
