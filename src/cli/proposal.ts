@@ -64,15 +64,15 @@ function proposeOne(
   if (secretKey !== undefined) {
     return { table: text, reason: `its key, ${secretKey}, looks like a secret, and would be the _id` }
   }
-  const omit = [...left.keys()]
-  const definition = { table: text, index: name, ...(omit.length === 0 ? {} : { omit }) }
+  const named = { table: text, index: name }
+  const omitted = left.size === 0 ? {} : { omit: [...left.keys()] }
   const notes = [...left].map(([column, why]) => `${column} is left out: ${why}`)
-  const proposal = tryToPlan(name, definition, notes, catalog, schema)
+  const proposal = tryToPlan(name, { ...named, ...omitted }, notes, catalog, schema)
   if (!(proposal instanceof ConfigError)) return proposal
   // What stands in the way of the primary key, or the lack of one, need not be in the way of another.
   for (const id of otherKeys(table)) {
     const note = `${table.primaryKey.length === 0 ? 'without a primary key' : 'its primary key cannot be the id'}: ${id.join(', ')} is unique, too`
-    const other = tryToPlan(name, { ...definition, id }, [note, ...notes], catalog, schema)
+    const other = tryToPlan(name, { ...named, id, ...omitted }, [note, ...notes], catalog, schema)
     if (!(other instanceof ConfigError)) return other
   }
   return { table: text, reason: reasonOf(proposal) }

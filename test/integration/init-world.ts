@@ -14,8 +14,8 @@ export interface InitWorld extends CommandWorld {
   run(): Promise<Started>
   /** Waits until every document's index holds as many documents as its table has rows. */
   complete(): Promise<void>
-  /** Rows of each table that is a document, by its index. */
-  rows(): Promise<Readonly<Record<string, number>>>
+  /** Deletes what the sample says can be, and waits until that has arrived. */
+  deleteSome(): Promise<void>
 }
 
 export async function initWorld(sample: Sample): Promise<InitWorld> {
@@ -31,7 +31,7 @@ export async function initWorld(sample: Sample): Promise<InitWorld> {
     const counted = await Promise.all(
       indices.map(async ({ table, index }) => {
         const sql = `SELECT count(*)::int AS n FROM ${taggedSql(tag, table)}`
-        return [index, (await db.pool.query<{ n: number }>(sql)).rows[0]?.n ?? 0] as const
+        return [index, { count: (await db.pool.query<{ n: number }>(sql)).rows[0]?.n }] as const
       }),
     )
     return Object.fromEntries(counted)
@@ -46,10 +46,17 @@ export async function initWorld(sample: Sample): Promise<InitWorld> {
     return Object.fromEntries(counted)
   }
 
+  const complete = async () => {
+    const wanted = await rows()
+    await eventually(async () => expect(await documents()).toEqual(wanted), {
+      timeoutMs: 100_000,
+      describe: async () => (await place.sluice(['failed', 'list'])).stdout,
+    })
+  }
+
   await loadSample(db.pool, sample, tag)
   return {
     ...world,
-    rows,
     init: async () => {
       const { code, value } = await place.json(['init'])
       expect(code).toBe(0)
@@ -74,12 +81,17 @@ export async function initWorld(sample: Sample): Promise<InitWorld> {
       expect(installed, installed.stderr).toMatchObject({ code: 0 })
       return place.start(['run'])
     },
-    complete: async () => {
-      const wanted = Object.entries(await rows()).map(([index, count]) => [index, { count }])
-      await eventually(async () => expect(await documents()).toEqual(Object.fromEntries(wanted)), {
-        timeoutMs: 60_000,
-        describe: async () => (await place.sluice(['status'])).stdout,
+    complete,
+    deleteSome: async () => {
+      const before = await rows()
+      const { table, where, gone } = sample.delete
+      await db.pool.query(`DELETE FROM ${taggedSql(tag, table)} WHERE ${where}`)
+      const left = indices.map(({ table: name, index }) => {
+        const count = before[index]?.count ?? 0
+        return [index, { count: count - (gone[name] ?? 0) }]
       })
+      expect(await rows()).toEqual(Object.fromEntries(left))
+      await complete()
     },
     drop: async () => {
       await world.drop()
@@ -89,16 +101,4 @@ export async function initWorld(sample: Sample): Promise<InitWorld> {
       }
     },
   }
-}
-
-/** Deletes what the sample says can be; how many rows each table has less than before, by index, where it is any. */
-export async function deleteFrom(
-  { db, search, rows }: InitWorld,
-  sample: Sample,
-): Promise<Readonly<Record<string, number>>> {
-  const before = await rows()
-  const table = taggedSql(search.prefix.replace('-', ''), sample.delete.table)
-  await db.pool.query(`DELETE FROM ${table} WHERE ${sample.delete.where}`)
-  const gone = Object.entries(await rows()).map(([index, n]) => [index, (before[index] ?? 0) - n] as const)
-  return Object.fromEntries(gone.filter(([, n]) => n > 0))
 }

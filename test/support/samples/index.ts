@@ -13,8 +13,12 @@ export interface Sample {
   readonly leftOut: Readonly<Record<string, string>>
   /** Columns that their documents go without, of tables of `indices`. */
   readonly omitted: Readonly<Record<string, readonly string[]>>
-  /** A table of `indices`, and which of its rows a DELETE can take; others go with it by ON DELETE CASCADE. */
-  readonly delete: { readonly table: string; readonly where: string }
+  /** A DELETE, and how many rows it takes of each table, others going with it by ON DELETE CASCADE. */
+  readonly delete: {
+    readonly table: string
+    readonly where: string
+    readonly gone: Readonly<Record<string, number>>
+  }
 }
 
 export const filmRental: Sample = {
@@ -30,7 +34,7 @@ export const filmRental: Sample = {
   },
   leftOut: { rental_by_film: 'is a materialized view' },
   omitted: { staff: ['password'] },
-  delete: { table: 'film', where: 'film_id = 1' },
+  delete: { table: 'film', where: 'film_id = 1', gone: { film: 1, film_actor: 2, rental: 2 } },
 }
 
 export const shop: Sample = {
@@ -47,7 +51,7 @@ export const shop: Sample = {
   },
   leftOut: { Visits: 'has no primary key', Vouchers: 'has no primary key' },
   omitted: { Imported: ['_id', '_source', 'Size.Width'] },
-  delete: { table: 'Orders', where: `"OrderID" = 10248` },
+  delete: { table: 'Orders', where: `"OrderID" = 10248`, gone: { Orders: 1, 'Order Details': 2 } },
 }
 
 export const campus: Sample = {
@@ -61,7 +65,11 @@ export const campus: Sample = {
   },
   leftOut: {},
   omitted: { 'user.account': ['api_key'] },
-  delete: { table: 'user.account', where: `handle = 'ada'` },
+  delete: {
+    table: 'user.account',
+    where: `handle = 'ada'`,
+    gone: { 'user.account': 1, 'billing.account': 2 },
+  },
 }
 
 /** `user.tag_group`: an index gets its table's name, which in one Elasticsearch for all tests must be nobody else's. */

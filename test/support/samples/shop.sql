@@ -44,7 +44,7 @@ CREATE TABLE "Imported" (_id text PRIMARY KEY, _source text, "Size" text, "Size.
 
 INSERT INTO "Categories" VALUES (1, 'Beverages', 'Teas, ales', '\x151c2f00'), (2, 'Pots', NULL, NULL);
 INSERT INTO "Customers" VALUES ('ALFKI', 'Alfreds', '030'), ('AB', 'Shorter than its key', NULL);
-INSERT INTO "Products" VALUES (1, 'Chai', 1, 18.1, false), (2, 'Kettle', 2, 'NaN', true), (3, 'Mug', NULL, NULL, false);
+INSERT INTO "Products" VALUES (1, 'Chai', 1, 18.1, false), (2, 'Kettle', 2, 24.5, true), (3, 'Mug', NULL, NULL, false);
 INSERT INTO "Orders" VALUES (10248, 'ALFKI', '1996-07-04', 32.38, 'Obere Str. 57'), (10249, 'AB', NULL, NULL, NULL);
 INSERT INTO "Order Details" VALUES (10248, 1, 14, 0), (10248, 2, 9.8, 0.05), (10249, 3, 1, 0);
 INSERT INTO order_details VALUES (1, 'gift'), (2, NULL);
