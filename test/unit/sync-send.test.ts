@@ -158,3 +158,21 @@ test('nothing is sent where the time of the claim is over before the first reque
   })
   expect(server.requests).toEqual([])
 })
+
+test.each([
+  ['an answered request is given back at once', { outcome: 'answered', items: [], tookMs: 1 }, 0],
+  [
+    'one without an answer may still be on its way, and is kept',
+    { outcome: 'unknown', type: 'timeout', reason: 'no answer', suspicious: true },
+    1,
+  ],
+] as const)('the memory of %s', async (_, answer, kept) => {
+  const bodies: Buffer[] = []
+  const bulk = async (body: Buffer): Promise<BulkAnswer> => {
+    bodies.push(body)
+    return answer
+  }
+  await sendOperations({ bulk }, operations(3), 1n, async () => true)
+  // Short ones, too: none shares its memory with others.
+  expect(bodies.map(({ buffer }) => Math.sign(buffer.byteLength))).toEqual([kept])
+})
