@@ -72,6 +72,8 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer | n
     log.warn({ host, port }, 'the port is taken: this instance runs without HTTP')
     return null
   }
+  // A connection that cannot be accepted (no file handle is left) is no reason for the daemon to end.
+  server.on('error', (error) => log.error({ reason: describeError(error) }, 'a connection was not accepted'))
   const url = urlOf(server.address() as AddressInfo)
   log.info({ url, changes: settings.token !== null }, 'HTTP for operators')
   return { url, close }
@@ -91,15 +93,13 @@ class Pages {
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#app ??= this.#load()
-    try {
-      const app = await this.#app
-      app.routing(request, response)
-    } catch (error) {
+    const app = await this.#app.catch((error: unknown) => {
       // The next request tries again: a file that an update was replacing is there by then.
       this.#app = undefined
       this.#admin.log.error({ reason: describeError(error) }, 'HTTP for operators cannot be loaded')
-      response.writeHead(500, { connection: 'close' }).end()
-    }
+    })
+    if (app === undefined) response.writeHead(500, { connection: 'close' }).end()
+    else app.routing(request, response)
   }
 
   async #load(): Promise<FastifyInstance> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { catalogOf } from '../../src/catalog/read-catalog.ts'
 import type { Table } from '../../src/catalog/types.ts'
+import { importPgsync } from '../../src/cli/pgsync/import.ts'
 import { parsePgsync } from '../../src/cli/pgsync/schema.ts'
 import { translatePgsync } from '../../src/cli/pgsync/translate.ts'
 import { tsLiteral } from '../../src/cli/ts-literal.ts'
@@ -302,4 +303,9 @@ describe('plain data as TypeScript', () => {
     const odd = JSON.parse('{"__proto__": {"a": 1}}')
     expect(Object.hasOwn(new Function(`return ${write(odd)}`)(), '__proto__')).toBe(true)
   })
+})
+
+it('a file that cannot be read is said before a database is asked', async () => {
+  const connect = () => Promise.reject(new Error('the database was asked'))
+  await expect(importPgsync(connect, '/nowhere/schema.json', 'sluice')).rejects.toThrow('cannot be read')
 })

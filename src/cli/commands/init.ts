@@ -60,10 +60,11 @@ async function proposed(
   { fromPgsync }: InitOptions,
 ): Promise<{ readonly proposal: Proposal; readonly remarks: readonly Remark[] }> {
   const { schema } = await context.base()
-  const pool = await context.pool()
-  if (fromPgsync === undefined) return { proposal: propose(await readCatalog(pool), schema), remarks: [] }
+  if (fromPgsync === undefined) {
+    return { proposal: propose(await readCatalog(await context.pool()), schema), remarks: [] }
+  }
   const { importPgsync } = await import('../pgsync/import.ts')
-  const proposal = await importPgsync(pool, fromPgsync, schema)
+  const proposal = await importPgsync(() => context.pool(), fromPgsync, schema)
   return { proposal, remarks: proposal.remarks }
 }
 

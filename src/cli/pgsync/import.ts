@@ -20,15 +20,20 @@ export interface ImportedProposal extends Proposal {
 /**
  * Proposes what a PGSync schema file says. Each document is planned, so that what our configuration refuses is a remark
  * as well.
+ * @param connect called when the file has been read: one that is refused is, whatever the database says
  * @param file path of the schema file
  * @param schema ours
  * @throws ConfigError for a file that PGSync would refuse, too
  */
-export async function importPgsync(pool: pg.Pool, file: string, schema: string): Promise<ImportedProposal> {
+export async function importPgsync(
+  connect: () => Promise<pg.Pool>,
+  file: string,
+  schema: string,
+): Promise<ImportedProposal> {
   const { documents, problems } = parsePgsync(await readJson(file))
   refuse(problems, file)
   if (documents === null) throw new Error('refused, or there are documents')
-  return inTransaction(pool, async (client) => {
+  return inTransaction(await connect(), async (client) => {
     const catalog = await readCatalog(client)
     const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name')
     const imported = translatePgsync(documents, catalog, rows[0]?.name ?? '')
