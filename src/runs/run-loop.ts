@@ -1,6 +1,7 @@
 import pRetry from 'p-retry'
 import { describeError } from '../errors.ts'
 import { Chores } from '../sync/chores.ts'
+import { untilBeat } from '../sync/pacing.ts'
 import { Wakeable } from '../sync/wakeable.ts'
 import type { RunContext } from './context.ts'
 import { executeRun, isTransient, leave, type RunOutcome } from './execute.ts'
@@ -78,7 +79,8 @@ export class RunLoop {
     while (this.#active) {
       this.#poked = false
       const taken = await this.#take()
-      if (taken === null && this.#active && !this.#poked) await this.#sleep.sleep(POLL_MS)
+      if (taken === null && this.#active && !this.#poked)
+        await this.#sleep.sleep(untilBeat(POLL_MS, performance.now()))
     }
   }
 

@@ -4,9 +4,19 @@
 const STRETCH_AFTER_MS = 10_000
 const STRETCHED_MS = 250
 
-/** Pause before the next poll of an empty queue. */
-export function pollDelay(pollingInterval: number, idleMs: number): number {
-  return idleMs < STRETCH_AFTER_MS ? pollingInterval : Math.max(pollingInterval, STRETCHED_MS)
+/** Pause before the next poll of an empty queue: at rest until the next beat. */
+export function pollDelay(pollingInterval: number, idleMs: number, nowMs: number): number {
+  return idleMs < STRETCH_AFTER_MS || pollingInterval > STRETCHED_MS
+    ? pollingInterval
+    : untilBeat(STRETCHED_MS, nowMs)
+}
+
+/**
+ * Milliseconds until the next multiple of `everyMs` on the process' clock, on which all that a daemon at rest does meets:
+ * waking up costs more than what it wakes up for. One more than that, for timers fire up to a millisecond early.
+ */
+export function untilBeat(everyMs: number, nowMs: number): number {
+  return Math.ceil(everyMs - (nowMs % everyMs)) + 1
 }
 
 const FIRST_BACKOFF_MS = 250

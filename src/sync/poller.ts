@@ -57,10 +57,11 @@ export class Poller {
         this.#options.onError(error)
       }
       if (!this.#active) return
-      const idle = performance.now() - this.#lastWork
+      const now = performance.now()
+      const idle = now - this.#lastWork
       const hurried = this.#hurried
       this.#hurried = false
-      await this.#sleep.sleep(hurried ? BUSY_POLL_MS : pollDelay(this.#options.pollingInterval, idle))
+      await this.#sleep.sleep(hurried ? BUSY_POLL_MS : pollDelay(this.#options.pollingInterval, idle, now))
     }
   }
 }

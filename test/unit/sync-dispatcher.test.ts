@@ -311,12 +311,14 @@ test.each([
 })
 
 test.each([
-  [50, 0, 50],
-  [50, 9_999, 50],
-  [50, 10_000, 250],
-  [1000, 10_000, 1000],
-])('polling at %i ms after %i idle ms waits %i ms', (interval, idleMs, expected) => {
-  expect(pollDelay(interval, idleMs)).toBe(expected)
+  [50, 0, 1_010, 50],
+  [50, 9_999, 1_010, 50],
+  [50, 10_000, 1_000, 251],
+  [50, 10_000, 1_010, 241],
+  [50, 10_000, 1_249.5, 2],
+  [1000, 10_000, 1_010, 1000],
+])('polling at %i ms after %i idle ms waits, at %f ms, %i ms', (interval, idleMs, nowMs, expected) => {
+  expect(pollDelay(interval, idleMs, nowMs)).toBe(expected)
 })
 
 describe('batches in flight', () => {
