@@ -11,16 +11,16 @@ SELECT d.name AS document,
        q.oldest_pending_age,
        q.oldest_parked_age,
        coalesce(l.synced_minute, 0) AS synced_last_minute,
-       coalesce(r.synced_hour, 0) AS synced_last_hour,
+       coalesce(h.synced_hour, 0) AS synced_last_hour,
        coalesce(r.synced_day, 0) AS synced_last_day,
        coalesce(r.synced_week, 0) AS synced_last_week,
        coalesce(l.failed_minute, 0) AS failed_last_minute,
-       coalesce(r.failed_hour, 0) AS failed_last_hour,
+       coalesce(h.failed_hour, 0) AS failed_last_hour,
        coalesce(r.failed_day, 0) AS failed_last_day,
        coalesce(r.failed_week, 0) AS failed_last_week,
-       coalesce(r.failed_hour / nullif(r.synced_hour + r.failed_hour, 0), 0)::double precision AS failure_rate,
-       r.lag_sum_ms / nullif(r.answered, 0) AS average_lag_ms,
-       lag_percentile(r.lag_counts, 0.99) AS p99_lag_ms,
+       coalesce(h.failed_hour / nullif(h.synced_hour + h.failed_hour, 0), 0)::double precision AS failure_rate,
+       h.lag_sum_ms / nullif(h.answered, 0) AS average_lag_ms,
+       lag_percentile(h.lag_counts, 0.99) AS p99_lag_ms,
        coalesce(f.retrying, 0) AS retrying,
        coalesce(f.dead, 0) AS dead,
        r.last_minute AS last_synced_at,
@@ -39,18 +39,19 @@ SELECT d.name AS document,
            sum(e.count) FILTER (WHERE e.outcome = 'done') AS synced_minute,
            sum(e.count) FILTER (WHERE e.outcome IN ('retry', 'dead')) AS failed_minute
       FROM sync_log e WHERE e.at > now() - interval '1 minute' GROUP BY e.document) l ON l.document = d.name
+  -- Two, for what is wanted of an hour only is seldom worth looking for in a week.
   LEFT JOIN (
     SELECT u.document,
-           sum(u.indexed + u.deleted) FILTER (WHERE u.minute > now() - interval '1 hour') AS synced_hour,
+           sum(u.indexed + u.deleted) AS synced_hour, sum(u.retried + u.dead) AS failed_hour, sum(u.lag_sum_ms) AS lag_sum_ms,
+           sum(u.indexed + u.deleted + u.superseded + u.retried + u.dead) AS answered,
+           sum_counts(u.lag_counts) AS lag_counts
+      FROM sync_rollup u WHERE u.minute > now() - interval '1 hour' GROUP BY u.document) h ON h.document = d.name
+  LEFT JOIN (
+    SELECT u.document,
            sum(u.indexed + u.deleted) FILTER (WHERE u.minute > now() - interval '1 day') AS synced_day,
            sum(u.indexed + u.deleted) AS synced_week,
-           sum(u.retried + u.dead) FILTER (WHERE u.minute > now() - interval '1 hour') AS failed_hour,
            sum(u.retried + u.dead) FILTER (WHERE u.minute > now() - interval '1 day') AS failed_day,
            sum(u.retried + u.dead) AS failed_week,
-           sum(u.lag_sum_ms) FILTER (WHERE u.minute > now() - interval '1 hour') AS lag_sum_ms,
-           sum(u.indexed + u.deleted + u.superseded + u.retried + u.dead)
-             FILTER (WHERE u.minute > now() - interval '1 hour') AS answered,
-           sum_counts(u.lag_counts) FILTER (WHERE u.minute > now() - interval '1 hour') AS lag_counts,
            max(u.minute) FILTER (WHERE u.indexed + u.deleted > 0) AS last_minute
       FROM sync_rollup u WHERE u.minute > now() - interval '7 days' GROUP BY u.document) r ON r.document = d.name
   LEFT JOIN (
