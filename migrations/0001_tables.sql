@@ -333,5 +333,5 @@ CREATE TABLE sync_rollup (
   lag_counts bigint[]    NOT NULL,
   PRIMARY KEY (minute, document, worker)
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE  sync_rollup IS 'Outcomes per minute, document and worker; the views read this.';
+COMMENT ON TABLE  sync_rollup IS 'Outcomes per minute, document and worker; older than a day, per hour (cleanup_old_sync_records). The views read this.';
 COMMENT ON COLUMN sync_rollup.lag_counts IS 'Histogram of lag (mark to answer): element n counts keys up to lag_bounds()[n] milliseconds, the last element all above.';

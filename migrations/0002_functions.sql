@@ -181,6 +181,57 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION forget_target IS 'Drops marks that wait for an index which is written to no more: there is nothing left to do for it. Up to 2,000 marks at a time; returns the number of keys.';
 
+CREATE FUNCTION queued_keys(document text, lane smallint, OUT keys bigint, OUT targeted bigint, OUT oldest timestamptz, OUT exact boolean)
+-- SECURITY DEFINER: sync_stats calls it, which people read who have no grant on our tables. JIT would take longer than it all.
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+  bound  CONSTANT integer := 5000;  -- marks that are counted one by one
+  places CONSTANT integer := 100;   -- where to look at the rest
+  marks    bigint;
+  lowest   bigint;
+  highest  bigint;
+  last     bigint;
+  width    double precision;  -- ids from one place to the next
+  span     double precision;  -- ids that are looked at there
+  more     record;
+BEGIN
+  SELECT count(*), coalesce(sum(m.size), 0), coalesce(sum(m.size) FILTER (WHERE m.target IS NOT NULL), 0), min(m.created_at),
+         min(m.id), max(m.id)
+    INTO marks, keys, targeted, oldest, lowest, highest
+    FROM (SELECT q.id, coalesce(cardinality(q.keys), 1) AS size, q.target, q.created_at FROM sync_queue q
+           WHERE q.document = queued_keys.document AND q.lane = queued_keys.lane ORDER BY q.id LIMIT bound) m;
+  exact := marks < bound;
+  IF exact THEN RETURN; END IF;
+  SELECT q.id INTO last FROM sync_queue q
+   WHERE q.document = queued_keys.document AND q.lane = queued_keys.lane ORDER BY q.id DESC LIMIT 1;
+  exact := last = highest;
+  IF exact THEN RETURN; END IF;
+
+  -- To count a million takes 300 ms, and statistics of a queue are always wrong. Ids are dense or thin by what else was
+  -- written meanwhile, but seldom so from one to the next: some twenty marks at each of a hundred places say how many there
+  -- are in between. Where marks come thicker than they did at first, 200 end the look.
+  width := (last - highest) / places::double precision;
+  span := least(width, greatest(1, ceil(20.0 * (highest - lowest + 1) / marks)));
+  SELECT coalesce(sum(l.keys * l.share), 0) AS keys, coalesce(sum(l.targeted * l.share), 0) AS targeted, min(l.oldest) AS oldest
+    INTO more
+    FROM generate_series(0, places - 1) AS p (n)
+   CROSS JOIN LATERAL (
+         SELECT sum(m.size) AS keys, sum(m.size) FILTER (WHERE m.target IS NOT NULL) AS targeted, min(m.created_at) AS oldest,
+                width / CASE WHEN count(*) < 200 THEN span ELSE max(m.id) - highest - p.n * width END AS share
+           FROM (SELECT q.id, coalesce(cardinality(q.keys), 1) AS size, q.target, q.created_at FROM sync_queue q
+                  WHERE q.document = queued_keys.document AND q.lane = queued_keys.lane
+                    AND q.id > (highest + p.n * width)::bigint AND q.id <= (highest + p.n * width + span)::bigint
+                  ORDER BY q.id LIMIT 200) m) l;
+  keys := keys + more.keys;
+  targeted := targeted + more.targeted;
+  oldest := least(oldest, more.oldest);
+END $$;
+COMMENT ON FUNCTION queued_keys IS
+  'Keys that wait in a lane of a document, an "everything" mark as one; targeted: those of marks for one index; oldest: when the oldest mark was written. Counted up to 5,000 marks; beyond that exact is false, and all are estimated from marks here and there, mostly to a few percent.';
+
 CREATE FUNCTION enqueue(document text, VARIADIC ids text[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
 AS $$
@@ -678,6 +729,22 @@ BEGIN
   DELETE FROM sync_rollup WHERE minute < clock_timestamp() - make_interval(days => greatest(days, 8));
   GET DIAGNOSTICS removed = ROW_COUNT;
   RETURN NEXT;
+  -- Minutes are of interest for a day; those before it become hours (by the time zone of the session, as in sync_hourly), or a
+  -- month of them would take the views seconds.
+  -- Nobody else writes to minutes that are over.
+  WITH minutes AS (
+    DELETE FROM sync_rollup u
+     WHERE u.minute < date_trunc('hour', clock_timestamp() - interval '1 day')
+       AND EXISTS (SELECT FROM sync_rollup m
+                    WHERE m.minute > date_trunc('hour', u.minute)
+                      AND m.minute < date_trunc('hour', u.minute) + interval '1 hour')
+    RETURNING u.*
+  )
+  INSERT INTO sync_rollup
+    (minute, document, worker, indexed, deleted, superseded, retried, dead, bytes, batches, lag_sum_ms, lag_counts)
+  SELECT date_trunc('hour', m.minute), m.document, m.worker, sum(m.indexed), sum(m.deleted), sum(m.superseded), sum(m.retried),
+         sum(m.dead), sum(m.bytes), sum(m.batches), sum(m.lag_sum_ms), sum_counts(m.lag_counts)
+    FROM minutes m GROUP BY 1, 2, 3;
 
   -- The last one of each kind stays: when a document was last verified is worth knowing for longer.
   records := 'sync_run';
@@ -709,7 +776,7 @@ BEGIN
   removed := drop_old_log_partitions(days);
   RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION cleanup_old_sync_records IS 'Removes log, rollups, finished runs, audit, vanished workers and cleared alerts older than that many days. Daemons do it daily.';
+COMMENT ON FUNCTION cleanup_old_sync_records IS 'Removes log, rollups, finished runs, audit, vanished workers and cleared alerts older than that many days, and makes hours of the rollup''s minutes that are older than a day. Daemons do it daily.';
 
 -- Lag -----------------------------------------------------------------------------------------------------------
 
@@ -720,29 +787,44 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION lag_bounds IS 'Upper bounds of the lag histogram in sync_rollup, in milliseconds. Changed only together with LAG_BOUNDS_MS of the program.';
 
+-- A loop takes a third of what unnest and array_agg take.
 CREATE FUNCTION add_counts(a bigint[], b bigint[]) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT array_agg(coalesce(u.x, 0) + coalesce(u.y, 0) ORDER BY u.n) FROM unnest(a, b) WITH ORDINALITY AS u (x, y, n);
-END;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path FROM CURRENT
+AS $$
+BEGIN
+  FOR n IN 1 .. cardinality(b) LOOP
+    a[n] := coalesce(a[n], 0) + coalesce(b[n], 0);
+  END LOOP;
+  RETURN a;
+END $$;
 COMMENT ON FUNCTION add_counts IS 'Adds two histograms, element by element.';
 
 CREATE AGGREGATE sum_counts(bigint[]) (sfunc = add_counts, stype = bigint[], parallel = safe);
 COMMENT ON AGGREGATE sum_counts(bigint[]) IS 'Adds histograms, element by element.';
 
 CREATE FUNCTION lag_percentile(counts bigint[], share double precision) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT h.low + (coalesce(h.high, h.low) - h.low) * (share * h.total - (h.upto - h.count)) / h.count
-    FROM (SELECT c.count::double precision, c.n,
-                 (sum(c.count) OVER (ORDER BY c.n))::double precision AS upto,
-                 (sum(c.count) OVER ())::double precision AS total,
-                 coalesce((lag_bounds())[c.n - 1], 0) AS low,
-                 (lag_bounds())[c.n] AS high
-            FROM unnest(counts) WITH ORDINALITY AS c (count, n)) h
-   WHERE h.count > 0 AND h.upto >= share * h.total
-   ORDER BY h.n LIMIT 1;
-END;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT
+AS $$
+DECLARE
+  bounds double precision[] := lag_bounds();
+  total  bigint             := 0;
+  upto   bigint             := 0;  -- keys of the elements before
+  low    double precision   := 0;
+  count  bigint;
+BEGIN
+  FOR n IN 1 .. coalesce(cardinality(counts), 0) LOOP
+    total := total + coalesce(counts[n], 0);
+  END LOOP;
+  FOR n IN 1 .. coalesce(cardinality(counts), 0) LOOP
+    count := coalesce(counts[n], 0);
+    IF count > 0 AND upto + count >= share * total THEN
+      RETURN low + (coalesce(bounds[n], low) - low) * (share * total - upto) / count;
+    END IF;
+    upto := upto + count;
+    low := coalesce(bounds[n], low);
+  END LOOP;
+  RETURN NULL;
+END $$;
 COMMENT ON FUNCTION lag_percentile IS 'Milliseconds within which that share of a lag histogram lies, interpolated inside its element; above the last bound, that bound. NULL when it is empty.';
 
 -- Waiting for one's own write -----------------------------------------------------------------------------------

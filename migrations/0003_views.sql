@@ -11,55 +11,58 @@ SELECT d.name AS document,
        q.oldest_pending_age,
        q.oldest_parked_age,
        coalesce(l.synced_minute, 0) AS synced_last_minute,
-       coalesce(r.synced_hour, 0) AS synced_last_hour,
+       coalesce(h.synced_hour, 0) AS synced_last_hour,
        coalesce(r.synced_day, 0) AS synced_last_day,
        coalesce(r.synced_week, 0) AS synced_last_week,
        coalesce(l.failed_minute, 0) AS failed_last_minute,
-       coalesce(r.failed_hour, 0) AS failed_last_hour,
+       coalesce(h.failed_hour, 0) AS failed_last_hour,
        coalesce(r.failed_day, 0) AS failed_last_day,
        coalesce(r.failed_week, 0) AS failed_last_week,
-       coalesce(r.failed_hour / nullif(r.synced_hour + r.failed_hour, 0), 0)::double precision AS failure_rate,
-       r.lag_sum_ms / nullif(r.answered, 0) AS average_lag_ms,
-       lag_percentile(r.lag_counts, 0.99) AS p99_lag_ms,
+       coalesce(h.failed_hour / nullif(h.synced_hour + h.failed_hour, 0), 0)::double precision AS failure_rate,
+       h.lag_sum_ms / nullif(h.answered, 0) AS average_lag_ms,
+       lag_percentile(h.lag_counts, 0.99) AS p99_lag_ms,
        coalesce(f.retrying, 0) AS retrying,
        coalesce(f.dead, 0) AS dead,
-       r.last_minute AS last_synced_at
+       r.last_minute AS last_synced_at,
+       q.exact AS keys_are_exact
   FROM sync_document d
   LEFT JOIN LATERAL (
-    SELECT sum(coalesce(cardinality(m.keys), 1)) FILTER (WHERE m.lane < 2) AS pending_keys,
-           sum(coalesce(cardinality(m.keys), 1)) FILTER (WHERE m.lane = 2) AS parked_keys,
-           sum(coalesce(cardinality(m.keys), 1)) FILTER (WHERE m.lane = 2 AND m.target IS NOT NULL) AS blocked_keys,
-           clock_timestamp() - min(m.created_at) FILTER (WHERE m.lane = 2) AS oldest_parked_age,
-           clock_timestamp() - min(m.created_at) FILTER (WHERE m.lane < 2) AS oldest_pending_age
-      FROM sync_queue m WHERE m.document = d.name) q ON true
+    SELECT (sum(k.keys) FILTER (WHERE l.lane < 2))::bigint AS pending_keys,
+           (sum(k.keys) FILTER (WHERE l.lane = 2))::bigint AS parked_keys,
+           (sum(k.targeted) FILTER (WHERE l.lane = 2))::bigint AS blocked_keys,
+           clock_timestamp() - min(k.oldest) FILTER (WHERE l.lane = 2) AS oldest_parked_age,
+           clock_timestamp() - min(k.oldest) FILTER (WHERE l.lane < 2) AS oldest_pending_age,
+           bool_and(k.exact) AS exact
+      FROM generate_series(0, 2) AS l (lane) CROSS JOIN LATERAL queued_keys(d.name, l.lane::smallint) k) q ON true
   LEFT JOIN (
     SELECT e.document,
            sum(e.count) FILTER (WHERE e.outcome = 'done') AS synced_minute,
            sum(e.count) FILTER (WHERE e.outcome IN ('retry', 'dead')) AS failed_minute
       FROM sync_log e WHERE e.at > now() - interval '1 minute' GROUP BY e.document) l ON l.document = d.name
+  -- Two, for what is wanted of an hour only is seldom worth looking for in a week.
   LEFT JOIN (
     SELECT u.document,
-           sum(u.indexed + u.deleted) FILTER (WHERE u.minute > now() - interval '1 hour') AS synced_hour,
+           sum(u.indexed + u.deleted) AS synced_hour, sum(u.retried + u.dead) AS failed_hour, sum(u.lag_sum_ms) AS lag_sum_ms,
+           sum(u.indexed + u.deleted + u.superseded + u.retried + u.dead) AS answered,
+           sum_counts(u.lag_counts) AS lag_counts
+      FROM sync_rollup u WHERE u.minute > now() - interval '1 hour' GROUP BY u.document) h ON h.document = d.name
+  LEFT JOIN (
+    SELECT u.document,
            sum(u.indexed + u.deleted) FILTER (WHERE u.minute > now() - interval '1 day') AS synced_day,
            sum(u.indexed + u.deleted) AS synced_week,
-           sum(u.retried + u.dead) FILTER (WHERE u.minute > now() - interval '1 hour') AS failed_hour,
            sum(u.retried + u.dead) FILTER (WHERE u.minute > now() - interval '1 day') AS failed_day,
            sum(u.retried + u.dead) AS failed_week,
-           sum(u.lag_sum_ms) FILTER (WHERE u.minute > now() - interval '1 hour') AS lag_sum_ms,
-           sum(u.indexed + u.deleted + u.superseded + u.retried + u.dead)
-             FILTER (WHERE u.minute > now() - interval '1 hour') AS answered,
-           sum_counts(u.lag_counts) FILTER (WHERE u.minute > now() - interval '1 hour') AS lag_counts,
            max(u.minute) FILTER (WHERE u.indexed + u.deleted > 0) AS last_minute
       FROM sync_rollup u WHERE u.minute > now() - interval '7 days' GROUP BY u.document) r ON r.document = d.name
   LEFT JOIN (
     SELECT x.document,
            count(*) FILTER (WHERE x.state = 'retrying') AS retrying, count(*) FILTER (WHERE x.state = 'dead') AS dead
       FROM sync_failed x GROUP BY x.document) f ON f.document = d.name;
-COMMENT ON VIEW sync_stats IS 'How each document is doing. Counts the marks of the queue: half a second with a million of them.';
+COMMENT ON VIEW sync_stats IS 'How each document is doing. 5,000 marks of a document and lane are counted; where there are more, their keys are estimated (keys_are_exact).';
 COMMENT ON COLUMN sync_stats.pending_keys       IS 'Keys marked and not acknowledged, parked ones apart, repeated keys counted each time; an "everything" mark counts as one.';
 COMMENT ON COLUMN sync_stats.parked_keys        IS 'Keys in lane 2: deletes that the mass-delete brake holds back (sync_brake), or keys whose index is blocked.';
 COMMENT ON COLUMN sync_stats.blocked_keys       IS 'Those of parked_keys whose index is blocked; a key that waits for two indices counts twice.';
-COMMENT ON COLUMN sync_stats.oldest_pending_age IS 'Age of the oldest mark; NULL when nothing is pending. Parked ones not counted.';
+COMMENT ON COLUMN sync_stats.oldest_pending_age IS 'Age of the oldest mark; NULL when nothing is pending. Parked ones not counted. Where keys are estimated: of the first 5,000 marks and some of the others.';
 COMMENT ON COLUMN sync_stats.oldest_parked_age  IS 'Age of the oldest parked mark; NULL when nothing is parked.';
 COMMENT ON COLUMN sync_stats.synced_last_minute IS 'Operations that Elasticsearch carried out, superseded ones not counted.';
 COMMENT ON COLUMN sync_stats.failed_last_minute IS 'Operations that are to be retried or dead.';
@@ -68,17 +71,23 @@ COMMENT ON COLUMN sync_stats.average_lag_ms     IS 'Milliseconds from mark to an
 COMMENT ON COLUMN sync_stats.p99_lag_ms         IS '99 % were faster, last hour; from the histogram.';
 COMMENT ON COLUMN sync_stats.retrying           IS 'Documents of sync_failed that are tried again.';
 COMMENT ON COLUMN sync_stats.dead               IS 'Documents of sync_failed that nobody tries again.';
-COMMENT ON COLUMN sync_stats.last_synced_at     IS 'Last minute (within a week) in which an operation was carried out.';
+COMMENT ON COLUMN sync_stats.last_synced_at     IS 'Last minute (within a week; beyond a day: hour) in which an operation was carried out.';
+COMMENT ON COLUMN sync_stats.keys_are_exact     IS 'False: pending_keys, parked_keys and blocked_keys are estimates, mostly right to a few percent, for there are too many marks to count.';
 
+-- Each element is summed by name, as many as lag_bounds() has and one: sum_counts() would take six times as long.
 CREATE VIEW sync_hourly AS
 SELECT date_trunc('hour', u.minute) AS hour, u.document,
        sum(u.indexed) AS indexed, sum(u.deleted) AS deleted, sum(u.superseded) AS superseded,
        sum(u.retried) AS retried, sum(u.dead) AS dead, sum(u.bytes) AS bytes, sum(u.batches) AS batches,
        sum(u.lag_sum_ms) / nullif(sum(u.indexed + u.deleted + u.superseded + u.retried + u.dead), 0) AS average_lag_ms,
-       lag_percentile(sum_counts(u.lag_counts), 0.99) AS p99_lag_ms
+       lag_percentile(ARRAY[
+         sum(u.lag_counts[1]), sum(u.lag_counts[2]), sum(u.lag_counts[3]), sum(u.lag_counts[4]), sum(u.lag_counts[5]), sum(u.lag_counts[6]),
+         sum(u.lag_counts[7]), sum(u.lag_counts[8]), sum(u.lag_counts[9]), sum(u.lag_counts[10]), sum(u.lag_counts[11]), sum(u.lag_counts[12]),
+         sum(u.lag_counts[13]), sum(u.lag_counts[14]), sum(u.lag_counts[15]), sum(u.lag_counts[16]), sum(u.lag_counts[17])
+       ]::bigint[], 0.99) AS p99_lag_ms
   FROM sync_rollup u
  GROUP BY 1, 2;
-COMMENT ON VIEW sync_hourly IS 'Outcomes per hour and document. State the hours that are wanted: a week of ten documents takes two seconds.';
+COMMENT ON VIEW sync_hourly IS 'Outcomes per hour and document, as far back as cleanup_old_sync_records leaves them. Hours older than a day are those of the time zone that the daemon''s sessions have.';
 
 CREATE VIEW sync_lag AS
 SELECT u.minute, u.document,

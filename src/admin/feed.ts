@@ -8,7 +8,7 @@ import type { Admin } from './types.ts'
 /** From one snapshot to the next. */
 const EVERY_MS = 2_000
 
-/** Reading takes one part in so many of the time at most: half a second with a million marks is not asked for every two. */
+/** Reading takes one part in so many of the time at most: what takes half a second, for Postgres is busy, is not asked for every two. */
 const REST = 10
 
 /** But whoever watches an outage sees its end. */

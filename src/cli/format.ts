@@ -34,6 +34,11 @@ export function count(n: number): string {
   return n.toLocaleString('en-US')
 }
 
+/** `about 171,000`: what is not exact to three digits. */
+export function estimate(n: number, exact: boolean): string {
+  return exact ? count(n) : `about ${count(Number(n.toPrecision(3)))}`
+}
+
 /** `2026-03-29 03:00`: a moment by the clocks of a time zone. */
 export function localTime(utc: string, timeZone: string): string {
   // Swedish writes it so.

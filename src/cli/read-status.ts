@@ -95,7 +95,7 @@ function documentsSql(s: string): string {
     SELECT d.name, d.state, d.reason, d.alarm, d.hash,
            EXISTS (SELECT FROM ${s}.sync_workers w WHERE w.alive AND w.documents ->> d.name = d.hash) AS attended,
            ${counted('t.pending_keys', 'pendingKeys')}, ${counted('t.parked_keys', 'parkedKeys')},
-           ${counted('t.blocked_keys', 'blockedKeys')},
+           ${counted('t.blocked_keys', 'blockedKeys')}, t.keys_are_exact AS "keysAreExact",
            (SELECT json_build_object('trippedAt', ${utcText('b.tripped_at')}, 'deletes', b.deletes,
                      'documents', b.documents, 'parked', b.parked, 'sample', b.sample)
               FROM ${s}.sync_brake b WHERE b.document = d.name AND b.tripped_at IS NOT NULL) AS brake,

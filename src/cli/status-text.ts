@@ -1,5 +1,5 @@
 import { laterColumnsText } from '../capture/later-columns.ts'
-import { count, duration, paint } from './format.ts'
+import { count, duration, estimate, paint } from './format.ts'
 import { progressText } from './progress.ts'
 import type { Status } from './read-status.ts'
 import { schedulesText } from './schedules-text.ts'
@@ -55,7 +55,7 @@ function documentsText(documents: Status['documents']): string {
     documents.map((document) => [
       document.name,
       document.state === 'active' ? document.state : paint('yellow', document.state),
-      count(document.pendingKeys + document.parkedKeys),
+      estimate(document.pendingKeys + document.parkedKeys, document.keysAreExact),
       optional(document.oldestPendingMs),
       optional(document.averageLagMs),
       optional(document.p99LagMs),
@@ -68,7 +68,7 @@ function documentsText(documents: Status['documents']): string {
 
 /** All that a table cell cannot say. */
 function documentNotes(document: Status['documents'][number]): string[] {
-  const { name, reason, alarm, definition, laterColumns, attended, blockedKeys } = document
+  const { name, reason, alarm, definition, laterColumns, attended, blockedKeys, keysAreExact } = document
   const changed = `is not as the configuration has it: sluice install puts that into effect`
   const missing = 'is installed and not in the configuration'
   return [
@@ -79,7 +79,9 @@ function documentNotes(document: Status['documents'][number]): string[] {
     ...laterColumns.map((later) => `${laterColumnsText(later)}: sluice install adds them`),
     ...(attended ? [] : ['no daemon works on it: sluice run']),
     // What the brake has parked its alarm says.
-    ...(blockedKeys > 0 ? [`${count(blockedKeys)} keys are parked, because their index is blocked`] : []),
+    ...(blockedKeys > 0
+      ? [`${estimate(blockedKeys, keysAreExact)} keys are parked, because their index is blocked`]
+      : []),
   ].map((text) => paint('yellow', `${name}: ${text}`))
 }
 

@@ -56,7 +56,7 @@ export class DatabaseMetrics {
     ])
     this.#pending = gauge(
       'sluice_pending_keys',
-      'Keys that are marked and not acknowledged, by lane (parked: held back by the brake or a blocked index). Missing while there are too many to count in two seconds.',
+      'Keys that are marked and not acknowledged, by lane (parked: held back by the brake or a blocked index). Estimated where a lane has more than 5,000 marks.',
       ['document', 'lane'],
     )
     this.#oldest = gauge(

@@ -36,7 +36,8 @@ export interface LogFilter {
 const WINDOWS = [1 / 144, 1 / 12, 1, 7, 3650] as const
 
 /**
- * Rows of the log, the latest first. Looks at the last ten minutes, then at more, until there are enough: of 30 days and a
+ * Rows of the log, the latest first. now() and not the clock: by what may change meanwhile no partition is left out, and 30
+ * days are read. Looks at the last ten minutes, then at more, until there are enough: of 30 days and a
  * busy daemon, ten minutes are a few thousand rows.
  */
 export async function readLog(
@@ -52,7 +53,7 @@ export async function readLog(
               e.operation, e.outcome, e.count::float8 AS count, e.bytes::float8 AS bytes,
               e.lag_ms AS "lagMs", e.took_ms AS "tookMs"
          FROM ${escapeIdentifier(schema)}.sync_log e
-        WHERE e.at > coalesce($3::timestamptz, clock_timestamp()) - $9 * interval '1 day'
+        WHERE e.at > coalesce($3::timestamptz, now()) - $9 * interval '1 day'
           AND ($3::timestamptz IS NULL OR e.at <= $3)
           AND ($3::timestamptz IS NULL
                OR (e.at, e.worker, e.document, e.index, e.operation, e.outcome) < ($3, $4::text, $5::text, $6::text, $7::text, $8::text))

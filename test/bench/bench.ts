@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { describeError, UsageError } from '../../src/errors.ts'
 import { backfill, nestedBackfill } from './backfill.ts'
 import { backfillVsInteractive } from './backfill-vs-interactive.ts'
+import { backlog } from './backlog.ts'
 import { blockedIndex } from './blocked-index.ts'
 import { bulkVsInteractive } from './bulk-vs-interactive.ts'
 import { ceiling } from './ceiling.ts'
@@ -39,6 +40,7 @@ const cells: readonly Cell[] = [
   bulkVsInteractive,
   backfillVsInteractive,
   fanOut,
+  backlog,
   blockedIndex,
   memoryCell,
   idle,

@@ -81,6 +81,86 @@ test('sync_stats counts what is pending, synced and failed', async () => {
   ])
 })
 
+describe('keys of a long queue', () => {
+  /** Marks of one key and of three in turn; `filler` ids belong to another document. */
+  const fill = (document: string, of: string) =>
+    db.pool.query(`INSERT INTO ${db.s}.sync_queue (document, lane, op, keys, target)
+      SELECT CASE WHEN ${of} THEN '${document}' ELSE 'filler' END, 2, 'update',
+             CASE WHEN n % 2 = 0 THEN ARRAY['k'] ELSE ARRAY['a', 'b', 'c'] END, CASE WHEN n % 4 < 2 THEN 'index' END
+        FROM generate_series(1, 20000) AS n`)
+  const looked = async (document: string) => {
+    const [row] = await db.rows<{ keys: number; targeted: number; exact: boolean; real: number }>(
+      `SELECT k.keys::int, k.targeted::int, k.exact, r.real::int
+         FROM ${db.s}.queued_keys('${document}', 2::smallint) k,
+              (SELECT sum(cardinality(keys)) AS real FROM ${db.s}.sync_queue WHERE document = '${document}') r`,
+    )
+    if (row === undefined) throw new Error('no row')
+    return row
+  }
+
+  test.each([
+    ['one after the other', 'true', 0.01],
+    ['one in three', 'n % 3 = 0', 0.05],
+    ['here and there', "hashtext('x' || n) % 3 = 0", 0.2],
+    ['few at first, all later', 'n > 10000 OR n % 3 = 0', 0.1],
+    ['all at first, few later', 'n < 10000 OR n % 3 = 0', 0.1],
+    ['in bursts', 'n / 1000 % 2 = 0', 0.2],
+  ])('are estimated, whatever was written in between: %s', async (name, of, tolerance) => {
+    await fill(name, of)
+    const { keys, targeted, exact, real } = await looked(name)
+    expect(exact).toBe(false)
+    expect(Math.abs(keys / real - 1)).toBeLessThan(tolerance)
+    expect(Math.abs(targeted / (real / 2) - 1)).toBeLessThan(2 * tolerance)
+  })
+
+  test('are counted up to 5,000 marks, also beside many of others', async () => {
+    await fill('exact', 'n % 4 = 0')
+    expect(await looked('exact')).toMatchObject({ keys: 5000, exact: true, real: 5000 })
+    await db.pool.query(
+      `INSERT INTO ${db.s}.sync_queue (document, lane, op, keys) VALUES ('exact', 2, 'update', '{x}')`,
+    )
+    expect(await looked('exact')).toMatchObject({ keys: 5001, exact: false, real: 5001 })
+  })
+
+  test('are said to be an estimate where the oldest is found', async () => {
+    await db.addDocument('long')
+    await db.pool.query(`INSERT INTO ${db.s}.sync_queue (document, lane, op, keys, created_at)
+      SELECT 'long', 0, 'update', '{k}', now() - n * interval '1 second' FROM generate_series(6000, 1, -1) AS n`)
+    expect(
+      await db.rows(`SELECT document, keys_are_exact, pending_keys::int, oldest_pending_age > interval '5999 seconds' AS aged
+                       FROM ${db.s}.sync_stats ORDER BY document`),
+    ).toEqual([
+      { document: 'city', keys_are_exact: true, pending_keys: 4, aged: false },
+      { document: 'idle', keys_are_exact: true, pending_keys: 0, aged: null },
+      { document: 'long', keys_are_exact: false, pending_keys: 6000, aged: true },
+    ])
+  })
+})
+
+test('cleanup makes hours of minutes that are older than a day, and the views say the same', async () => {
+  await db.pool.query(`INSERT INTO ${db.s}.sync_rollup
+      (minute, document, worker, indexed, deleted, superseded, retried, dead, bytes, batches, lag_sum_ms, lag_counts)
+    SELECT date_trunc('hour', now()) - ago * interval '1 hour' + n * interval '1 minute', 'idle', worker, n, 1, 2, 3, 4, 5, 6, 7.5,
+           CASE n % 3 WHEN 0 THEN '{1,2}' WHEN 1 THEN '{0,1,5}' ELSE '{}' END::bigint[]
+      FROM unnest('{12,50}'::int[]) AS ago, generate_series(0, 59) AS n, unnest('{w1,w2}'::text[]) AS worker`)
+  const shown = () =>
+    Promise.all([
+      db.rows(`SELECT * FROM ${db.s}.sync_hourly ORDER BY hour, document`),
+      db.rows(
+        `SELECT document, synced_last_day, synced_last_week, failed_last_week FROM ${db.s}.sync_stats ORDER BY 1`,
+      ),
+    ])
+  const rows = (hoursAgo: number) =>
+    db.rows(`SELECT FROM ${db.s}.sync_rollup
+              WHERE document = 'idle' AND date_trunc('hour', minute) = date_trunc('hour', now()) - ${hoursAgo} * interval '1 hour'`)
+  const before = await shown()
+  for (const _ of ['once', 'again']) {
+    await db.pool.query(`SELECT ${db.s}.cleanup_old_sync_records(30)`)
+    expect(await shown()).toEqual(before)
+    expect([(await rows(12)).length, (await rows(50)).length]).toEqual([120, 2])
+  }
+})
+
 test('sync_hourly and sync_lag add workers and minutes up', async () => {
   const hourly =
     await db.rows(`SELECT sum(indexed)::int AS indexed, sum(retried)::int AS retried FROM ${db.s}.sync_hourly

@@ -59,6 +59,7 @@ const city: Status['documents'][number] = {
   pendingKeys: 1200,
   parkedKeys: 34,
   blockedKeys: 0,
+  keysAreExact: true,
   brake: null,
   oldestPendingMs: null,
   syncedLastMinute: 5000,
@@ -98,6 +99,11 @@ describe('a status', () => {
     expect(next).toEqual([''])
   })
 
+  test('of a document with more keys than are counted says about how many', () => {
+    const [, one] = cells({ documents: [{ ...city, pendingKeys: 1_234_567, keysAreExact: false }] })
+    expect(one?.[2]).toBe('about 1,230,000')
+  })
+
   test.each<[Partial<typeof city>, string]>([
     [{ state: 'paused', reason: 'by ann' }, 'city: by ann'],
     [{ alarm: 'the brake' }, 'city: the brake'],
@@ -108,6 +114,10 @@ describe('a status', () => {
     [{ definition: 'missing' }, 'city: is installed and not in the configuration'],
     [{ attended: false }, 'city: no daemon works on it: sluice run'],
     [{ blockedKeys: 1000 }, 'city: 1,000 keys are parked, because their index is blocked'],
+    [
+      { blockedKeys: 123_456, keysAreExact: false },
+      'city: about 123,000 keys are parked, because their index is blocked',
+    ],
     [
       { laterColumns: [{ table: 'geo.city', columns: ['a', 'b'], places: ['documents.city'] }] },
       'city: geo.city has got a, b since the install, and documents.city takes all columns: sluice install adds them',

@@ -69,9 +69,9 @@ export function showDocuments(at, known) {
 }
 
 /** @param {DocumentStatus} document */
-function figuresOf({ pendingKeys, averageLagMs, p99LagMs, failureRate, retrying, dead }) {
+function figuresOf({ pendingKeys, keysAreExact, averageLagMs, p99LagMs, failureRate, retrying, dead }) {
   return [
-    `${count(pendingKeys)} pending`,
+    `${keysAreExact ? '' : 'about '}${count(pendingKeys)} pending`,
     ...(averageLagMs === null
       ? []
       : [`lag ${duration(averageLagMs)}, p99 ${duration(p99LagMs)} (last hour)`]),

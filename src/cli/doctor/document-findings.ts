@@ -1,5 +1,5 @@
 import type { Condition } from '../../queue/read-conditions.ts'
-import { count, duration } from '../format.ts'
+import { count, duration, estimate } from '../format.ts'
 import type { Status } from '../read-status.ts'
 import { type DoctorFinding, error, warning } from './finding.ts'
 
@@ -15,7 +15,7 @@ export function workFindings(status: Status, lasting: readonly Condition[]): Doc
 }
 
 function documentFindings(document: Status['documents'][number]): DoctorFinding[] {
-  const { name, state, reason, alarm, attended, blockedKeys, dead, retrying } = document
+  const { name, state, reason, alarm, attended, blockedKeys, keysAreExact, dead, retrying } = document
   const findings: DoctorFinding[] = []
   if (state === 'paused')
     findings.push(
@@ -38,7 +38,7 @@ function documentFindings(document: Status['documents'][number]): DoctorFinding[
     findings.push(
       error('no_worker', name, {
         what: 'is worked on by no daemon',
-        evidence: `${count(document.pendingKeys)} keys wait`,
+        evidence: `${estimate(document.pendingKeys, keysAreExact)} keys wait`,
         remedy: 'sluice run',
       }),
     )
@@ -46,7 +46,7 @@ function documentFindings(document: Status['documents'][number]): DoctorFinding[
     findings.push(
       error('index_blocked', name, {
         what: 'has a blocked index',
-        evidence: `${count(blockedKeys)} keys wait for an index that takes no writes`,
+        evidence: `${estimate(blockedKeys, keysAreExact)} keys wait for an index that takes no writes`,
         remedy: 'sluice status',
         advice: 'it says which index, and why',
       }),

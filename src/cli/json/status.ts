@@ -26,6 +26,8 @@ export const statusJson = z.strictObject({
       parkedKeys: number,
       /** Those of `parkedKeys` whose index is blocked. */
       blockedKeys: number,
+      /** False: there are too many marks to count, and these three are estimates, mostly right to a few percent. */
+      keysAreExact: z.boolean(),
       /** The mass-delete brake, while it holds deletes back. */
       brake: z
         .strictObject({

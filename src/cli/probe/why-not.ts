@@ -1,5 +1,5 @@
 import type { Database } from '../context.ts'
-import { count } from '../format.ts'
+import { estimate } from '../format.ts'
 import { failureText } from '../inspection.ts'
 import { readFailures, readMarks } from '../read-marks.ts'
 import { readStatus } from '../read-status.ts'
@@ -26,7 +26,7 @@ export async function obstacles(
   return [
     ...ofKey,
     ...(sent?.claimed === false && found.pendingKeys > 1
-      ? [`${count(found.pendingKeys)} keys of ${document} wait`]
+      ? [`${estimate(found.pendingKeys, found.keysAreExact)} keys of ${document} wait`]
       : []),
     ...(found.state === 'active'
       ? []
