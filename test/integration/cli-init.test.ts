@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { initJson } from '../../src/cli/json/init.ts'
+import { initJson } from '../../src/answers/json/init.ts'
 import { type TestDatabase, testDatabase } from '../support/context.ts'
 import { type Workspace, workspace } from './cli-support.ts'
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { enqueueJson } from '../../src/cli/json/enqueue.ts'
-import { inspectJson } from '../../src/cli/json/inspect.ts'
-import { previewJson } from '../../src/cli/json/preview.ts'
-import { statusJson } from '../../src/cli/json/status.ts'
+import { enqueueJson } from '../../src/answers/json/enqueue.ts'
+import { inspectJson } from '../../src/answers/json/inspect.ts'
+import { previewJson } from '../../src/answers/json/preview.ts'
+import { statusJson } from '../../src/answers/json/status.ts'
 import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
 import { type Workspace, workspace } from './cli-support.ts'
 
