@@ -26,7 +26,7 @@ export function registerRetry(failed: Command): void {
       examples(
         ['sluice failed retry city', 'all of city'],
         ['sluice failed retry city --id 42 43', 'two of them'],
-        ['sluice failed retry --all --type mapper_parsing_exception', 'of one type, whatever document'],
+        ['sluice failed retry --all --type document_parsing_exception', 'of one type, whatever document'],
       ),
     )
     .action(action(retry))
