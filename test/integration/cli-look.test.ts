@@ -131,6 +131,25 @@ describe('preview', () => {
     expect((await preview('city', '3')).problem).toContain('day')
   })
 
+  it('says what Elasticsearch would say of a name that stands twice', async () => {
+    await database.pool.query(`
+      ALTER TABLE pair ADD COLUMN raw json;
+      INSERT INTO pair (a, b, raw) VALUES ('two', 1, '{"tags": [{"x": 1}, {"x": 1, "\\u0078": 2}]}')`)
+    await install()
+    const { document, problem } = await preview('pair', 'two:1')
+    expect(document).toMatchObject({ raw: { tags: [{ x: 1 }, { x: 2 }] } })
+    expect(problem).toMatch(/^"raw\.tags\.1\.x" stands twice in it: .*\(Duplicate field 'x'\)/)
+    const answer = await fetch(new URL(`/${elasticsearch.prefix}said/_doc/1`, elasticsearch.url), {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: '{"raw":{"tags":[{"x":1},{"x":1,"x":2}]}}',
+    })
+    expect([answer.status, await answer.text()]).toEqual([
+      400,
+      expect.stringContaining("Duplicate field 'x'"),
+    ])
+  })
+
   it('shows what the configuration would make of it, where that is not what is installed', async () => {
     await place.write('sluice.config.mjs', config(`fields: { title: { sql: 'upper(name)' } }`))
     expect(await preview('city', '1')).toMatchObject({ from: 'configuration', document: { title: 'ZÜRICH' } })
