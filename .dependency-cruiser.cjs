@@ -1,8 +1,9 @@
 // The layers of src/, top to bottom. A folder imports only from folders below it:
-//   cli, admin, library, metrics → runs → sync → queue, documents, elasticsearch, capture → catalog, postgres, config
+//   cli, admin, library, metrics → answers → runs → sync → queue, documents, elasticsearch, capture → catalog, postgres, config
 // and what is pure (documents/, elasticsearch/bulk, elasticsearch/outcome) touches no network.
 const layers = [
   ['cli', 'admin', 'library', 'metrics'],
+  ['answers'],
   ['runs'],
   ['sync'],
   ['queue', 'documents', 'elasticsearch', 'capture'],
@@ -18,6 +19,13 @@ module.exports = {
       from: { path: `^src/(${layer.join('|')})/` },
       to: { path: `^src/(${above(n + 1)})/` },
     })),
+    {
+      name: 'the-command-line-is-the-top',
+      comment: 'what others answer as well stands in answers/',
+      severity: 'error',
+      from: { path: '^src/(?!cli/)' },
+      to: { path: '^src/cli/' },
+    },
     {
       name: 'pure-parts-touch-no-network',
       comment: 'documents/, the bulk body and the outcomes are functions of their arguments',

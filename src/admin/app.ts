@@ -1,6 +1,6 @@
 import helmet from '@fastify/helmet'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
-import { explain } from '../cli/explain.ts'
+import { explain } from '../answers/explain.ts'
 import { describeError } from '../errors.ts'
 import { audited } from './audit.ts'
 import { addDashboard } from './dashboard.ts'

@@ -1,4 +1,4 @@
-import { installedDocument } from '../cli/installed.ts'
+import { installedDocument } from '../answers/installed.ts'
 import { UsageError } from '../errors.ts'
 import type { InstalledDocument } from '../queue/read-documents.ts'
 import { HttpError } from './errors.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { runJson } from '../cli/json/run.ts'
-import { statusJson } from '../cli/json/status.ts'
+import { runJson } from '../answers/json/run.ts'
+import { statusJson } from '../answers/json/status.ts'
 
 /** Answers that no command prints. Times are UTC, ISO 8601. */
 

@@ -1,4 +1,4 @@
-import { explain } from '../cli/explain.ts'
+import { explain } from '../answers/explain.ts'
 import { healthFigures } from '../queue/health-figures.ts'
 import { grade, type Health } from './grade.ts'
 import type { Admin } from './types.ts'

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { Configured } from '../cli/read-status.ts'
+import type { Configured } from '../answers/read-status.ts'
 import type { AdminSettings } from '../config/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import type { DaemonState } from '../sync/types.ts'

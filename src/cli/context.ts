@@ -26,7 +26,7 @@
  * - Throw SluiceErrors (UsageError, FailedError …): dispatch.ts prints them and finds the exit code. Return
  *   `exitCodes.differences` where it ran and found something.
  * - Print through `context.output` alone: `result(schema, value, human)` once, for what was asked: with --json it is
- *   the one document on standard output, and `schema` (zod, in src/cli/json/<command>.ts, exported by src/index.ts)
+ *   the one document on standard output, and `schema` (zod, in src/answers/json/<command>.ts, exported by src/index.ts)
  *   is what users may rely on. `note` is for what happens on the way: it goes to standard error, and nowhere with
  *   --json or --quiet. `warn` goes to standard error always.
  * - Long work: `await context.output.progress(label)`.
@@ -36,6 +36,7 @@
  */
 import type { Command } from 'commander'
 import type pg from 'pg'
+import { explain } from '../answers/explain.ts'
 import {
   loadBaseSettings,
   loadDefinitions,
@@ -56,15 +57,11 @@ import type { Flag } from '../config/variables.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { connectionError, createPool } from '../postgres/connect.ts'
 import { checkSchema } from '../postgres/migrate.ts'
-import { explain } from './explain.ts'
+import type { Database } from '../postgres/types.ts'
 import { takeOverSignals } from './interrupted.ts'
 import { createOutput, type Output } from './output.ts'
 
-export interface Database {
-  readonly pool: pg.Pool
-  /** Name of our schema; every statement names it. */
-  readonly schema: string
-}
+export type { Database }
 
 export interface CommandContext {
   readonly output: Output

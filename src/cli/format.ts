@@ -39,14 +39,6 @@ export function estimate(n: number, exact: boolean): string {
   return exact ? count(n) : `about ${count(Number(n.toPrecision(3)))}`
 }
 
-/** `2026-03-29 03:00`: a moment by the clocks of a time zone. */
-export function localTime(utc: string, timeZone: string): string {
-  // Swedish writes it so.
-  return new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' }).format(
-    new Date(utc),
-  )
-}
-
 /** `812 B`, `3.4 MiB`, `120 GiB`. */
 export function bytes(n: number): string {
   const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB']

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
+import type { errorJson } from '../answers/json/error.ts'
 import { describeError, SluiceError } from '../errors.ts'
 import { paint } from './format.ts'
-import type { errorJson } from './json/error.ts'
 import { createProgress, type Progress } from './progress.ts'
 
 /**

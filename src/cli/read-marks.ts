@@ -1,7 +1,7 @@
 import { escapeIdentifier } from 'pg'
 import type { z } from 'zod'
+import type { inspectJson } from '../answers/json/inspect.ts'
 import type { Queryable } from '../postgres/types.ts'
-import type { inspectJson } from './json/inspect.ts'
 
 type Inspection = z.infer<typeof inspectJson>
 

@@ -1,5 +1,5 @@
+import type { Status } from '../answers/read-status.ts'
 import { paint } from './format.ts'
-import type { Status } from './read-status.ts'
 import { table } from './table.ts'
 
 type Schedule = Status['schedules'][number]

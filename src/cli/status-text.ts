@@ -1,7 +1,7 @@
+import type { Status } from '../answers/read-status.ts'
 import { laterColumnsText } from '../capture/later-columns.ts'
 import { count, duration, estimate, paint } from './format.ts'
 import { progressText } from './progress.ts'
-import type { Status } from './read-status.ts'
 import { schedulesText } from './schedules-text.ts'
 import { table } from './table.ts'
 

@@ -1,6 +1,6 @@
 import { quoteLiteral } from '../catalog/quote.ts'
 import type { BaseType } from '../catalog/types.ts'
-import { type Hazard, rangeOf } from './field-types.ts'
+import { fieldTypeOf, type Hazard, rangeOf } from './field-types.ts'
 import { anyOf } from './value-sql.ts'
 
 /** A value that Elasticsearch may be unable to hold. */
@@ -27,6 +27,16 @@ export function problemSql(risks: readonly Risk[]): string {
 }
 
 type Condition = (value: string) => string
+
+/** What a column of this type may hold that its field cannot: the reason, and SQL that is true of such a value. */
+export function refusalsOf(type: BaseType): readonly (readonly [reason: string, condition: Condition])[] {
+  const { hazard } = fieldTypeOf(type)
+  if (hazard === undefined) return []
+  return reasonsOf(hazard, type).map(([reason, condition]) => [
+    reason,
+    (value) => anyOf(type, value, condition),
+  ])
+}
 
 /** One comparison for the good case: bounds enclose what is finite, AD and of four digits. */
 const outside =

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { Configured } from '../cli/read-status.ts'
+import type { Configured } from '../answers/read-status.ts'
 import {
   loadBaseSettings,
   loadDefinitions,
@@ -14,11 +14,7 @@ import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { ConfigError } from '../errors.ts'
 import { createPool } from '../postgres/connect.ts'
 import { checkSchema } from '../postgres/migrate.ts'
-
-export interface Database {
-  readonly pool: pg.Pool
-  readonly schema: string
-}
+import type { Database } from '../postgres/types.ts'
 
 /** One query of each caller at a time; who waits asks a few times a second. */
 const POOL_SIZE = 4

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { TimeoutError } from '../errors.ts'
+import type { Database } from '../postgres/types.ts'
 import { type DeadDocument, makeSyncToken } from '../queue/sync-token.ts'
 import { waitUntilSynced } from '../queue/wait-until-synced.ts'
 import { readRuns } from '../runs/read-runs.ts'
-import type { Database } from './connections.ts'
 
 const LOOK_MS = 100
 

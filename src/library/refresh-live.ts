@@ -1,6 +1,6 @@
 import { escapeIdentifier } from 'pg'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
-import type { Database } from './connections.ts'
+import type { Database } from '../postgres/types.ts'
 
 /** Names go into the path of a request, of which Elasticsearch takes 4,096 bytes; each has up to 255. */
 const AT_ONCE = 10

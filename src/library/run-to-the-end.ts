@@ -1,7 +1,8 @@
 import type { z } from 'zod'
-import type { runJson } from '../cli/json/run.ts'
+import type { runJson } from '../answers/json/run.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import { FailedError } from '../errors.ts'
+import type { Database } from '../postgres/types.ts'
 import { activeDocument } from '../runs/active-document.ts'
 import { readRun } from '../runs/read-runs.ts'
 import { requestReindex } from '../runs/reindex-request.ts'
@@ -10,7 +11,6 @@ import { requestVerify } from '../runs/request-verify.ts'
 import { isFinished } from '../runs/run-row.ts'
 import type { RunOptions } from '../runs/types.ts'
 import { watchRun } from '../runs/watch-run.ts'
-import type { Database } from './connections.ts'
 
 /** How a run ended, as `sluice runs --json` shows it. `state` is done, failed or cancelled; `error` says why. */
 export type RunReport = z.infer<typeof runJson>
@@ -42,7 +42,7 @@ export async function runToTheEnd(database: Database, wanted: WantedRun): Promis
       remedy: `Wait for it, or: sluice runs cancel ${id}`,
     })
   }
-  const { runToJson } = await import('../cli/run-json.ts')
+  const { runToJson } = await import('../answers/run-to-json.ts')
   for await (const { run } of watchRun(pool, schema, id, signal)) {
     if (isFinished(run)) return runToJson(run) as RunReport
   }

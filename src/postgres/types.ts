@@ -1,8 +1,15 @@
-import type { QueryResult, QueryResultRow } from 'pg'
+import type { Pool, QueryResult, QueryResultRow } from 'pg'
 
 /** A pool, a client or a pooled client: whatever can run one statement. */
 export interface Queryable {
   query<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<QueryResult<Row>>
+}
+
+/** Where sluice's own tables are. */
+export interface Database {
+  readonly pool: Pool
+  /** Name of our schema; every statement names it. */
+  readonly schema: string
 }
 
 /** A version that is durable (invariant 4), and the server that gave it (invariant 6). */

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { z } from 'zod'
-import { statusJson } from '../../src/cli/json/status.ts'
+import { statusJson } from '../../src/answers/json/status.ts'
 
 export type Status = z.infer<typeof statusJson>
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { statusJson } from '../../src/cli/json/status.ts'
+import { statusJson } from '../../src/answers/json/status.ts'
 import type { DocumentDefinition, Settings } from '../../src/config/types.ts'
 import { requestRun } from '../../src/queue/request-run.ts'
 import { Instance } from '../../src/runs/instance.ts'

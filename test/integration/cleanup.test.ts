@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cleanupJson } from '../../src/cli/json/cleanup.ts'
+import { cleanupJson } from '../../src/answers/json/cleanup.ts'
 import { eventually } from '../support/context.ts'
 import { type Workspace, workspace } from './cli-support.ts'
 import { createSyncWorld, SCHEMA, type SyncWorld } from './sync-world.ts'

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { errorJson } from '../../src/cli/json/error.ts'
+import { errorJson } from '../../src/answers/json/error.ts'
 import { type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
 import { type Workspace, workspace } from './cli-support.ts'
 

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { initJson } from '../../src/cli/json/init.ts'
+import { initJson } from '../../src/answers/json/init.ts'
 import { type TestDatabase, testDatabase } from '../support/context.ts'
 import { type Workspace, workspace } from './cli-support.ts'
 
@@ -98,6 +98,42 @@ it('--json has the text and what was left out', async () => {
     documents: ['city', 'account', 'public_city', 'it_s_odd_ly_named', 'reading'],
   })
   expect(skipped.map(({ table }) => table)).toEqual(['log', 'schema_migrations', 'session'])
+})
+
+it('says which columns hold what no index takes, by a look at some rows and at the statistics', async () => {
+  await database.pool.query(`
+    CREATE SCHEMA odd;
+    CREATE TABLE odd.price (id int PRIMARY KEY, valid_to date, spans timestamptz[], rate float8, cost numeric, fine date,
+                            raw json, secret_until date);
+    INSERT INTO odd.price VALUES
+      (1, 'infinity', '{-infinity}', 'NaN', 'Infinity', '2026-01-01', '{"a": 1, "a": 2}', 'infinity');
+    INSERT INTO odd.price (id) VALUES (2);
+    -- Behind the first thousand rows, where only the statistics see it.
+    CREATE TABLE odd.stay (id int PRIMARY KEY, till timestamptz);
+    INSERT INTO odd.stay SELECT n, CASE WHEN n > 3000 THEN 'infinity' ELSE now() END::timestamptz FROM generate_series(1, 4000) n;
+    ANALYZE odd.stay`)
+  try {
+    const { code, stdout, stderr } = await place.sluice(['init'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const date = 'infinity, before the year 1, or after the year 9999: Elasticsearch has no such date'
+    const number = 'NaN or infinite: Elasticsearch has no such number'
+    const told = [
+      ...stdout.matchAll(/^ {2}(\S+): in some rows it is (.*)\. They would be dead letters/gm),
+    ].map(([, where, what]) => [where, what])
+    expect(told).toEqual([
+      ['price.valid_to', date],
+      ['price.spans', date],
+      ['price.rate', number],
+      ['price.cost', number],
+      ['price.raw', 'JSON in which a name stands twice: Elasticsearch refuses a duplicate field'],
+      ['stay.till', date],
+    ])
+    const text = await readFile(join(place.folder, 'sluice.config.ts'), 'utf8')
+    expect(text).toContain(`    // valid_to: in some rows it is ${date}.`)
+    expect(initJson.parse((await place.json(['init', '--stdout'])).value).remarks).toHaveLength(6)
+  } finally {
+    await database.pool.query('DROP SCHEMA odd CASCADE')
+  }
 })
 
 it('replaces a file only with --force', async () => {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { enqueueJson } from '../../src/cli/json/enqueue.ts'
-import { inspectJson } from '../../src/cli/json/inspect.ts'
-import { previewJson } from '../../src/cli/json/preview.ts'
-import { statusJson } from '../../src/cli/json/status.ts'
+import { enqueueJson } from '../../src/answers/json/enqueue.ts'
+import { inspectJson } from '../../src/answers/json/inspect.ts'
+import { previewJson } from '../../src/answers/json/preview.ts'
+import { statusJson } from '../../src/answers/json/status.ts'
 import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
 import { type Workspace, workspace } from './cli-support.ts'
 
@@ -129,6 +129,25 @@ describe('preview', () => {
   it('says why a document would be refused', async () => {
     await database.pool.query(`UPDATE geo.city SET day = 'infinity' WHERE id = 3`)
     expect((await preview('city', '3')).problem).toContain('day')
+  })
+
+  it('says what Elasticsearch would say of a name that stands twice', async () => {
+    await database.pool.query(`
+      ALTER TABLE pair ADD COLUMN raw json;
+      INSERT INTO pair (a, b, raw) VALUES ('two', 1, '{"tags": [{"x": 1}, {"x": 1, "\\u0078": 2}]}')`)
+    await install()
+    const { document, problem } = await preview('pair', 'two:1')
+    expect(document).toMatchObject({ raw: { tags: [{ x: 1 }, { x: 2 }] } })
+    expect(problem).toMatch(/^"raw\.tags\.1\.x" stands twice in it: .*\(Duplicate field 'x'\)/)
+    const answer = await fetch(new URL(`/${elasticsearch.prefix}said/_doc/1`, elasticsearch.url), {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: '{"raw":{"tags":[{"x":1},{"x":1,"x":2}]}}',
+    })
+    expect([answer.status, await answer.text()]).toEqual([
+      400,
+      expect.stringContaining("Duplicate field 'x'"),
+    ])
   })
 
   it('shows what the configuration would make of it, where that is not what is installed', async () => {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { previewJson } from '../../src/cli/json/preview.ts'
+import { previewJson } from '../../src/answers/json/preview.ts'
 import { checkConfig } from '../../src/config/check.ts'
 import { defineConfig, sql } from '../../src/config/define.ts'
 import {

@@ -51,6 +51,12 @@ test('the documents are as the page shows', async () => {
       }),
     { describe: () => daemon.output() },
   )
+  // The document is called after its index.
+  const name = `${search.prefix.replace('-', '_')}pets`
+  for (const command of ['sluice preview pets 7', 'sluice verify pets --deep']) {
+    expect(page).toContain(`\`${command}\``)
+    expect(await place.sluice(command.replace('pets', name).split(' ').slice(1))).toMatchObject({ code: 0 })
+  }
   await world.db.pool.query(`UPDATE allergy SET name = 'fish' WHERE name = 'chicken'`)
   await eventually(async () =>
     expect(await search.request('GET', `/${search.prefix}pets/_doc/7`)).toMatchObject({

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
+import { RUN_HERE } from '../support/documented/elsewhere.ts'
 import { type Workspace, workspace } from './cli-support.ts'
 
 /**
@@ -76,7 +77,7 @@ async function stepsOf(page: string): Promise<readonly Step[]> {
   const text = await readFile(join(import.meta.dirname, '../../docs', page), 'utf8')
   return [...text.matchAll(/```(sh|sql)\n([\s\S]*?)```/g)].flatMap(([, language, block = '']): Step[] => {
     if (language === 'sql') return [{ sql: block }]
-    const lines = block.split('\n').filter((line) => /^sluice (?!run\b)/.test(line))
+    const lines = block.split('\n').filter((line) => RUN_HERE.test(line))
     return lines.map((line) => ({ line, code: Number(/#.*\bexit code (\d)/.exec(line)?.[1] ?? 0) }))
   })
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { failedChangeJson, failedListJson, failedShowJson } from '../../src/cli/json/failed.ts'
+import { failedChangeJson, failedListJson, failedShowJson } from '../../src/answers/json/failed.ts'
 import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
 import { type Workspace, workspace } from './cli-support.ts'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { initJson } from '../../src/cli/json/init.ts'
+import { initJson } from '../../src/answers/json/init.ts'
 import { eventually } from '../support/context.ts'
 import { loadSample, type Sample, tagged, taggedIndex, taggedSql } from '../support/samples/index.ts'
 import { type CommandWorld, commandWorld, type Started } from './cli-support.ts'

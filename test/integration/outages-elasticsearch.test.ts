@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { statusJson } from '../../src/cli/json/status.ts'
+import { statusJson } from '../../src/answers/json/status.ts'
 import { eventually } from '../support/context.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import type { Started } from './cli-support.ts'

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import { statusJson } from '../../src/cli/json/status.ts'
-import { readStatus } from '../../src/cli/read-status.ts'
+import { statusJson } from '../../src/answers/json/status.ts'
+import { readStatus } from '../../src/answers/read-status.ts'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import { compare } from '../support/compare.ts'
 import {

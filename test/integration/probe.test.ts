@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { installedDocument } from '../../src/cli/installed.ts'
-import { probeJson } from '../../src/cli/json/probe.ts'
+import { installedDocument } from '../../src/answers/installed.ts'
+import { probeJson } from '../../src/answers/json/probe.ts'
 import { type ProbeRequest, probe as probeHere } from '../../src/cli/probe/probe.ts'
 import { probeText } from '../../src/cli/probe/probe-text.ts'
 import { connectElasticsearch, type Elasticsearch } from '../../src/elasticsearch/client.ts'

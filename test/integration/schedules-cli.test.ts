@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { checkJson } from '../../src/cli/json/check.ts'
-import { doctorJson } from '../../src/cli/json/doctor.ts'
-import { statusJson } from '../../src/cli/json/status.ts'
+import { checkJson } from '../../src/answers/json/check.ts'
+import { doctorJson } from '../../src/answers/json/doctor.ts'
+import { statusJson } from '../../src/answers/json/status.ts'
 import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
 import { type Workspace, workspace } from './cli-support.ts'
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { previewJson } from '../../src/cli/json/preview.ts'
+import { previewJson } from '../../src/answers/json/preview.ts'
 import { workspace } from './cli-support.ts'
 import { lines } from './install-world.ts'
 import { byOwner, ownersSql, report, type SqlWorld, sqlWorld, TABLES } from './sql-documents-world.ts'

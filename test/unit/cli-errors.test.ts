@@ -1,8 +1,8 @@
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
+import { explain } from '../../src/answers/explain.ts'
+import { errorJson } from '../../src/answers/json/error.ts'
 import { exitCodeOf } from '../../src/cli/exit-codes.ts'
-import { explain } from '../../src/cli/explain.ts'
-import { errorJson } from '../../src/cli/json/error.ts'
 import { errorDocument } from '../../src/cli/output.ts'
 import {
   ConfigError,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { localTime } from '../../src/answers/local-time.ts'
 import { exactJson } from '../../src/cli/exact-json.ts'
-import { bytes, count, duration, localTime } from '../../src/cli/format.ts'
+import { bytes, count, duration } from '../../src/cli/format.ts'
 import { table } from '../../src/cli/table.ts'
 
 describe('duration', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { runToJson } from '../../src/answers/run-to-json.ts'
 import { comparisonText, examplesText } from '../../src/cli/comparison-text.ts'
 import { optimizationText, optimizedLines } from '../../src/cli/optimization-text.ts'
-import { runToJson } from '../../src/cli/run-json.ts'
 import { outcomeText, runsTable, runText, stillRunning } from '../../src/cli/run-text.ts'
 import type { Comparison } from '../../src/runs/comparison.ts'
 import { deletedShare, noneOptimized, withFailure, withIndex } from '../../src/runs/optimization.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Status } from '../../src/cli/read-status.ts'
+import type { Status } from '../../src/answers/read-status.ts'
 import { statusText } from '../../src/cli/status-text.ts'
 
 const since = '2026-01-01T00:00:00.000Z'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { findingNames } from '../../src/cli/json/doctor.ts'
+import { findingNames } from '../../src/answers/json/doctor.ts'
 import { alertNames } from '../../src/queue/read-conditions.ts'
 
 const page = readFileSync(new URL('../../docs/doctor.md', import.meta.url), 'utf8')

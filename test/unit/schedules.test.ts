@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { runInThisContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import type { Status } from '../../src/cli/read-status.ts'
+import type { Status } from '../../src/answers/read-status.ts'
 import { schedulesText } from '../../src/cli/schedules-text.ts'
 import { checkConfig } from '../../src/config/check.ts'
 import { cronProblem, dueAfter } from '../../src/config/cron.ts'

@@ -8,7 +8,7 @@ import { clock, count, plural } from './format.js'
 
 /** @typedef {NonNullable<import('./stream.js').Snapshot['known']>} Known */
 /** @typedef {Known['failures'][number]} Group */
-/** @typedef {import('zod').infer<typeof import('../../cli/json/failed.ts').failedListJson>['failures'][number]} Failure */
+/** @typedef {import('zod').infer<typeof import('../../answers/json/failed.ts').failedListJson>['failures'][number]} Failure */
 
 /** As many as a request takes ids; and as many as anybody reads. */
 const MOST_IDS = 1000

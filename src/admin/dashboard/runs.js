@@ -8,7 +8,7 @@ import { count, duration, percent } from './format.js'
 
 /** @typedef {NonNullable<import('./stream.js').Snapshot['known']>['status']} Status */
 /** @typedef {Status['runs'][number]} UnderWay */
-/** @typedef {import('zod').infer<typeof import('../../cli/json/run.ts').runJson>} Run */
+/** @typedef {import('zod').infer<typeof import('../../answers/json/run.ts').runJson>} Run */
 
 const LATEST = 10
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { failedListJson } from '../../cli/json/failed.ts'
+import { failedListJson } from '../../answers/json/failed.ts'
 import { readFailureGroups, readFailures } from '../../queue/read-failures.ts'
 import { cursorOf, placeOf } from '../cursor.ts'
 import { get } from '../endpoint.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { runsJson } from '../../cli/json/run.ts'
-import { runToJson } from '../../cli/run-json.ts'
+import { runsJson } from '../../answers/json/run.ts'
+import { runToJson } from '../../answers/run-to-json.ts'
 import { readRun, readRuns, readWaits } from '../../runs/read-runs.ts'
 import { get } from '../endpoint.ts'
 import { HttpError } from '../errors.ts'

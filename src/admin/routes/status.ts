@@ -1,5 +1,5 @@
-import { statusJson } from '../../cli/json/status.ts'
-import { readIndices, readStatus, readWorkers } from '../../cli/read-status.ts'
+import { statusJson } from '../../answers/json/status.ts'
+import { readIndices, readStatus, readWorkers } from '../../answers/read-status.ts'
 import { get } from '../endpoint.ts'
 import { documentsJson, indicesJson, workersJson } from '../json.ts'
 

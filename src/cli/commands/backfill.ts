@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { backfillJson } from '../../answers/json/run.ts'
+import { runToJson } from '../../answers/run-to-json.ts'
 import { checkBackfill, type RequestedBackfill, requestBackfill } from '../../runs/request-backfill.ts'
 import type { RunOptions } from '../../runs/types.ts'
 import { type Asking, askAndFollow, chosenDocuments, concluded } from '../ask-for-runs.ts'
@@ -6,9 +8,7 @@ import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count } from '../format.ts'
-import { backfillJson } from '../json/run.ts'
 import { whoAsks } from '../own-runs.ts'
-import { runToJson } from '../run-json.ts'
 import { outcomeText } from '../run-text.ts'
 
 export function registerBackfill(program: Command): void {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { checkJson } from '../../answers/json/check.ts'
 import { checkMigration } from '../../capture/check-migration.ts'
 import { type Finding, reindexFinding } from '../../capture/findings.ts'
 import { readMigration } from '../../capture/migration-file.ts'
@@ -14,7 +15,6 @@ import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count, paint } from '../format.ts'
-import { checkJson } from '../json/check.ts'
 import { stepsText } from '../steps.ts'
 
 export function registerCheck(program: Command): void {

@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { pino } from 'pino'
+import { cleanupJson } from '../../answers/json/cleanup.ts'
 import { cleanupRecords } from '../../queue/cleanup-records.ts'
 import { dropRetired } from '../../sync/retired-indices.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count } from '../format.ts'
-import { cleanupJson } from '../json/cleanup.ts'
 
 export function registerCleanup(program: Command): void {
   program

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
+import { installedDocument } from '../../answers/installed.ts'
+import { detachJson } from '../../answers/json/detach.ts'
 import { detach } from '../../capture/detach.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count } from '../format.ts'
-import { installedDocument } from '../installed.ts'
-import { detachJson } from '../json/detach.ts'
 
 export function registerDetach(program: Command): void {
   program

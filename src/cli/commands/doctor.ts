@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { doctorJson } from '../../answers/json/doctor.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { curlFor } from '../doctor/curl.ts'
@@ -8,7 +9,6 @@ import type { DoctorFinding } from '../doctor/finding.ts'
 import { searchServer } from '../doctor/server-findings.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { paint } from '../format.ts'
-import { doctorJson } from '../json/doctor.ts'
 
 export function registerDoctor(program: Command): void {
   program

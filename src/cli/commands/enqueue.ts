@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { escapeIdentifier } from 'pg'
+import { installedDocument } from '../../answers/installed.ts'
+import { enqueueJson } from '../../answers/json/enqueue.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count } from '../format.ts'
-import { installedDocument } from '../installed.ts'
-import { enqueueJson } from '../json/enqueue.ts'
 import { keysOfDocuments } from '../keys-of-documents.ts'
 
 export function registerEnqueue(program: Command): void {

@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { installedDocument } from '../../answers/installed.ts'
+import { failedChangeJson } from '../../answers/json/failed.ts'
 import { UsageError } from '../../errors.ts'
 import { discardFailed, type FailureChoice, retryFailed } from '../../queue/change-failures.ts'
 import { keysOfFailures } from '../../queue/choose-failures.ts'
@@ -8,8 +10,6 @@ import { confirm } from '../confirm.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count } from '../format.ts'
-import { installedDocument } from '../installed.ts'
-import { failedChangeJson } from '../json/failed.ts'
 
 interface Options {
   readonly type?: string
@@ -26,7 +26,7 @@ export function registerRetry(failed: Command): void {
       examples(
         ['sluice failed retry city', 'all of city'],
         ['sluice failed retry city --id 42 43', 'two of them'],
-        ['sluice failed retry --all --type mapper_parsing_exception', 'of one type, whatever document'],
+        ['sluice failed retry --all --type document_parsing_exception', 'of one type, whatever document'],
       ),
     )
     .action(action(retry))

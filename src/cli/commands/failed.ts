@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { installedDocument } from '../../answers/installed.ts'
+import { failedListJson, failedShowJson } from '../../answers/json/failed.ts'
 import { UsageError } from '../../errors.ts'
 import {
   type FailedDocument,
@@ -11,8 +13,6 @@ import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count, paint } from '../format.ts'
-import { installedDocument } from '../installed.ts'
-import { failedListJson, failedShowJson } from '../json/failed.ts'
 import { table } from '../table.ts'
 import { registerDiscard, registerRetry } from './failed-change.ts'
 

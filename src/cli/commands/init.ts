@@ -2,17 +2,21 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import type { Command } from 'commander'
+import type pg from 'pg'
+import { initJson } from '../../answers/json/init.ts'
 import { readCatalog } from '../../catalog/read-catalog.ts'
+import { quotedTableText } from '../../catalog/table-name.ts'
+import type { Catalog } from '../../catalog/types.ts'
 import { findConfigFile } from '../../config/find.ts'
 import { ConfigError, FailedError } from '../../errors.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count } from '../format.ts'
-import { initJson } from '../json/init.ts'
 import type { Remark } from '../pgsync/remarks.ts'
-import { type Proposal, propose } from '../proposal.ts'
+import { type Proposal, type ProposedDocument, propose } from '../proposal.ts'
 import { proposalText } from '../proposal-text.ts'
+import { findRefusedValues } from '../refused-values.ts'
 
 export function registerInit(program: Command): void {
   program
@@ -61,11 +65,43 @@ async function proposed(
 ): Promise<{ readonly proposal: Proposal; readonly remarks: readonly Remark[] }> {
   const { schema } = await context.base()
   if (fromPgsync === undefined) {
-    return { proposal: propose(await readCatalog(await context.pool()), schema), remarks: [] }
+    const pool = await context.pool()
+    const catalog = await readCatalog(pool)
+    return withRefusedValues(pool, catalog, propose(catalog, schema))
   }
   const { importPgsync } = await import('../pgsync/import.ts')
   const proposal = await importPgsync(() => context.pool(), fromPgsync, schema)
   return { proposal, remarks: proposal.remarks }
+}
+
+/** Looking at rows is worth so much of a person's time, however many tables there are. */
+const LOOK_FOR_MS = 10_000
+
+/** The proposal, with a note on each column that holds what no index takes, as far as a short look shows it. */
+async function withRefusedValues(
+  pool: pg.Pool,
+  catalog: Catalog,
+  proposal: Proposal,
+): Promise<{ readonly proposal: Proposal; readonly remarks: readonly Remark[] }> {
+  const until = performance.now() + LOOK_FOR_MS
+  const remarks: Remark[] = []
+  const documents: ProposedDocument[] = []
+  for (const document of proposal.documents) {
+    const { name, definition, notes } = document
+    const table = catalog.tables.find((one) => quotedTableText(one) === definition.table)
+    const columns = table?.columns.filter((column) => !definition.omit?.includes(column.name)) ?? []
+    const found =
+      table === undefined || performance.now() > until ? [] : await findRefusedValues(pool, table, columns)
+    const said = found.map(({ column, reason }) => ({
+      where: `${name}.${column}`,
+      what: `in some rows it is ${reason}. They would be dead letters; what to do: docs/mappings.md, "What does not fit"`,
+      remedy: null,
+    }))
+    remarks.push(...said)
+    const own = found.map(({ column }, n) => `${column}: ${said[n]?.what}`)
+    documents.push({ ...document, notes: [...notes, ...own] })
+  }
+  return { proposal: { ...proposal, documents }, remarks }
 }
 
 interface Summarized {

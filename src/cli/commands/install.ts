@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
+import { installJson } from '../../answers/json/install.ts'
 import { type InstallResult, install } from '../../capture/install.ts'
 import type { InstallPlan } from '../../capture/plan-install.ts'
 import { schedulesPart } from '../../runs/install-schedules.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { installJson } from '../json/install.ts'
 import { stepsText } from '../steps.ts'
 
 interface Options {

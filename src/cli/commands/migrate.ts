@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
+import { migrateJson } from '../../answers/json/migrate.ts'
 import { UsageError } from '../../errors.ts'
 import { migrate as applyMigrations } from '../../postgres/migrate.ts'
 import { applyRoles, type Roles, rolesOf, rolesSql } from '../../postgres/roles.ts'
 import { action, examples } from '../command.ts'
 import { type CommandContext, postgresUrl } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { migrateJson } from '../json/migrate.ts'
 
 interface Options {
   readonly roles?: true

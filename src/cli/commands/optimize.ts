@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { optimizeJson } from '../../answers/json/run.ts'
+import { runToJson } from '../../answers/run-to-json.ts'
 import type { RequestedRun } from '../../queue/request-run.ts'
 import { activeDocument } from '../../runs/active-document.ts'
 import { DEFAULT_THRESHOLD } from '../../runs/optimize.ts'
@@ -8,10 +10,8 @@ import { type Asking, askAndFollow, chosenDocuments, concluded } from '../ask-fo
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { optimizeJson } from '../json/run.ts'
 import { optimizedLines } from '../optimization-text.ts'
 import { whoAsks } from '../own-runs.ts'
-import { runToJson } from '../run-json.ts'
 import { outcomeText } from '../run-text.ts'
 
 export function registerOptimize(program: Command): void {

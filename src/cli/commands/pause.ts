@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
+import { installedDocument } from '../../answers/installed.ts'
+import { documentStateJson } from '../../answers/json/document-state.ts'
 import { pauseByOperator } from '../../queue/operator-state.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { installedDocument } from '../installed.ts'
-import { documentStateJson } from '../json/document-state.ts'
 
 export function registerPause(program: Command): void {
   program

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type pg from 'pg'
+import { previewJson } from '../../answers/json/preview.ts'
 import { cleanJson } from '../../documents/clean-json.ts'
 import { addressOf } from '../../documents/key-address.ts'
 import type { DocumentKey, DocumentPlan } from '../../documents/types.ts'
@@ -14,7 +15,7 @@ import type { CommandContext } from '../context.ts'
 import { exactJson } from '../exact-json.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { paint } from '../format.ts'
-import { previewJson } from '../json/preview.ts'
+import { jsonProblem } from '../json-problem.ts'
 import { keysOfDocuments } from '../keys-of-documents.ts'
 import { absence, readRow } from '../read-row.ts'
 import { LEFT_OUT, NOT_AT_HAND, transformed, transformOf } from '../transform-of.ts'
@@ -52,9 +53,10 @@ async function preview(context: CommandContext, name: string, id: string): Promi
     return { json: null, problem: `there is no document: ${absence(await readRow(client, plan, key), plan)}` }
   })
   const loaded = await made(context, { name, plan, from, installed }, key, raw)
-  const problem = idProblem(key.id) ?? loaded.problem
   const { alias, routing } = addressOf(plan, key.parts)
   const document = loaded.json === null ? null : exactJson(cleanJson(loaded.json))
+  const problem =
+    idProblem(key.id) ?? loaded.problem ?? (loaded.json === null ? null : jsonProblem(loaded.json))
   const value = {
     name,
     from,

@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { installedDocument } from '../../answers/installed.ts'
+import { probeJson } from '../../answers/json/probe.ts'
 import { UsageError } from '../../errors.ts'
 import { readDocuments } from '../../queue/read-documents.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { installedDocument } from '../installed.ts'
-import { probeJson } from '../json/probe.ts'
 import { probe } from '../probe/probe.ts'
 import { probeText } from '../probe/probe-text.ts'
 

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
+import { installedDocument } from '../../answers/installed.ts'
+import { resumeJson } from '../../answers/json/document-state.ts'
 import { resumeByOperator } from '../../queue/operator-state.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { count } from '../format.ts'
-import { installedDocument } from '../installed.ts'
-import { resumeJson } from '../json/document-state.ts'
 
 export function registerResume(program: Command): void {
   program

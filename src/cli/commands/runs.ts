@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { runsJson } from '../../answers/json/run.ts'
+import { runToJson } from '../../answers/run-to-json.ts'
 import { UsageError } from '../../errors.ts'
 import { cancelByOperator } from '../../runs/cancel.ts'
 import { type RunFilter, readRun, readRuns, readWaits } from '../../runs/read-runs.ts'
@@ -8,8 +10,6 @@ import { action, examples } from '../command.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { exitCodeOfRun, follow, waitText } from '../follow.ts'
-import { runsJson } from '../json/run.ts'
-import { runToJson } from '../run-json.ts'
 import { outcomeText, runsTable, runText, stillRunning } from '../run-text.ts'
 
 export function registerRuns(program: Command): void {

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
+import { statusJson } from '../../answers/json/status.ts'
+import { type Configured, readStatus } from '../../answers/read-status.ts'
 import { ConfigError, describeError, UnreachableError, UsageError } from '../../errors.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { paint } from '../format.ts'
-import { statusJson } from '../json/status.ts'
-import { type Configured, readStatus } from '../read-status.ts'
 import { statusText } from '../status-text.ts'
 
 export function registerStatus(program: Command): void {

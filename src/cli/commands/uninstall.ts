@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
+import { uninstallJson } from '../../answers/json/uninstall.ts'
 import { uninstall } from '../../capture/uninstall.ts'
 import { action, examples } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { uninstallJson } from '../json/uninstall.ts'
 import { stepsText } from '../steps.ts'
 
 interface Options {

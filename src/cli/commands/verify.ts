@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { verifyJson } from '../../answers/json/verify.ts'
+import { runToJson } from '../../answers/run-to-json.ts'
 import { UsageError } from '../../errors.ts'
 import type { RequestedRun } from '../../queue/request-run.ts'
 import { differenceCount } from '../../runs/comparison.ts'
@@ -10,9 +12,7 @@ import { action, examples } from '../command.ts'
 import { examplesText } from '../comparison-text.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { verifyJson } from '../json/verify.ts'
 import { whoAsks } from '../own-runs.ts'
-import { runToJson } from '../run-json.ts'
 import { outcomeText } from '../run-text.ts'
 
 export function registerVerify(program: Command): void {

@@ -1,7 +1,7 @@
+import type { Status } from '../../answers/read-status.ts'
 import type { Captured } from '../../capture/capture-gaps.ts'
 import type { ReplicaSetting } from '../../capture/replica-settings.ts'
 import type { Condition } from '../../queue/read-conditions.ts'
-import type { Status } from '../read-status.ts'
 import type { Curl } from './curl.ts'
 import { workFindings } from './document-findings.ts'
 import { laterColumnFindings, mappingFindings, replicaFinding } from './drift-findings.ts'

@@ -1,6 +1,6 @@
+import type { Status } from '../../answers/read-status.ts'
 import type { Condition } from '../../queue/read-conditions.ts'
 import { count, duration, estimate } from '../format.ts'
-import type { Status } from '../read-status.ts'
 import { type DoctorFinding, error, warning } from './finding.ts'
 
 /** What is the matter with documents, with those who work on them, and with what was asked for. By the database alone. */

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { doctorJson } from '../json/doctor.ts'
+import type { doctorJson } from '../../answers/json/doctor.ts'
 
 export type DoctorFinding = z.infer<typeof doctorJson>['findings'][number]
 type FindingName = DoctorFinding['name']

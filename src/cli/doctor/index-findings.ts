@@ -1,4 +1,4 @@
-import type { Status } from '../read-status.ts'
+import type { Status } from '../../answers/read-status.ts'
 import type { Curl } from './curl.ts'
 import { type DoctorFinding, error, warning } from './finding.ts'
 import type { IndexTrouble } from './index-trouble.ts'

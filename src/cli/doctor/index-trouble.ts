@@ -1,8 +1,8 @@
+import type { Status } from '../../answers/read-status.ts'
 import type { DocumentPlan } from '../../documents/types.ts'
 import type { Elasticsearch } from '../../elasticsearch/client.ts'
 import { flatSettings } from '../../elasticsearch/indices.ts'
 import { templateName, templatePattern } from '../../elasticsearch/names.ts'
-import type { Status } from '../read-status.ts'
 
 /** What somebody set in Elasticsearch, or took away there, and what makes documents wrong. */
 export type IndexTrouble =

@@ -1,7 +1,7 @@
+import type { Status } from '../../answers/read-status.ts'
 import type { InstallPlan } from '../../capture/plan-install.ts'
 import type { DocumentPlan } from '../../documents/types.ts'
 import type { ConfigError } from '../../errors.ts'
-import type { Status } from '../read-status.ts'
 import { stepsToTell } from './drift-findings.ts'
 import { type DoctorFinding, error, warning } from './finding.ts'
 

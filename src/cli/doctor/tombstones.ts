@@ -1,7 +1,7 @@
+import type { Status } from '../../answers/read-status.ts'
 import type { DocumentPlan } from '../../documents/types.ts'
 import type { Elasticsearch } from '../../elasticsearch/client.ts'
 import { templatePattern } from '../../elasticsearch/names.ts'
-import type { Status } from '../read-status.ts'
 
 /** An index that forgets its deletes too soon. */
 export interface ShortTombstones {

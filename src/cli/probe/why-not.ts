@@ -1,8 +1,8 @@
+import { readStatus } from '../../answers/read-status.ts'
 import type { Database } from '../context.ts'
 import { estimate } from '../format.ts'
 import { failureText } from '../inspection.ts'
 import { readFailures, readMarks } from '../read-marks.ts'
-import { readStatus } from '../read-status.ts'
 
 /** A key whose mark was written. */
 export interface SentKey {

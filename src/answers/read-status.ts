@@ -3,10 +3,10 @@ import type { z } from 'zod'
 import { readLaterColumns } from '../capture/later-columns.ts'
 import type { DocumentDefinition, ScheduleDefinition } from '../config/types.ts'
 import { definitionHash, scheduleHash } from '../documents/hash.ts'
+import type { Database } from '../postgres/types.ts'
 import { readAlerts } from '../queue/read-alerts.ts'
-import type { Database } from './context.ts'
-import { localTime } from './format.ts'
 import type { statusJson } from './json/status.ts'
+import { localTime } from './local-time.ts'
 
 export type Status = z.infer<typeof statusJson>
 type DocumentStatus = Status['documents'][number]

@@ -9,6 +9,9 @@ export const initJson = z.strictObject({
   documents: z.array(z.string()),
   /** Tables that are left out, and why. */
   skipped: z.array(z.strictObject({ table: z.string(), reason: z.string() })),
-  /** With --from-pgsync: what of the file could not be translated; `remedy` is null where nothing needs to be done. */
+  /**
+   * With --from-pgsync: what of the file could not be translated; `remedy` is null where nothing needs to be done. Without:
+   * columns (`city.valid_to`) with values that no index takes, in the rows that were looked at.
+   */
   remarks: z.array(z.strictObject({ where: z.string(), what: z.string(), remedy: z.string().nullable() })),
 })

@@ -1,7 +1,7 @@
 import { suggest } from '../catalog/suggest.ts'
 import { UsageError } from '../errors.ts'
+import type { Database } from '../postgres/types.ts'
 import { type InstalledDocument, readDocuments } from '../queue/read-documents.ts'
-import type { Database } from './context.ts'
 
 /** The installed document of that name, or a UsageError that knows the others. */
 export async function installedDocument(
