@@ -1,4 +1,4 @@
-import { readStatus } from '../../src/cli/read-status.ts'
+import { readStatus } from '../../src/answers/read-status.ts'
 import { questions, readDatabase } from '../../src/metrics/read-database.ts'
 import { rollback } from '../../src/postgres/transaction.ts'
 import { claimMarks } from '../../src/queue/claim-marks.ts'

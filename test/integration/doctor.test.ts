@@ -3,7 +3,13 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { z } from 'zod'
 import { doctorJson } from '../../src/answers/json/doctor.ts'
+import { curlFor } from '../../src/cli/doctor/curl.ts'
+import { diagnose } from '../../src/cli/doctor/diagnose.ts'
+import { examine } from '../../src/cli/doctor/examine.ts'
 import { readOldSnapshots } from '../../src/cli/doctor/read-vacuum.ts'
+import { loadSchedules, loadSettings } from '../../src/config/load.ts'
+import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
+import { createPool } from '../../src/postgres/connect.ts'
 import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
 import { type Started, type Workspace, workspace } from './cli-support.ts'
 import { tlsBefore } from './tls-before.ts'
@@ -40,11 +46,31 @@ afterAll(async () => {
   await database.drop()
 })
 
-async function findings(env: Readonly<Record<string, string>> = {}): Promise<readonly Finding[]> {
+/** As the command prints them: one process a look. */
+async function printed(env: Readonly<Record<string, string>> = {}): Promise<readonly Finding[]> {
   const { code, value } = await place.json(['doctor'], env)
   const { findings: found } = doctorJson.parse(value)
   expect(code).toBe(found.some(({ severity }) => severity !== 'note') ? 3 : 0)
   return found
+}
+
+/** The same, found in this process: looks are many here, and each command reads the program for half a second. */
+async function findings(env: Readonly<Record<string, string>> = {}): Promise<readonly Finding[]> {
+  const urls = { DATABASE_URL: database.url, ELASTICSEARCH_URL: elasticsearch.url }
+  const sources = { env: { ...urls, ...env }, cwd: place.folder }
+  const settings = await loadSettings(sources)
+  // Connections of its own each time: some settings hold for new ones alone.
+  await using open = new AsyncDisposableStack()
+  const pool = open.adopt(createPool(database.url, { max: 4, applicationName: 'sluice doctor' }), (opened) =>
+    opened.end(),
+  )
+  const connection = connectElasticsearch(settings.elasticsearch, {
+    requestTimeoutMs: settings.limits.requestTimeout,
+  })
+  open.defer(() => connection.close())
+  const examined = await examine(pool, connection, settings, await loadSchedules(sources))
+  const found = diagnose(examined, curlFor(settings.elasticsearch), new Date())
+  return doctorJson.shape.findings.parse(JSON.parse(JSON.stringify(found)))
 }
 
 const names = (found: readonly Finding[]) => new Set(found.map(({ name }) => name))
@@ -86,7 +112,7 @@ describe('the doctor', () => {
 
   test('names a missing index and prints it', async () => {
     await database.pool.query('DROP INDEX city_country_code_idx')
-    const found = await findings()
+    const found = await printed()
     await database.pool.query('CREATE INDEX ON city (country_code)')
     expect(found).toContainEqual({
       name: 'unindexed_link',
@@ -404,7 +430,7 @@ describe('the doctor', () => {
         ELASTICSEARCH_CA_FILE: tls.caFile,
         NODE_OPTIONS: `--import=${await place.file('late.mjs', 'const now = Date.now; Date.now = () => now() - 7_200_000')}`,
       }
-      const found = await findings(environment)
+      const found = await printed(environment)
       expect(found.map(({ name, severity }) => [name, severity])).toEqual([
         ['certificate_expires', 'error'],
         ['clock_differs', 'warning'],
@@ -413,7 +439,7 @@ describe('the doctor', () => {
       expect(found[1]?.evidence).toMatch(/^the database's clock is (2 h|1 h 59 min) ahead of this machine's$/)
       const { NODE_OPTIONS: _, ELASTICSEARCH_URL: __, ...unencrypted } = environment
       // A note is what somebody decided: exit code 0.
-      expect(names(await findings(unencrypted))).toEqual(new Set(['plaintext']))
+      expect(names(await printed(unencrypted))).toEqual(new Set(['plaintext']))
     } finally {
       await tls.close()
     }

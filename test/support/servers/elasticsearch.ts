@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { requireJava } from './java.ts'
 import { distribution } from './maven.ts'
-import { javaOptions, type SearchServerOptions, startSearchServer } from './search-server.ts'
+import { compileLittle, javaOptions, type SearchServerOptions, startSearchServer } from './search-server.ts'
 import type { Server } from './server.ts'
 
 export const elasticsearchVersion = '8.19.21'
@@ -33,6 +33,8 @@ export async function startElasticsearch(options: ElasticsearchOptions = {}): Pr
       env: {
         ES_JAVA_HOME: java,
         ES_JAVA_OPTS: javaOptions(options).join(' '),
+        // The program that starts the server, itself in Java: 0.9 seconds of processor time instead of 1.5.
+        ...(options.brief === true ? { CLI_JAVA_OPTS: compileLittle } : {}),
         ES_PATH_CONF: join(directory, 'config'),
         ES_TMPDIR: join(directory, 'tmp'),
       },
