@@ -23,11 +23,11 @@ export function batchEnded(of: Consequences, assignment: Assignment, result: Bat
     case 'settled':
       if (result.tripped !== null) log.error({ document, reason: result.tripped }, 'deletes are held back')
       if (result.foreign !== null) log.error({ document, reason: result.foreign }, 'a verify is requested')
-      of.served()
+      if (serves(result)) of.served()
       // A trial says nothing of the document's other indices.
       if (result.obstacle === null && assignment.target === undefined) pauses.end(document)
       else if (result.obstacle !== null) {
-        obstructed(of, document, result.obstacle, { moving: result.tally.anyDone })
+        obstructed(of, document, result.obstacle, { moving: isMoving(result) })
       }
       of.hurry()
       break
@@ -44,6 +44,18 @@ export function batchEnded(of: Consequences, assignment: Assignment, result: Bat
   }
 }
 
+type Settled = Extract<BatchResult, { outcome: 'settled' }>
+
+/** Some of it was done, or it was a step of a search that ends. */
+function isMoving({ tally, obstacle }: Settled): boolean {
+  return tally.anyDone || obstacle?.moving === true
+}
+
+/** Not so where a batch came to nothing but a request without an answer. */
+function serves(result: Settled): boolean {
+  return result.obstacle?.scope !== 'elasticsearch' || isMoving(result)
+}
+
 function obstructed(
   { dispatcher, pauses, goneAway }: Consequences,
   document: string,
@@ -57,6 +69,6 @@ function obstructed(
     return
   }
   // The document waits as well: a server that answers probes and not this document's batches must not be hammered.
-  if (obstacle.suspicious) dispatcher.pause(document, obstacle)
+  if (obstacle.suspicious) dispatcher.pause(document, obstacle, { moving })
   goneAway(obstacle.scope, obstacle.reason)
 }

@@ -4,7 +4,7 @@ import type { DocumentPlan } from '../documents/types.ts'
 import { cutByBytes } from '../elasticsearch/bulk.ts'
 import type { Operation } from '../elasticsearch/types.ts'
 import type { BatchTarget, Claim, Lane } from '../queue/types.ts'
-import { type AddressedKey, addressKeys, nextSlice } from './addressed.ts'
+import { type AddressedKey, addressKeys } from './addressed.ts'
 import type { BatchStore, ClaimSession, WorkSession } from './batch-store.ts'
 import type { BlockedIndices } from './blocked-indices.ts'
 import { Brake, type BrakeContext } from './brake.ts'
@@ -14,12 +14,13 @@ import { draw } from './draw.ts'
 import { encodeOperations } from './encode.ts'
 import { expandMarks } from './expand.ts'
 import { isTooBusy } from './in-flight.ts'
+import { isAlone, LineUp } from './line-up.ts'
 import { loadSlice } from './load-slice.ts'
 import { Obstructed, obstacleOf } from './obstacle.ts'
 import { Outcomes } from './outcomes.ts'
 import { Parking } from './parking.ts'
 import { assertSameServer } from './same-server.ts'
-import { type BulkSender, sendOperations } from './send.ts'
+import { type BulkSender, sendOperations, UNSENT } from './send.ts'
 import { settle } from './settle.ts'
 import type { SliceSizer } from './slice-sizer.ts'
 import type { Tally } from './tally.ts'
@@ -53,7 +54,7 @@ export interface BatchRequest {
   /** A trial of this blocked index, with a mark that is parked for it. */
   readonly target?: string | undefined
   readonly sizer: SliceSizer
-  /** How many keys may go together, after requests that got no answer. */
+  /** Which keys may go together, after requests that got no answer. */
   readonly confidence: Confidence
   /** Outcomes of earlier batches that are due in the log with this batch's settlement; null: not yet. */
   readonly dueLog: Tally | null
@@ -121,7 +122,6 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     const outcomes = new Outcomes(marked)
     const some = marked.slice(0, confidence.mostKeys)
     outcomes.giveBack(marked.slice(some.length))
-    const { alone } = confidence
     const { keys, failures: invalid } = addressKeys(plan, some)
     outcomes.impossible(invalid)
 
@@ -130,9 +130,12 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     const parking = new Parking(context.blocked, plan.document, { targets, tenants, trial: request.target })
     const brake = new Brake(context, work, plan, { targets: parking.open, keys })
     const transforming = transformingOf(request, over)
-    for (let start = 0; start < keys.length; ) {
-      const next = nextSlice(keys, start, sizer.keys(limits.batchBytes))
-      start += next.length
+    const lineUp = new LineUp(confidence.suspects, keys)
+    let halted = false
+    let anyAnswered = false
+    while (!halted) {
+      const next = lineUp.next(sizer.keys(limits.batchBytes))
+      if (next.length === 0) break
       if (over()) {
         outcomes.giveBack(next)
         continue
@@ -158,8 +161,10 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
       // Too many deletes that nobody explains are held back (invariant 12); the rest goes on.
       const passed = await brake.pass(encoded.operations, outcomes)
 
+      let whole = true
       for (const operations of cutByBytes(passed, context.gate.bytes(lane, limits.batchBytes))) {
-        if (over()) {
+        if (halted || over()) {
+          whole = false
           outcomes.giveBack(keysOf(operations, [...slice, ...encoded.added]))
           continue
         }
@@ -174,16 +179,28 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
         )
         if (sent.outcome === 'obstacle') {
           const { obstacle } = sent
-          if (obstacle.suspicious) confidence.unanswered(keys.length)
-          if (alone === null || !obstacle.suspicious) throw new Obstructed(obstacle)
-          // Busy is no fault of the document's: one that it never has the memory for waits its turn again and again.
-          outcomes.unanswered(operations, obstacle, isTooBusy(obstacle) ? 'mark-again' : alone)
+          if (!obstacle.suspicious) throw new Obstructed(obstacle)
+          const alone = isAlone(slice)
+          const among = alone ? slice : keysOf(operations, [...slice, ...encoded.added])
+          const lost = confidence.unanswered(among, { alone, busy: isTooBusy(obstacle) })
+          if (lost.fate === 'give-back' && !anyAnswered) throw new Obstructed(obstacle)
+          // Whether Elasticsearch is there is to be asked first (invariant 10); what was lost comes after all others.
+          halted = true
+          outcomes.giveBack(lineUp.left)
+          outcomes.unanswered(
+            operations,
+            { ...obstacle, ...(lost.moving ? { moving: true } : {}) },
+            lost.fate,
+          )
           continue
         }
+        if (sent.verdicts.includes(UNSENT)) whole = false
+        else anyAnswered = true
         const verdicts = parking.judge(operations, sent.verdicts)
         const elapsedMs = now() - claimedAt
         outcomes.answered(operations, verdicts, { elapsedMs, tookMs: sent.tookMs })
       }
+      if (whole && !halted && passed.length > 0) confidence.answered(slice)
     }
 
     // 8. settle: the commit is the acknowledgement
@@ -203,7 +220,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     healthy = true
     // Without a key nothing was asked: that says nothing about Elasticsearch.
     const answered = keys.length > 0 && result.obstacle?.scope !== 'elasticsearch'
-    if (answered) confidence.answered(limits.batchSize)
+    if (answered) confidence.gotThrough(limits.batchSize)
     return { ...result, full: claimedKeys(claim) >= limits.batchSize }
   } catch (error) {
     return { outcome: 'given-back', obstacle: obstacleOf(error) }

@@ -1,5 +1,6 @@
 import type { ItemVerdict, Operation } from '../elasticsearch/types.ts'
 import type { BatchKey, Failure, Mark, RunCounts } from '../queue/types.ts'
+import type { Verdict } from './confidence.ts'
 import { isTooBusy } from './in-flight.ts'
 import type { FailedState } from './recheck.ts'
 import { Tally } from './tally.ts'
@@ -89,13 +90,13 @@ export class Outcomes {
     })
   }
 
-  /** Records that a key got no answer even alone (see Confidence). */
-  unanswered(operations: readonly Operation[], obstacle: Obstacle, then: 'mark-again' | 'charge'): void {
+  /** Records that a request got no answer: its keys are marked again, or charged where they were alone (see Confidence). */
+  unanswered(operations: readonly Operation[], obstacle: Obstacle, fate: Verdict['fate']): void {
     this.#obstacle = obstacle
     for (const operation of operations) {
       const key = this.#keys.get(operation.key)
       if (key === undefined) continue
-      if (then === 'charge') this.#fail(operation, key, obstacle.type, obstacle.reason, false)
+      if (fate === 'charge') this.#fail(operation, key, obstacle.type, obstacle.reason, false)
       else this.giveBack([key])
     }
   }

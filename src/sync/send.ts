@@ -12,7 +12,7 @@ export interface BulkSender {
 }
 
 /** Of what the claim's time was over for: marked again, uncharged. */
-const UNSENT: ItemVerdict = {
+export const UNSENT: ItemVerdict = {
   outcome: 'retry',
   charged: false,
   type: 'claim_over',

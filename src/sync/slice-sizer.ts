@@ -2,7 +2,7 @@ import type { Operation } from '../elasticsearch/types.ts'
 
 /**
  * First guess of a document's size in bytes, before any was seen: four keys a MiB. A guess too large costs four short
- * round trips in the daemon's life, for each worker and document; with one of 16 kB, the first slices of rows of 1 MB
+ * round trips in the daemon's life, for each document; with one of 16 kB, the first slices of rows of 1 MB
  * were two of 64 MB, and that was the peak of the daemon's memory.
  */
 const FIRST_GUESS = 256 * 1024

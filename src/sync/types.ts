@@ -31,6 +31,8 @@ export interface Obstacle {
   readonly reason: string
   /** A document of the batch may be the cause, and not the server. */
   readonly suspicious?: true
+  /** Elasticsearch answered others just now, and each further look brings nearer who the cause is: it need not wait long. */
+  readonly moving?: true
 }
 
 export type BatchResult =

@@ -27,6 +27,7 @@ export function workerContext(
       share: (document) => documents.get(document)?.brake?.deletes ?? DEFAULT_SHARE,
       size: indexSizes((index) => elasticsearch.count(index), now),
     },
+    sizers: new Map(),
     confidences: new Map(),
     transforms: new Map(
       [...documents].flatMap(([name, { transform }]) => (transform === undefined ? [] : [[name, transform]])),

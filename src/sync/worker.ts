@@ -17,6 +17,8 @@ export interface WorkerContext extends BatchContext {
   readonly transforms: ReadonlyMap<string, Transform>
   /** Outcomes not written yet, by document; shared by the daemon's workers. */
   readonly unwritten: Map<string, Unwritten>
+  /** How large the documents are; shared by the daemon's workers, so that each is measured once. */
+  readonly sizers: Map<string, SliceSizer>
   /** How far the documents' batches are trusted; shared by the daemon's workers. */
   readonly confidences: Map<string, Confidence>
   /** Told of every batch that was more than an empty claim. */
@@ -35,7 +37,6 @@ const LOG_INTERVAL_MS = 1_000
 
 /** Takes assignments and runs their batches, one after the other, until there are none to come. */
 export async function runWorker(context: WorkerContext): Promise<void> {
-  const sizers = new Map<string, SliceSizer>()
   for (;;) {
     const assignment = await context.dispatcher.next()
     if (assignment === null) return
@@ -46,8 +47,8 @@ export async function runWorker(context: WorkerContext): Promise<void> {
       context.dispatcher.ended(assignment)
       continue
     }
-    const sizer = sizers.get(plan.document) ?? new SliceSizer()
-    sizers.set(plan.document, sizer)
+    const sizer = context.sizers.get(plan.document) ?? new SliceSizer()
+    context.sizers.set(plan.document, sizer)
     const confidence = context.confidences.get(plan.document) ?? new Confidence(context.now)
     context.confidences.set(plan.document, confidence)
     const due = takeDueLog(context, plan.document)

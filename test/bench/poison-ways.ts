@@ -1,6 +1,7 @@
 import type { DocumentDefinition } from '../../src/config/types.ts'
+import type { Fault } from '../support/fault-proxy.ts'
 
-/** One way in which a single row among a thousand can be one that Elasticsearch does not take. */
+/** One way in which a single row among a thousand can be one that does not get to be a document. */
 export interface Poison {
   readonly name: string
   /** Table and document in one. */
@@ -12,6 +13,24 @@ export interface Poison {
   readonly definition: Partial<DocumentDefinition>
   /** SET clause that spoils the chosen row. */
   readonly spoil: string
+  /** What happens to each request that holds it, instead of an answer; otherwise Elasticsearch says what is wrong with it. */
+  readonly silence?: Fault
+}
+
+/** What the spoilt row of a silent way is known by. */
+export const CHOKING = 'a proxy, or a node, chokes on this'
+
+/** Of the way that waits for it a dozen times, milliseconds. Long enough for a thousand documents on a busy machine. */
+export const REQUEST_TIMEOUT = '2000'
+
+const page = '<html><body>not Elasticsearch</body></html>'
+
+const silences: Readonly<Record<string, Fault>> = {
+  'the connection is cut': { kind: 'reset-before' },
+  '502 of a proxy': { kind: 'answer', status: 502, body: page },
+  '504 of a proxy': { kind: 'answer', status: 504, body: page },
+  '500 for the whole request': { kind: 'answer', status: 500, body: page },
+  'no answer until REQUEST_TIMEOUT': { kind: 'hang' },
 }
 
 /**
@@ -89,4 +108,14 @@ export const poisons: readonly Poison[] = [
     definition: { fields: { id: 'id', title: 'title', body: 'body', each: { sql: '100 / pieces' } } },
     spoil: 'pieces = 0',
   },
+  ...Object.entries(silences).map(
+    ([name, silence], n): Poison => ({
+      name,
+      document: `silent_${n + 1}`,
+      columns: 'code text',
+      definition: {},
+      spoil: `code = '${CHOKING}'`,
+      silence,
+    }),
+  ),
 ]

@@ -1,8 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { DocumentDefinition } from '../../src/config/types.ts'
-import { operationsOf } from '../support/bulk-body.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
 import { type Cell, usual } from './cell.ts'
-import { type BulkExchange, startObserver } from './observer.ts'
-import { MAX_CONTENT, type Poison, poisons } from './poison-ways.ts'
+import { CHOKING, MAX_CONTENT, type Poison, poisons, REQUEST_TIMEOUT } from './poison-ways.ts'
 import { createWriter, seeded } from './prose.ts'
 import { emptied } from './queue.ts'
 import type { World } from './world.ts'
@@ -16,7 +16,11 @@ const definitions: Readonly<Record<string, DocumentDefinition>> = Object.fromEnt
   ]),
 )
 
-/** One document in a thousand that cannot be indexed: all others are, it is dead, and few requests were needed. */
+/**
+ * One document in a thousand that cannot be indexed: all others are, it is dead, and few requests were needed. Counted is every
+ * bulk request that leaves the daemon, answered or not, from the first mark to the dead letter: where there is no answer
+ * that says what is wrong, the document is dead after MAX_RETRIES attempts, and each of them is a request.
+ */
 export const poison: Cell = {
   name: 'poison',
   about:
@@ -26,28 +30,27 @@ export const poison: Cell = {
   figures: Object.fromEntries(poisons.map(({ name }) => [name, { of: 'value', atMost: 21 }])),
   world: { documents: definitions, elasticsearch: { 'http.max_content_length': MAX_CONTENT } },
   async *measure(world, { rounds, rows }) {
-    let seen: BulkExchange[] = []
-    const observer = await startObserver(world.elasticsearchUrl, (exchange) => seen.push(exchange))
+    const proxy = await startFaultProxy(world.elasticsearchUrl)
+    const bulks = () => proxy.seen.filter((request) => request === 'POST /_bulk').length
     try {
       for (const one of poisons) await createTable(world, one, rows)
       await world.sluice('install', '--no-backfill')
       for (let round = 1; round <= rounds; round++) {
         for (const one of poisons) {
-          seen = []
+          if (one.silence === undefined) proxy.heal()
+          else proxy.breakWhere('/_bulk', CHOKING, one.silence)
+          const before = bulks()
           await markAll(world, one)
-          const daemon = await world.startDaemon({ elasticsearchUrl: observer.url })
+          const env = one.silence?.kind === 'hang' ? { REQUEST_TIMEOUT } : {}
+          const daemon = await world.startDaemon({ elasticsearchUrl: proxy.url, env })
           const outcome = await settled(world, one)
           await daemon.stop()
-          const ofIts = seen.filter(({ body }) => {
-            const [first] = operationsOf(body)
-            return first?.index.startsWith(indexOf(one)) ?? false
-          })
           check(one, outcome, rows)
           const { indexed, dead, type } = outcome
           yield {
             round,
             case: one.name,
-            value: ofIts.length,
+            value: bulks() - before,
             unit: 'bulk requests',
             details: { indexed, dead, type },
           }
@@ -55,7 +58,7 @@ export const poison: Cell = {
         }
       }
     } finally {
-      await observer.close()
+      await proxy.close()
     }
   },
 }
@@ -98,7 +101,7 @@ interface Outcome {
 }
 
 async function settled(world: World, one: Poison): Promise<Outcome> {
-  await emptied(world)
+  await ended(world, one)
   await world.search('POST', `/${indexOf(one)}/_refresh`)
   const { count } = (await world.search('GET', `/${indexOf(one)}/_count`)) as { count: number }
   const { rows } = await world.pool.query<{ dead: number; retrying: number; type: string | null }>(
@@ -112,6 +115,21 @@ async function settled(world: World, one: Poison): Promise<Outcome> {
     dead: rows[0]?.dead ?? 0,
     retrying: rows[0]?.retrying ?? 0,
     type: rows[0]?.type ?? '',
+  }
+}
+
+/** Resolves when nothing is left to do, retries included. */
+async function ended(world: World, { document }: Poison): Promise<void> {
+  const deadline = performance.now() + 600_000
+  for (;;) {
+    await emptied(world)
+    const { rows } = await world.pool.query<{ retrying: number }>(
+      `SELECT count(*)::integer AS retrying FROM sluice.sync_failed WHERE document = $1 AND state = 'retrying'`,
+      [document],
+    )
+    if (rows[0]?.retrying === 0) return
+    if (performance.now() > deadline) throw new Error(`${document}: still retried after ten minutes`)
+    await delay(100)
   }
 }
 

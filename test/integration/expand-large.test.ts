@@ -346,6 +346,7 @@ describe('a worker that has turned such a mark', () => {
       plans: new Map([['thing', world.plan]]),
       hashes: new Map([['thing', world.related.hash]]),
       unwritten: new Map(),
+      sizers: new Map(),
       confidences: new Map(),
       transforms: new Map(),
       onBatch: (_, { outcome }) => outcomes.push(outcome),

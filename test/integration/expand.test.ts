@@ -91,9 +91,7 @@ describe('a mark of a related table', () => {
 
   test('that leads nowhere does not count as an answer of Elasticsearch', async () => {
     await world.mark({ source: 'parts', keys: ['41'] })
-    const confidence = new Confidence(() => performance.now())
-    confidence.unanswered(4)
-    confidence.unanswered(4)
+    const confidence = limited(4, 3, 2)
     await runBatch(world.context, { ...world.related, confidence })
     expect(confidence.mostKeys).toBe(2)
   })
@@ -155,9 +153,7 @@ describe('keys that came of a related table’s mark', () => {
   test('are marked again as keys of documents, where the batch cannot finish them', async () => {
     for (const id of [1, 2, 3]) await world.own(id, 'ann')
     await world.mark({ source: 'owner', keys: ['ann'], op: 'delete', origin: '77', ageMinutes: 5 })
-    const confidence = new Confidence(() => performance.now())
-    confidence.unanswered(3)
-    confidence.unanswered(3)
+    const confidence = limited(3, 2, 1)
     expect(confidence.mostKeys).toBe(1)
     expect(await runBatch(world.context, { ...world.related, confidence })).toMatchObject({ givenBack: 2 })
     expect(await world.marks()).toMatchObject([
@@ -292,4 +288,15 @@ async function restoreViews(): Promise<void> {
     await pool.query(`DROP VIEW IF EXISTS "${SCHEMA}"."${expansion.view}"`)
     await pool.query(expansion.viewSql)
   }
+}
+
+/** After two requests without an answer, of so many keys, and answers to as many at once as the last number. */
+function limited(first: number, second: number, most: number): Confidence {
+  const confidence = new Confidence(() => performance.now())
+  const keys = Array.from({ length: first }, (_, n) => ({ key: `other ${n}` }))
+  const one = { alone: false, busy: false }
+  confidence.unanswered(keys, one)
+  confidence.unanswered(keys.slice(0, second), one)
+  for (let n = 0; n < second; n += most) confidence.answered(keys.slice(n, n + most))
+  return confidence
 }

@@ -120,6 +120,7 @@ export function startDaemon(parts: DaemonParts): Dispatcher {
     hashes: new Map([[DOCUMENT, HASH]]),
     transforms: new Map(),
     unwritten: new Map(),
+    sizers: new Map(),
     confidences: new Map(),
     instance: who.name,
     limits,

@@ -57,6 +57,8 @@ export interface FaultProxy {
    * null lets it pass.
    */
   break(path: string, fault: Fault | FaultOf): void
+  /** Applies a fault to those among them whose body holds `text`. */
+  breakWhere(path: string, text: string, fault: Fault): void
   heal(): void
   close(): Promise<void>
 }
@@ -72,7 +74,7 @@ export async function startFaultProxy(
   const seen: string[] = []
   const authorizations: (string | undefined)[] = []
   let lost = 0
-  let broken: { readonly path: string; readonly fault: Fault | FaultOf } | null = null
+  let broken: { readonly path: string; readonly fault: Fault | FaultOf; readonly text?: string } | null = null
 
   const faultOf = (path: string, { headers }: IncomingMessage): Fault | null => {
     if (broken === null || !path.startsWith(broken.path)) return null
@@ -86,23 +88,34 @@ export async function startFaultProxy(
     const path = incoming.url ?? '/'
     seen.push(`${incoming.method} ${path.replace(/\?.*/, '')}`)
     authorizations.push(incoming.headers.authorization)
-    const fault = faultOf(path, incoming)
     incoming.on('error', () => outgoing.destroy())
+    const fault = faultOf(path, incoming)
+    const text = fault === null ? undefined : broken?.text
+    if (text === undefined) serve(incoming, outgoing, fault)
+    else {
+      collect(incoming)
+        .then((body) => serve(incoming, outgoing, body.includes(text) ? fault : null, body))
+        .catch(() => outgoing.destroy())
+    }
+  }
+  const serve = (incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault | null, body?: Buffer) => {
     switch (fault?.kind) {
       case 'hang':
         return
       case 'reset-before':
         incoming.socket.destroy()
         return
-      case 'answer':
-        incoming.resume().on('end', () => {
+      case 'answer': {
+        const answer = () =>
           outgoing
             .writeHead(fault.status, { 'content-type': fault.contentType ?? 'text/html' })
             .end(fault.body)
-        })
+        if (body === undefined) incoming.resume().on('end', answer)
+        else answer()
         return
+      }
       default:
-        pass({ target, incoming, outgoing, onLost }, fault ?? null).catch(() => outgoing.destroy())
+        pass({ target, incoming, outgoing, onLost, body }, fault).catch(() => outgoing.destroy())
     }
   }
 
@@ -118,6 +131,9 @@ export async function startFaultProxy(
     },
     break: (path, fault) => {
       broken = { path, fault }
+    },
+    breakWhere: (path, text, fault) => {
+      broken = { path, fault, text }
     },
     heal: () => {
       broken = null
@@ -135,6 +151,8 @@ interface Passing {
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
   readonly onLost: () => void
+  /** Where it was read already. */
+  readonly body: Buffer | undefined
 }
 
 interface Answer {
@@ -147,7 +165,7 @@ interface Answer {
 async function pass(passing: Passing, fault: AfterForwarding | null): Promise<void> {
   const { incoming, outgoing, onLost } = passing
   const gone = new Promise<void>((resolve) => outgoing.on('close', () => resolve()))
-  const body = await collect(incoming)
+  const body = passing.body ?? (await collect(incoming))
   if (fault?.kind === 'late') {
     await gone
     await delay(fault.ms)

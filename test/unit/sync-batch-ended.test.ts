@@ -1,5 +1,5 @@
 import pino from 'pino'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { batchEnded, type Consequences } from '../../src/sync/batch-ended.ts'
 import { Dispatcher } from '../../src/sync/dispatcher.ts'
 import type { DocumentPauses } from '../../src/sync/document-pauses.ts'
@@ -14,6 +14,7 @@ function world({ concurrency = 4 } = {}) {
   dispatcher.open()
   dispatcher.found(documents.map((document) => ({ document, lane: 1 as const })))
   const gone: string[] = []
+  const counts = { served: 0 }
   const consequences: Consequences = {
     log: pino({ level: 'silent' }),
     dispatcher,
@@ -22,7 +23,9 @@ function world({ concurrency = 4 } = {}) {
       begin: (document: string, obstacle: Obstacle) => dispatcher.pause(document, obstacle),
       end: (document: string) => dispatcher.recovered(document),
     } as unknown as DocumentPauses,
-    served: () => {},
+    served: () => {
+      counts.served += 1
+    },
     hurry: () => {},
     goneAway: (server, reason) => gone.push(`${server}: ${reason}`),
   }
@@ -36,7 +39,14 @@ function world({ concurrency = 4 } = {}) {
     }
     return claimed
   }
-  return { clock, dispatcher, gone, claims, ended: (result: BatchResult) => end(consequences, result) }
+  return {
+    clock,
+    dispatcher,
+    gone,
+    counts,
+    claims,
+    ended: (result: BatchResult) => end(consequences, result),
+  }
 }
 
 function end(consequences: Consequences, result: BatchResult): void {
@@ -94,6 +104,26 @@ test.each<[string, BatchResult]>([
   ended(result)
   clock.now += 60_000
   expect(await claims()).toHaveLength(2)
+})
+
+describe('a batch that ended with a request without an answer', () => {
+  const silent: Obstacle = { scope: 'elasticsearch', type: 'timeout', reason: 'r', suspicious: true }
+  const done = () => {
+    const tally = new Tally()
+    tally.add({ index: 'i', operation: 'index', outcome: 'done' }, 1, 1, 1)
+    return tally
+  }
+  const cases: [string, BatchResult, number, number][] = [
+    ['and with nothing else: the document waits longer and longer', settledBut(silent), 5, 0],
+    ['after others were answered', { ...settledBut(silent), tally: done() }, 3, 5],
+    ['on the way to its cause', settledBut({ ...silent, moving: true }), 3, 5],
+  ]
+  test.each(cases)('%s', (_, result, attempt, served) => {
+    const { dispatcher, ended, counts } = world()
+    for (let n = 0; n < 5; n++) ended(result)
+    expect(dispatcher.pauses).toMatchObject([{ document: 'city', attempt }])
+    expect(counts.served).toBe(served)
+  })
 })
 
 test('what is a document’s own trouble leaves the others all places', async () => {
