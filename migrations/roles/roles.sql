@@ -65,7 +65,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON
   :"schema".sync_migration, :"schema".sync_document, :"schema".sync_source, :"schema".sync_queue, :"schema".sync_index,
   :"schema".sync_failed, :"schema".sync_run, :"schema".sync_schedule, :"schema".sync_brake, :"schema".sync_alert, :"schema".sync_worker,
-  :"schema".sync_identity, :"schema".sync_log, :"schema".sync_rollup, :"schema".sync_audit
+  :"schema".sync_identity, :"schema".sync_log, :"schema".sync_rollup, :"schema".sync_version, :"schema".sync_audit
   TO :"operator";
 GRANT INSERT (kind, document, options, reason, requested_by, origin, truncated, total) ON :"schema".sync_run
   TO :"operator";

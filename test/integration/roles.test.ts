@@ -2,6 +2,8 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startAdmin } from '../../src/admin/server.ts'
 import { readMissingGrants } from '../../src/cli/doctor/read-grants.ts'
+import { installedDocument } from '../../src/answers/installed.ts'
+import { probe } from '../../src/cli/probe/probe.ts'
 import { DEFAULT_ALERTS } from '../../src/config/alerts.ts'
 import { questions, readDatabase } from '../../src/metrics/read-database.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
@@ -291,6 +293,70 @@ describe('the operator', () => {
     'SELECT * FROM app.city',
     "UPDATE app.city SET name = 'x'",
   ])('may not %s', (sql) => expect(as('operator', sql)).rejects.toMatchObject({ code: refusal }))
+})
+
+describe('a probe', () => {
+  const probeAs = async (login: Login, touch: boolean) => {
+    const database = { pool: world.logins[login], schema: world.schema }
+    const servers = { database, elasticsearch: world.elasticsearch }
+    const installed = await installedDocument(database, 'city')
+    return probe(servers, installed, { id: 'small:1', touch, timeoutMs: 60_000 })
+  }
+
+  test('takes an operator and the rows; what is lacking is named as SQL, and is enough', async () => {
+    const me = world.name('operator')
+    const view = `${world.schema}.document_city`
+    const grant = async (remedy: string, grants: readonly string[]) => {
+      for (const one of grants) expect(remedy).toContain(one)
+      const statements = remedy.split('Let an administrator run: ')[1] ?? ''
+      expect(statements.split('; ')).toHaveLength(grants.length)
+      await world.database.pool.query(statements)
+    }
+    const refused = async (login: Login, touch: boolean): Promise<string> => {
+      const error = await probeAs(login, touch).catch((one: unknown) => one)
+      expect(error).toMatchObject({ code: 'failed', message: expect.stringContaining('permission denied') })
+      return String(Object(error).remedy)
+    }
+    await grant(await refused('operator', false), [
+      `GRANT SELECT ON ${view} TO ${me}`,
+      `GRANT USAGE ON SCHEMA app TO ${me}`,
+      `GRANT SELECT ON app.city TO ${me}`,
+    ])
+    // The document calls it, and what a view calls is called with the rights of who reads it.
+    expect(await refused('operator', false)).toContain('grant what Postgres names')
+    await world.database.pool.query(`GRANT EXECUTE ON FUNCTION app.slug TO ${me}`)
+    expect(await probeAs('operator', false)).toMatchObject({ arrived: true, by: 'enqueue', why: [] })
+    await grant(await refused('operator', true), [`GRANT UPDATE ON app.city TO ${me}`])
+    expect(await probeAs('operator', true)).toMatchObject({ arrived: true, why: [] })
+
+    // A daemon's login reads the rows, and may not mark.
+    await grant(await refused('daemon', false), [
+      `GRANT ${rolesOf(world.schema).operator} TO ${world.name('daemon')}`,
+    ])
+    expect(await probeAs('daemon', false)).toMatchObject({ arrived: true })
+    await world.database.pool.query(`
+      REVOKE ${rolesOf(world.schema).operator} FROM ${world.name('daemon')};
+      REVOKE ALL ON ${view}, app.city FROM ${me}; REVOKE ALL ON SCHEMA app FROM ${me};
+      REVOKE ALL ON FUNCTION app.slug FROM ${me}`)
+  })
+
+  test('by a reader is refused, and told of the roles', async () => {
+    const place = await workspace({
+      DATABASE_URL: world.url('reader'),
+      ELASTICSEARCH_URL: world.server.url,
+      SLUICE_SCHEMA: world.schema,
+    })
+    try {
+      expect(await place.sluice(['probe', 'city'])).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(
+          /permission denied for table sync_migration.*\n.*sluice migrate --roles/s,
+        ),
+      })
+    } finally {
+      await place.remove()
+    }
+  })
 })
 
 const VIEWS = ['sync_stats', 'sync_hourly', 'sync_lag', 'sync_failures', 'sync_workers', 'sync_runs']

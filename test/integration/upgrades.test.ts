@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually } from '../support/context.ts'
 import { type CommandWorld, commandWorld, type Started } from './cli-support.ts'
@@ -14,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.drop())
 
-async function name(id: number): Promise<unknown> {
+async function indexed(id: number): Promise<unknown> {
   const answer = await world.search.request('GET', `/${world.search.prefix}items/_doc/${id}`)
   return (answer as { _source?: { name: unknown } })._source?.name
 }
@@ -24,7 +25,7 @@ const write = (id: number, text: string) =>
     [id, text],
   )
 const arrived = (id: number, text: string, daemon: Started) =>
-  eventually(async () => expect(await name(id)).toBe(text), { describe: () => daemon.output() })
+  eventually(async () => expect(await indexed(id)).toBe(text), { describe: () => daemon.output() })
 
 test('a newer program over an older schema waits, says to migrate, and goes on when that is done', async () => {
   const { db, place } = world
@@ -40,11 +41,50 @@ test('a newer program over an older schema waits, says to migrate, and goes on w
   await write(1, 'before')
   const daemon = place.start(['run'])
   await eventually(() => daemon.output().includes('Run sluice migrate'), { describe: () => daemon.output() })
-  expect(await name(1)).toBeUndefined()
+  expect(await indexed(1)).toBeUndefined()
   await db.pool.query(`INSERT INTO sluice.sync_migration (name, run_on) VALUES ('0003_views', now())`)
   await arrived(1, 'before', daemon)
   daemon.process.kill('SIGTERM')
   expect((await daemon.ended).code).toBe(0)
+})
+
+test('an older daemon that has lost the server over a newer schema ends as another one that begins does', async () => {
+  const { db, place } = world
+  const old = place.start(['run'])
+  await write(3, 'running')
+  await arrived(3, 'running', old)
+  await db.pool.query(`INSERT INTO sluice.sync_migration (name, run_on) VALUES ('9999_future', now())`)
+  // Nobody gets in, as while a server restarts.
+  const name = new URL(db.url).pathname.slice(1)
+  const admin = new pg.Client(Object.assign(new URL(db.url), { pathname: '/postgres' }).href)
+  await admin.connect()
+  try {
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`)
+    await admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = $1 AND application_name LIKE 'sluice %'`,
+      [name],
+    )
+    await eventually(() => old.output().includes('not currently accepting connections'), {
+      describe: () => old.output(),
+    })
+    expect(old.process.exitCode).toBeNull()
+  } finally {
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`)
+    await admin.end()
+  }
+  await write(3, 'between')
+  const { code, stdout, stderr } = await old.ended
+  expect({ code, said: stdout + stderr }).toEqual({
+    code: 2,
+    said: expect.stringMatching(/9999_future.*Upgrade sluice: a newer version has migrated this schema/s),
+  })
+  expect(await indexed(3)).toBe('running')
+  await db.pool.query(`DELETE FROM sluice.sync_migration WHERE name = '9999_future'`)
+  const upgraded = place.start(['run'])
+  await arrived(3, 'between', upgraded)
+  upgraded.process.kill('SIGTERM')
+  expect((await upgraded.ended).code).toBe(0)
 })
 
 test('an older daemon goes on over a newer schema, and another one does not begin; nothing is lost', async () => {

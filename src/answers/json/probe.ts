@@ -6,7 +6,8 @@ export const legNames = ['written', 'committed', 'claimed', 'indexed', 'acknowle
 /** What `probe` prints with --json. */
 export const probeJson = z.strictObject({
   document: z.string(),
-  id: z.string(),
+  /** Null: nothing was sent, and no `--id` was given. */
+  id: z.string().nullable(),
   /** True when it has passed all legs. */
   arrived: z.boolean(),
   /**

@@ -62,13 +62,25 @@ export async function readCopy(
  * Watches a mark until its document is searchable and the mark settled, until the deadline, or until nothing more will come: it
  * was settled and nothing was written. Only looks: a mark that is locked to see whether it is free would be passed over by a daemon
  * in that moment; the row's `xmax` says the same.
- * @param before version of the copy before the mark: each batch writes a higher one. Whoever else's batch indexes the
- * same key in that moment has a higher one as well, and is taken for ours.
+ * @param before what is there before the mark; each batch writes a higher version, whatever was drawn (invariant 5)
+ * @param drawn version drawn last before the mark was committed. A batch that claims the mark draws a higher one, and one
+ * that was under way already has no higher one. Another that begins to work on the same key between that moment and our
+ * batch's answer is taken for ours: it, too, reads the row after the mark was written.
  */
 export async function followMark(
   servers: Servers,
   outlet: Outlet,
-  { mark, before, deadline }: { readonly mark: ProbeMark; readonly before: Copy; readonly deadline: number },
+  {
+    mark,
+    drawn,
+    before,
+    deadline,
+  }: {
+    readonly mark: ProbeMark
+    readonly drawn: string
+    readonly before: Copy
+    readonly deadline: number
+  },
 ): Promise<Passage> {
   let claimedAt: number | null = null
   let indexedAt: number | null = null
@@ -76,7 +88,8 @@ export async function followMark(
   let searchableAt: number | null = null
   let copy = before
   let resolutionMs = 0
-  const newer = ({ version }: Copy) => version !== null && isAbove(version, before.version)
+  const newer = ({ version }: Copy) =>
+    version !== null && isAbove(version, drawn) && isAbove(version, before.version)
 
   // Apart, for it may wait at Elasticsearch until the next refresh.
   const search = async () => {
@@ -118,8 +131,8 @@ export async function followMark(
   return { claimedAt, indexedAt, acknowledgedAt, searchableAt, copy, resolutionMs }
 }
 
-function isAbove(version: string, before: string | null): boolean {
-  return before === null || BigInt(version) > BigInt(before)
+function isAbove(version: string, other: string | null): boolean {
+  return other === null || BigInt(version) > BigInt(other)
 }
 
 /** A claim locks its marks and deletes them, and commits with the batch: `xmax` is its transaction's until then. */

@@ -17,7 +17,7 @@ export function probeText({ document, id, arrived, by, legs, resolutionMs, notes
     by === 'trigger' ? 'UPDATE of the row, triggers included' : 'sluice.enqueue; --touch takes the triggers'
   const total = legs.at(-1)?.atMs ?? 0
   return [
-    paint('bold', `${document} ${id}`),
+    paint('bold', id === null ? document : `${document} ${id}`),
     ...(legs.length === 0
       ? []
       : [

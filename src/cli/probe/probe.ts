@@ -9,7 +9,8 @@ import type { Database } from '../context.ts'
 import { duration } from '../format.ts'
 import { chooseKey } from './choose-key.ts'
 import { followMark, type Outlet, type Passage, readCopy } from './follow-mark.ts'
-import { obstacles } from './why-not.ts'
+import { refusal } from './refusal.ts'
+import { keyObstacles, obstacles } from './why-not.ts'
 import { type Written, writeMark } from './write-mark.ts'
 
 export type Probe = z.infer<typeof probeJson>
@@ -36,14 +37,25 @@ const attendedEveryMs = 100
  */
 export async function probe(
   servers: Servers,
+  installed: InstalledDocument,
+  request: ProbeRequest,
+): Promise<Probe> {
+  try {
+    return await send(servers, installed, request)
+  } catch (error) {
+    throw await refusal(servers.database, installed.plan, request.touch, error)
+  }
+}
+
+async function send(
+  servers: Servers,
   { name, state, plan }: InstalledDocument,
   { id, touch, timeoutMs }: ProbeRequest,
 ): Promise<Probe> {
   const { database } = servers
-  const key = await chooseKey(servers, plan, id)
   const nothing: Probe = {
     document: name,
-    id: key.id,
+    id: id ?? null,
     arrived: false,
     by: null,
     legs: [],
@@ -54,17 +66,24 @@ export async function probe(
     why: [],
   }
   const deadline = performance.now() + timeoutMs
-  if (state !== 'active' || !(await attended(database, name, deadline))) {
-    return { ...nothing, why: ['nothing was sent', ...(await obstacles(database, name))] }
-  }
+  const unsent = async (): Promise<Probe> => ({
+    ...nothing,
+    why: ['nothing was sent', ...(await obstacles(database, name))],
+  })
+  // Before its rows are looked at: of a detached document no view is left, and that of a paused one may be what is broken.
+  if (state !== 'active') return unsent()
+  const key = await chooseKey(servers, plan, id)
+  if (!(await attended(database, name, deadline))) return unsent()
   const outlet: Outlet = { document: name, key, ...addressOf(plan, key.parts) }
   const before = await readCopy(servers, outlet)
   const written = await writeMark(database, plan, key, touch)
-  if (written.mark === null) return { ...nothing, index: before.index, why: [untriggered(name)] }
-  const passage = await followMark(servers, outlet, { mark: written.mark, before, deadline })
+  const { mark, drawn } = written
+  if (mark === null) return { ...nothing, id: key.id, index: before.index, why: [untriggered(name)] }
+  const passage = await followMark(servers, outlet, { mark, drawn, before, deadline })
   const arrived = passage.searchableAt !== null && passage.acknowledgedAt !== null
   return {
     ...nothing,
+    id: key.id,
     arrived,
     by: written.by,
     legs: legsOf(written, passage),
@@ -121,26 +140,35 @@ async function whyNot(
   passage: Passage,
   timeoutMs: number,
 ): Promise<string[]> {
-  const stand = await standing(servers, passage, timeoutMs)
-  if (passage.indexedAt !== null) return [stand]
-  const sent = { key: key.key, claimed: passage.claimedAt !== null }
-  return [stand, ...(await obstacles(servers.database, document, sent))]
+  if (passage.indexedAt !== null) return [await shown(servers, passage, timeoutMs)]
+  const ofKey = await keyObstacles(servers.database, document, key.key)
+  return [
+    standing(passage, timeoutMs, ofKey.length > 0),
+    ...ofKey,
+    ...(await obstacles(servers.database, document, { unclaimed: passage.claimedAt === null })),
+  ]
 }
 
-/** How far it came. */
-async function standing(
-  { elasticsearch }: Servers,
-  { claimedAt, indexedAt, acknowledgedAt, searchableAt, copy }: Passage,
-  timeoutMs: number,
-): Promise<string> {
+/** How far a mark came whose document did not come out. `explained`: what keeps its key is known. */
+function standing({ claimedAt, acknowledgedAt }: Passage, timeoutMs: number, explained: boolean): string {
   const within = `within ${duration(timeoutMs)}`
   if (claimedAt === null)
     return `no daemon claimed the mark ${within}; it waits in the queue, and does no harm there`
-  if (indexedAt === null && acknowledgedAt !== null) {
-    return 'the mark was worked on, and nothing was written to Elasticsearch: transform left the document out, or it failed'
-  }
-  if (indexedAt === null)
+  if (acknowledgedAt === null)
     return `a daemon claimed the mark, and Elasticsearch did not have the document ${within}`
+  const worked = 'the mark was worked on, and nothing was written to Elasticsearch'
+  return explained
+    ? worked
+    : `${worked}: transform left the document out, its row changed meanwhile, or the index has it with a higher version (sluice inspect)`
+}
+
+/** Elasticsearch has the document; what was missing after that. */
+async function shown(
+  { elasticsearch }: Servers,
+  { searchableAt, copy }: Passage,
+  timeoutMs: number,
+): Promise<string> {
+  const within = `within ${duration(timeoutMs)}`
   if (searchableAt !== null) return `the document is searchable, and its batch was not acknowledged ${within}`
   const settings = copy.index === null ? {} : await elasticsearch.getSettings(copy.index)
   const interval = settings['index.refresh_interval']

@@ -4,19 +4,12 @@ import { estimate } from '../format.ts'
 import { failureText } from '../inspection.ts'
 import { readFailures, readMarks } from '../read-marks.ts'
 
-/** A key whose mark was written. */
-export interface SentKey {
-  readonly key: string
-  readonly claimed: boolean
-}
-
-/** What keeps a document's marks, by what `status` knows, and one of its keys: its failures, where it is parked, how many wait. */
+/** What keeps a document's marks, by what `status` knows. `unclaimed`: a mark was sent, and nobody has taken it. */
 export async function obstacles(
   database: Database,
   document: string,
-  sent: SentKey | null = null,
+  { unclaimed = false }: { readonly unclaimed?: boolean } = {},
 ): Promise<string[]> {
-  const ofKey = sent === null ? [] : await keyObstacles(database, document, sent.key)
   const status = await readStatus(database, null)
   const found = status.documents.find(({ name }) => name === document)
   if (found === undefined) return [`${document} is not installed any more`]
@@ -24,8 +17,7 @@ export async function obstacles(
   const pauses = living.flatMap((worker) => worker.pauses).filter((pause) => pause.document === document)
   const waiting = living.filter(({ reason }) => reason !== null)
   return [
-    ...ofKey,
-    ...(sent?.claimed === false && found.pendingKeys > 1
+    ...(unclaimed && found.pendingKeys > 1
       ? [`${estimate(found.pendingKeys, found.keysAreExact)} keys of ${document} wait`]
       : []),
     ...(found.state === 'active'
@@ -46,12 +38,17 @@ function unattended(document: string, living: number): string {
     : `no daemon works on ${document}: those that are alive have another definition of it, or none (sluice status)`
 }
 
-async function keyObstacles({ pool, schema }: Database, document: string, key: string): Promise<string[]> {
+/** What keeps one of its keys: its failures, and where it is parked. */
+export async function keyObstacles(
+  { pool, schema }: Database,
+  document: string,
+  key: string,
+): Promise<string[]> {
   const failures = await readFailures(pool, schema, document, key)
   const marks = await readMarks(pool, schema, document, key)
   const parked = marks.filter(({ lane }) => lane === 2)
   return [
     ...failures.map(failureText),
-    ...parked.map(({ target }) => `its key is parked, and waits for ${target ?? 'sluice resume'}`),
+    ...new Set(parked.map(({ target }) => `its key is parked, and waits for ${target ?? 'sluice resume'}`)),
   ]
 }

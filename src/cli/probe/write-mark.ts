@@ -17,6 +17,8 @@ export interface Written {
   readonly mark: ProbeMark | null
   readonly by: 'trigger' | 'enqueue'
   readonly notes: readonly string[]
+  /** Version that was drawn last before the mark was committed: whoever claims the mark draws a higher one. */
+  readonly drawn: string
   /** What the UPDATE or the call took, and the COMMIT. What it took to find the mark is ours, and in neither. */
   readonly writtenMs: number
   readonly commitMs: number
@@ -45,7 +47,8 @@ export async function writeMark(
     const byTrigger = touched > 0 ? await readMark(client, s, plan.document, key.key) : null
     if (touched > 0 && byTrigger === null && !compares(plan)) {
       clean = await rollback(client)
-      return { mark: null, by: 'trigger', notes: [], writtenMs: written.ms, commitMs: 0, committedAt: 0 }
+      const none = { mark: null, by: 'trigger', notes: [], drawn: '0' } as const
+      return { ...none, writtenMs: written.ms, commitMs: 0, committedAt: 0 }
     }
     if (byTrigger === null) {
       written = await timed(async () => {
@@ -54,12 +57,14 @@ export async function writeMark(
       })
     }
     const mark = byTrigger ?? (await readMark(client, s, plan.document, key.key))
+    const drawn = await lastVersion(client, s)
     const committed = await timed(() => commit(client))
     clean = true
     return {
       mark,
       by: byTrigger === null ? 'enqueue' : 'trigger',
       notes: byTrigger === null && touch ? [unmarked(touched)] : [],
+      drawn,
       writtenMs: written.ms,
       commitMs: committed.ms,
       committedAt: performance.now(),
@@ -136,7 +141,8 @@ async function touchRow(
     const { rowCount } = await client.query(text, [...values])
     return rowCount ?? 0
   } catch (error) {
-    if (sqlState(error) === undefined) throw error
+    const state = sqlState(error)
+    if (state === undefined || state === '42501') throw error
     throw new FailedError(
       `its row could not be touched: ${error instanceof Error ? error.message : String(error)}`,
       {
@@ -146,6 +152,13 @@ async function touchRow(
       },
     )
   }
+}
+
+async function lastVersion(client: PoolClient, s: string): Promise<string> {
+  const { rows } = await client.query<{ version: string }>(
+    `SELECT last_value::text AS version FROM ${s}.sync_version`,
+  )
+  return rows[0]?.version ?? '0'
 }
 
 /** Our transaction's mark of the key. It is among the youngest of its lane: what others write is seen when they commit. */
