@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -123,6 +123,26 @@ describe('the manifests', () => {
   test('are all but the job applied together', async () => {
     const { resources } = await yaml(join(deploy, 'kubernetes/kustomization.yaml'))
     expect(resources).toEqual(['serviceaccount.yaml', 'deployment.yaml', 'poddisruptionbudget.yaml'])
+    // What `kubectl apply -k` would send; it refuses a key of kustomization.yaml that there is not.
+    const sent = await tools.run('kubectl', ['kustomize', join(deploy, 'kubernetes')])
+    expect([...sent.matchAll(/^kind: (\w+)$/gm)].map(([, kind]) => kind).toSorted()).toEqual([
+      'Deployment',
+      'PodDisruptionBudget',
+      'ServiceAccount',
+    ])
+    const text = await readFile(join(deploy, 'kubernetes/deployment.yaml'), 'utf8')
+    expect(sent).toContain(/image: \S+/.exec(text)?.[0])
+  })
+
+  test('kubectl would complain of the kustomization', async () => {
+    const copy = join(scratch, 'kustomization')
+    await cp(join(deploy, 'kubernetes'), copy, { recursive: true })
+    const file = join(copy, 'kustomization.yaml')
+    const text = await readFile(file, 'utf8')
+    await writeFile(file, text.replace('resources:', 'resorces:'))
+    await expect(tools.run('kubectl', ['kustomize', copy])).rejects.toThrow('resorces')
+    await writeFile(file, text.replace('deployment.yaml', 'deploiment.yaml'))
+    await expect(tools.run('kubectl', ['kustomize', copy])).rejects.toThrow('deploiment.yaml')
   })
 
   test.each(['deployment.yaml', 'install-job.yaml'])(
@@ -165,6 +185,12 @@ describe('the manifests', () => {
     expect(deployment.spec.template.metadata.labels).toEqual(labels)
     expect(deployment.spec.selector.matchLabels).toEqual(labels)
     const budget = await yaml(join(deploy, 'kubernetes/poddisruptionbudget.yaml'))
-    expect(budget.spec.selector.matchLabels).toEqual(labels)
+    expect(budget.spec).toEqual({
+      maxUnavailable: 1,
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+      selector: { matchLabels: labels },
+    })
+    // So that the one that is left works meanwhile.
+    expect(deployment.spec.replicas).toBeGreaterThan(1)
   })
 })

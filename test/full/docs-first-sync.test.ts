@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
-import { runTool } from '../support/servers/run-tool.ts'
+import { packed } from '../support/packed.ts'
 
 /** docs/first-sync.md, as a new user would follow it: from the tarball to a document that a search finds. */
 
@@ -23,9 +23,7 @@ beforeAll(async () => {
     `CREATE TABLE ${table} (id int PRIMARY KEY, name text); INSERT INTO ${table} VALUES (1, 'Kettle')`,
   )
   folder = await mkdtemp(join(tmpdir(), 'sluice-first-sync-'))
-  await runTool('npm', ['pack', '--pack-destination', folder], { cwd: repository })
-  const [packed = ''] = await readdir(folder)
-  tarball = join(folder, packed)
+  ;({ tarball } = await packed(folder))
   await mkdir(join(folder, 'project'))
 }, 300_000)
 afterAll(async () => {

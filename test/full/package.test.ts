@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { npmTool } from '../support/checkers.ts'
 import { strangers } from '../support/package-contents.ts'
+import { packed } from '../support/packed.ts'
 import { runTool } from '../support/servers/run-tool.ts'
 
 /** The package as its users get it: packed, installed in an empty project, run and type-checked there. */
@@ -17,17 +18,7 @@ let tarball: string
 let paths: readonly string[]
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'sluice-package-'))
-  const listing = join(scratch, 'listing')
-  // What the build of prepack says goes to standard error.
-  await runTool('sh', ['-c', 'npm pack --json --pack-destination "$0" > "$1"', scratch, listing], {
-    cwd: repository,
-  })
-  const [packed]: { filename: string; files: { path: string }[] }[] = Object.values(
-    JSON.parse(await readFile(listing, 'utf8')),
-  )
-  if (packed === undefined) throw new Error('npm pack made nothing')
-  tarball = join(scratch, packed.filename)
-  paths = packed.files.map(({ path }) => path)
+  ;({ tarball, paths } = await packed(scratch))
   project = join(scratch, 'project')
   await mkdir(project)
   await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')

@@ -49,7 +49,7 @@ async function installIn(folder: string): Promise<void> {
     process.execPath,
     [
       ...[tsc, '-p', 'tsconfig.build.json', '--outDir', join(target, 'dist')],
-      ...['--rootDir', 'src', '--sourceMap', 'false', '--declaration', 'false'],
+      ...['--rootDir', 'src', '--declaration', 'false'],
     ],
     { cwd: repository },
   )

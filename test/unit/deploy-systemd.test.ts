@@ -73,7 +73,8 @@ describe('the unit', () => {
 
 const analyzes = spawnSync('systemd-analyze', ['--version']).error === undefined
 
-describe.skipIf(!analyzes).each(['sluice.service', 'sluice@.service'])('systemd-analyze and %s', (unit) => {
+const units = ['sluice.service', 'sluice@.service']
+describe.skipIf(!analyzes).each(units)('systemd-analyze (Debian package "systemd") and %s', (unit) => {
   const analyze = (...args: readonly string[]) => {
     const { status, stdout, stderr } = spawnSync('systemd-analyze', [...args, join(folder, unit)], {
       encoding: 'utf8',

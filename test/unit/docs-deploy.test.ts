@@ -21,7 +21,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
  */
 
 const repository = join(import.meta.dirname, '../..')
-const ABSENT = ['systemctl', 'journalctl', 'docker', 'kubectl', 'pm2']
+const ABSENT = ['systemctl', 'journalctl', 'docker', 'kubectl', 'pm2', 'apt-get']
 
 let scratch: string
 let project: string
@@ -36,14 +36,28 @@ beforeEach(() => {
     'project/secrets/install',
   ])
     mkdirSync(join(scratch, folder), { recursive: true })
-  for (const file of ['package.json', 'package-lock.json', 'sluice.config.ts', 'settings.env'])
+  for (const file of [
+    'package.json',
+    'package-lock.json',
+    'sluice-0.1.0.tgz',
+    'sluice.config.mts',
+    'settings.env',
+  ])
     writeFileSync(join(project, file), '')
   for (const file of ['ELASTICSEARCH_URL', 'ELASTICSEARCH_API_KEY', 'DATABASE_URL', 'install/DATABASE_URL'])
     writeFileSync(join(project, 'secrets', file), '')
   symlinkSync(repository, join(project, 'node_modules/sluice'))
   program('sudo', 'exec "$@"')
-  // npm ci … --prefix <folder>
-  program('npm', `mkdir -p "$4/node_modules" && ln -sfn '${repository}' "$4/node_modules/sluice"`)
+  // npm ci … [--prefix <folder>], which test/full/deploy-tarball.test.ts runs in earnest.
+  program(
+    'npm',
+    `while [ $# -gt 0 ] && [ "$1" != --prefix ]; do shift; done
+folder="\${2:-.}"
+ls "$folder"/sluice-*.tgz >&2
+mkdir -p "$folder/node_modules" && ln -sfn '${repository}' "$folder/node_modules/sluice"`,
+  )
+  // curl … -o <file>
+  program('curl', 'touch "$4"')
   for (const name of ABSENT) program(name, look(name))
 })
 afterEach(() => rmSync(scratch, { recursive: true }))
@@ -58,7 +72,7 @@ function program(name: string, text: string): void {
 const look = (name: string) => `
 for word; do
   path=\${word##*=}
-  case "$path" in node_modules/*|secrets/*|/*|*.env)
+  case "$path" in node_modules/*|secrets/*|kubernetes/*|/*|*.env)
     [ -e "$path" ] || { echo "there is no $path" >&2; exit 1; } ;;
   esac
 done

@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { createProgram } from '../../src/cli/program.ts'
+import { linksOf } from '../support/links.ts'
 
 /** The pages of docs/: all are in the index, and every link leads somewhere. */
 
@@ -13,13 +14,7 @@ const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8
 const all = [...pages, 'README.md', 'CHANGELOG.md', 'examples/shop/README.md']
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
-/** Links in running text: what stands in code is no link. */
-function linksIn(path: string): readonly string[] {
-  const prose = read(path)
-    .replaceAll(/^```[\s\S]*?^```/gm, '')
-    .replaceAll(/`[^`\n]*`/g, '')
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
-}
+const linksIn = (path: string) => linksOf(read(path))
 
 /** As GitHub makes them of headings; the second of one name has a number. */
 function anchorsOf(path: string): ReadonlySet<string> {
