@@ -20,6 +20,7 @@ const AT_REST: Figures = {
 const WELL: Findings = {
   daemon: { state: 'running', reason: null },
   figures: AT_REST,
+  conditions: [],
   postgresReason: null,
   cluster: { status: 'green', unassignedShards: 0 },
   elasticsearchReason: null,
@@ -150,10 +151,38 @@ describe('grade', () => {
     expect(graded({}, { verified }).components.consistency).toMatchObject({ status, value })
   })
 
-  test('a document that is paused or has an alarm', () => {
-    const { status, components } = graded({}, { troubled: [{ document: 'city', what: 'paused (a look)' }] })
+  test.each([
+    ['no_worker', 'no daemon works on it: sluice run', 'no daemon works on it: sluice run'],
+    ['dead_letters', '5 documents cannot be indexed', '5 documents cannot be indexed'],
+    ['document_paused', 'a look', 'paused (a look)'],
+    ['document_detached', 'detached', 'detached'],
+  ] as const)('a document of which %s is due is degraded', (name, reason, what) => {
+    const conditions = [{ name, document: 'city', reason, due: true }]
+    const { status, components } = graded({ conditions }, { troubled: [{ document: 'city', what: 'said' }] })
     expect(status).toBe('degraded')
-    expect(components.documents).toMatchObject({ value: 1, reason: 'city: paused (a look)' })
+    expect(components.documents).toMatchObject({ status, value: 1, reason: `city: ${what}` })
+  })
+
+  test('what is not due yet, or has a component of its own, is no document in trouble', () => {
+    const at = { document: 'city', reason: 'r' } as const
+    const conditions = [
+      { ...at, name: 'no_worker', due: false },
+      { ...at, name: 'drift', due: true },
+      { ...at, name: 'backlog_old', due: true },
+    ] as const
+    expect(graded({ conditions }).components.documents).toMatchObject({ status: 'healthy', value: 0 })
+  })
+
+  test('an alarm without a condition, beside conditions of another document', () => {
+    const conditions = [
+      { name: 'dead_letters', document: 'city', reason: 'one', due: true },
+      { name: 'sending_paused', document: 'city', reason: 'two', due: true },
+    ] as const
+    const { documents } = graded(
+      { conditions },
+      { troubled: [{ document: 'shop', what: 'said' }] },
+    ).components
+    expect(documents).toMatchObject({ value: 2, reason: 'city: one; city: two; shop: said' })
   })
 
   test('the worst component counts', () => {
