@@ -168,30 +168,33 @@ function errorRateOf({ answeredLastHour, failedLastHour }: Figures): Component {
   }
 }
 
-/** The worst document counts. One that was never verified says nothing. */
+/** The worst document counts. One that was never verified says nothing, and how long ago one was is left to the reader to judge. */
 function consistencyOf({ verified }: Figures): Component {
   const base = { unit: 'share', threshold: THRESHOLDS.differences } as const
-  const judged = verified.map(({ document, comparison, finishedAt }) => {
-    const { rows, documents } = comparison
-    const differences = differenceCount(comparison.left ?? comparison)
-    return { document, finishedAt, differences, share: differences / Math.max(rows, documents, 1) }
+  const judged = verified.map((one) => {
+    const differences = differenceCount(one)
+    return { ...one, differences, share: differences / one.compared }
   })
-  const [worst] = judged.toSorted((a, b) => b.share - a.share)
-  if (worst === undefined)
-    return { ...base, status: 'healthy', value: null, reason: 'nothing was verified yet' }
-  const { share, differences, document, finishedAt } = worst
-  if (differences === 0)
+  const [worst] = judged.toSorted((a, b) => b.share - a.share || b.ageMs - a.ageMs)
+  if (worst === undefined) {
     return {
       ...base,
       status: 'healthy',
-      value: 0,
-      reason: 'the last verify of each document found no difference',
+      value: null,
+      reason: 'nothing was verified since it was written anew, or ever',
     }
+  }
+  const { share, differences, document, ageMs } = worst
+  if (differences === 0) {
+    // Of equals the oldest comes first.
+    const reason = `the last verify of each document left no difference; the oldest is of ${ago(ageMs)}`
+    return { ...base, status: 'healthy', value: 0, reason }
+  }
   return {
     ...base,
     status: share >= THRESHOLDS.differences.critical ? 'critical' : 'degraded',
     value: share,
-    reason: `the verify of ${document} at ${finishedAt} left ${differences} differences: sluice verify ${document} --repair`,
+    reason: `the verify of ${document} of ${ago(ageMs)} left ${differences} differences: sluice verify ${document} --repair`,
   }
 }
 
@@ -237,4 +240,16 @@ function above(
 
 function seconds(ms: number): string {
   return ms === Number.POSITIVE_INFINITY ? 'a week or more' : `${Math.round(ms / 1000)} s`
+}
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+
+/** In the unit of which there are at least two, as far as there are. */
+function ago(ms: number): string {
+  if (ms < MINUTE_MS) return 'less than a minute ago'
+  if (ms < 2 * MINUTE_MS) return '1 minute ago'
+  if (ms < 2 * HOUR_MS) return `${Math.floor(ms / MINUTE_MS)} minutes ago`
+  return ms < 2 * DAY_MS ? `${Math.floor(ms / HOUR_MS)} hours ago` : `${Math.floor(ms / DAY_MS)} days ago`
 }

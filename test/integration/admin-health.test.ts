@@ -11,6 +11,7 @@ beforeAll(async () => {
   world = await adminWorld()
   // From here on rows are the test's: nobody works on the document, and nobody writes of himself that he does.
   await world.stop(world.instance)
+  await world.sql('TRUNCATE sluice.sync_worker')
 })
 afterAll(() => world?.drop())
 afterEach(async () => {
@@ -48,7 +49,7 @@ test('dead letters, however long ago the last one', async () => {
   await world.sql(`INSERT INTO sluice.sync_failed
       (document, key, id, version, state, attempts, type, reason, origin, first_failed_at, last_failed_at)
     SELECT 'item', n::text, n::text, n, 'dead', 5, 't', 'r', pg_current_xact_id(), now() - interval '2 days', now() - interval '2 days'
-      FROM generate_series(1, 5000) n`)
+      FROM generate_series(1, 1001) n`)
   expect(await due()).toEqual(['dead_letters'])
   expect((await health()).documents).toMatchObject({
     status: 'degraded',
@@ -69,4 +70,58 @@ test('nothing of all this', async () => {
   await worker('hash', `'[]'`)
   expect(await due()).toEqual([])
   expect((await health()).documents).toMatchObject({ status: 'healthy', value: 0 })
+})
+
+const verified = (state: string, comparison: object, at = 'now()') =>
+  world.sql(
+    `INSERT INTO sluice.sync_run (kind, document, state, options, result, finished_at) VALUES ('verify', 'item', $1, $3, $2, ${at})`,
+    [
+      state,
+      { comparison: { rows: 100, documents: 50, stale: 0, extra: 0, ...comparison } },
+      { repair: 'all' },
+    ],
+  )
+
+test('what the last full verify left, though a sample of rows has found nothing since', async () => {
+  await worker('hash', `'[]'`)
+  await verified('done', { missing: 50, sample: null })
+  await verified('done', { missing: 0, sample: 10 })
+  expect(await due()).toEqual(['drift'])
+  expect((await health()).consistency).toMatchObject({
+    status: 'critical',
+    value: 0.5,
+    reason: expect.stringMatching(
+      /^the verify of item of less than a minute ago left 50 differences: sluice verify/,
+    ),
+  })
+})
+
+test('what a repair left that failed', async () => {
+  await worker('hash', `'[]'`)
+  await verified('failed', { missing: 100, left: { missing: 50, stale: 0, extra: 0 } })
+  expect(await due()).toEqual(['drift', 'run_failed'])
+  expect(await health()).toMatchObject({
+    consistency: { status: 'critical', value: 0.5 },
+    documents: { status: 'degraded', reason: expect.stringContaining('the last verify failed') },
+  })
+})
+
+test('how long ago nothing was found; nothing is said of before a reindex or rewrite', async () => {
+  await worker('hash', `'[]'`)
+  await verified('done', { missing: 0 }, `now() - interval '400 days'`)
+  expect((await health()).consistency).toMatchObject({
+    status: 'healthy',
+    value: 0,
+    reason: 'the last verify of each document left no difference; the oldest is of 400 days ago',
+  })
+  await verified('done', { missing: 50 })
+  expect((await health()).consistency.status).toBe('critical')
+  await world.sql(`INSERT INTO sluice.sync_run (kind, document, state, options, finished_at)
+    VALUES ('verify', 'item', 'done', '{"repair": "rewrite"}', now())`)
+  expect(await due()).toEqual([])
+  expect((await health()).consistency).toMatchObject({
+    status: 'healthy',
+    value: null,
+    reason: 'nothing was verified since it was written anew, or ever',
+  })
 })

@@ -126,17 +126,13 @@ describe('grade', () => {
     expect(errorRate.status).toBe(status)
   })
 
-  const found = (extra: number, left?: number) => ({
+  const found = (extra: number, ageMs = 0) => ({
     document: 'city',
-    finishedAt: '2026-01-01T00:00:00.000Z',
-    comparison: {
-      missing: 0,
-      stale: 0,
-      extra,
-      rows: 1000,
-      documents: 1000,
-      ...(left === undefined ? {} : { left: { missing: left, stale: 0, extra: 0 } }),
-    },
+    ageMs,
+    missing: 0,
+    stale: 0,
+    extra,
+    compared: 1000,
   })
   test.each([
     [[], 'healthy', null],
@@ -144,11 +140,27 @@ describe('grade', () => {
     [[found(1)], 'degraded', 0.001],
     [[found(9)], 'degraded', 0.009],
     [[found(10)], 'critical', 0.01],
-    [[found(500, 0)], 'healthy', 0],
-    [[found(500, 2)], 'degraded', 0.002],
     [[found(0), found(10), found(1)], 'critical', 0.01],
   ] as const)('verifies that found %j: %s', (verified, status, value) => {
     expect(graded({}, { verified }).components.consistency).toMatchObject({ status, value })
+  })
+
+  test.each([
+    [0, 'less than a minute ago'],
+    [minute, '1 minute ago'],
+    [119 * minute, '119 minutes ago'],
+    [120 * minute, '2 hours ago'],
+    [47 * 60 * minute, '47 hours ago'],
+    [48 * 60 * minute, '2 days ago'],
+  ])('how old the verify is: %d ms, %s', (ageMs, words) => {
+    const clean = graded({}, { verified: [found(0, 0), found(0, ageMs)] }).components.consistency
+    expect(clean.reason).toBe(
+      `the last verify of each document left no difference; the oldest is of ${words}`,
+    )
+    const wrong = graded({}, { verified: [found(0, 1e12), found(2, ageMs)] }).components.consistency
+    expect(wrong.reason).toBe(
+      `the verify of city of ${words} left 2 differences: sluice verify city --repair`,
+    )
   })
 
   test.each([
