@@ -10,6 +10,7 @@ import { HttpError, refusalOf } from './errors.ts'
 import { addGuard } from './guard.ts'
 import { httpErrorJson } from './json.ts'
 import { openapi } from './openapi.ts'
+import { assertStorable } from './storable.ts'
 import type { Admin } from './types.ts'
 
 /** The largest change is a few ids. */
@@ -68,6 +69,9 @@ function addEndpoint(app: FastifyInstance, admin: Admin, endpoint: Endpoint): vo
     url: path,
     handler: async (request, reply) => {
       const { params, query, body, who } = request
+      assertStorable(params, 'of the path')
+      assertStorable(query, 'of the query')
+      assertStorable(body, 'of the body')
       const received = { params, query, body, who: `http ${who}` }
       const answer = async () => {
         try {
@@ -116,6 +120,8 @@ function addAccessLog(app: FastifyInstance, { log }: Admin): void {
 function refuse(admin: Admin, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { status, answer, unexpected } = refusalOf(error, request.id)
   if (unexpected) admin.log.error({ requestId: request.id, reason: describeError(error) }, 'request failed')
+  if (error instanceof HttpError && error.retryAfterSeconds !== undefined)
+    reply.header('retry-after', error.retryAfterSeconds)
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="sluice"')
   reply.code(status).header('cache-control', 'no-store').send(httpErrorJson.parse(answer))
 }

@@ -1,11 +1,20 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { HttpError, refusalOf } from '../../src/admin/errors.ts'
 import { type Findings, grade, THRESHOLDS } from '../../src/admin/grade.ts'
+import { Guesses } from '../../src/admin/guesses.ts'
 import { isCrossOrigin, isOurHost } from '../../src/admin/hosts.ts'
 import { httpErrorJson } from '../../src/admin/json.ts'
+import { assertStorable } from '../../src/admin/storable.ts'
 import { fingerprintOf, judgeToken } from '../../src/admin/token.ts'
 import { FailedError, UnreachableError, UsageError } from '../../src/errors.ts'
 import type { Figures } from '../../src/queue/health-figures.ts'
+
+const { timingSafeEqual } = vi.hoisted(() => ({ timingSafeEqual: vi.fn() }))
+vi.mock('node:crypto', async (original) => {
+  const crypto = await original<typeof import('node:crypto')>()
+  timingSafeEqual.mockImplementation(crypto.timingSafeEqual)
+  return { ...crypto, timingSafeEqual }
+})
 
 const AT_REST: Figures = {
   lastSyncMs: null,
@@ -220,6 +229,21 @@ describe('the token', () => {
     expect(judgeToken(header, token)).toBe(shown)
   })
 
+  test.each([
+    [`Bearer ${token}`, token],
+    ['Bearer 0', token],
+    [`Bearer ${token}${token}`, token],
+    ['Bearer x', null],
+  ])('%s is compared in constant time, by digests of one length', (header, own) => {
+    timingSafeEqual.mockClear()
+    judgeToken(header, own)
+    expect(timingSafeEqual).toHaveBeenCalledTimes(1)
+    for (const digest of timingSafeEqual.mock.calls[0] ?? []) expect(digest.byteLength).toBe(32)
+    // Its word is the one that counts: no other comparison beside it.
+    timingSafeEqual.mockReturnValueOnce(false)
+    expect(judgeToken(header, own)).toBe('wrong')
+  })
+
   test('none is right where none is set', () => {
     expect(judgeToken('Bearer ', null)).toBe('wrong')
     expect(judgeToken('Bearer null', null)).toBe('wrong')
@@ -232,8 +256,52 @@ describe('the token', () => {
   })
 })
 
+describe('wrong tokens', () => {
+  test('sixty in a minute are borne, and then none until it is over; each address for itself', () => {
+    const guesses = new Guesses()
+    for (let n = 0; n < 60; n += 1) {
+      expect(guesses.waitSeconds('a', n)).toBe(0)
+      guesses.note('a', n)
+    }
+    expect(guesses.waitSeconds('a', 100)).toBe(60)
+    expect(guesses.waitSeconds('a', minute - 1)).toBe(1)
+    expect(guesses.waitSeconds('b', 100)).toBe(0)
+    expect(guesses.waitSeconds('a', minute)).toBe(0)
+    guesses.note('a', minute)
+    expect(guesses.waitSeconds('a', minute)).toBe(0)
+  })
+
+  test('of ten thousand addresses the oldest is forgotten first', () => {
+    const guesses = new Guesses()
+    for (let n = 0; n < 60; n += 1) for (const address of ['first', 'second']) guesses.note(address, n)
+    for (let n = 0; n < 9_999; n += 1) guesses.note(String(n), 100)
+    expect(guesses.waitSeconds('first', 200)).toBe(0)
+    expect(guesses.waitSeconds('second', 200)).toBe(60)
+  })
+})
+
+describe('what can be stored', () => {
+  const nested = (levels: number): unknown => (levels === 0 ? 'x' : [nested(levels - 1)])
+  test.each([
+    [undefined, true],
+    [{ a: ['b', 1, null, true, { c: '\u{1f600}' }] }, true],
+    [nested(20), true],
+    [nested(21), false],
+    ['\0', false],
+    ['a\ud800', false],
+    ['\udc00b', false],
+    [{ a: ['\0'] }, false],
+    [{ '\0': 1 }, false],
+    [[{ a: { 'b\ud800': 1 } }], false],
+  ])('%j: %s', (value, storable) => {
+    const look = () => assertStorable(value, 'of the body')
+    if (storable) expect(look).not.toThrow()
+    else expect(look).toThrow(/^something of the body cannot be stored/)
+  })
+})
+
 describe('hosts', () => {
-  const settings = { host: 'Search', port: 1, token: null, hosts: ['b.internal'] }
+  const settings = { host: 'Search', port: 1, token: null, hosts: ['b.internal'], trustedProxies: [] }
   test.each([
     ['localhost', true],
     ['localhost:9187', true],
