@@ -2,6 +2,7 @@ import helmet from '@fastify/helmet'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { explain } from '../cli/explain.ts'
 import { describeError } from '../errors.ts'
+import { sqlState } from '../postgres/connect.ts'
 import { audited } from './audit.ts'
 import { addDashboard } from './dashboard.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -77,7 +78,7 @@ function addEndpoint(app: FastifyInstance, admin: Admin, endpoint: Endpoint): vo
         try {
           return await endpoint.handle(admin, received)
         } catch (error) {
-          throw explain(error, admin.postgres)
+          throw brokenOff(error, admin) ?? explain(error, admin.postgres)
         }
       }
       const answered = await (method === 'POST' ? audited(admin, endpoint, request, who, answer) : answer())
@@ -88,6 +89,17 @@ function addEndpoint(app: FastifyInstance, admin: Admin, endpoint: Endpoint): vo
     },
   })
 }
+
+/** What a statement comes to that the end of the server has cancelled; null: it is none. */
+function brokenOff(error: unknown, { ending }: Admin): HttpError | null {
+  if (!ending.isCut || sqlState(error) !== QUERY_CANCELED) return null
+  return new HttpError(503, 'unreachable', 'this instance stops, and what was asked for was broken off', {
+    remedy: 'Ask another instance, or this one when it is back.',
+  })
+}
+
+/** SQLSTATE */
+const QUERY_CANCELED = '57014'
 
 /** `curl -X POST` with the header and nothing else means `{}`. */
 function takeEmptyBodies(app: FastifyInstance): void {

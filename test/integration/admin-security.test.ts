@@ -278,6 +278,36 @@ describe('the end', () => {
   })
 })
 
+describe('a change that waits at the end', () => {
+  test('is broken off, answered, and not done afterwards, and the audit says so', async () => {
+    const server = await world.serve()
+    const holder = await world.database.pool.connect()
+    try {
+      await holder.query('BEGIN')
+      await holder.query(`SELECT FROM sluice.sync_document WHERE name = 'item' FOR UPDATE`)
+      const asked = change(server?.url ?? '', '/api/documents/item/pause', { reason: 'stuck' })
+      await eventually(async () => {
+        const waiting = await world.value(
+          `SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database()
+            AND application_name LIKE 'sluice %http%' AND wait_event_type = 'Lock'`,
+        )
+        return waiting === '1'
+      })
+      // The lock is held until after the end: what ends in time ends without it.
+      await server?.close()
+      expect(await asked).toMatchObject({ status: 503, body: { error: { code: 'unreachable' } } })
+    } finally {
+      await holder.query('ROLLBACK')
+      holder.release()
+    }
+    const { rows } = await world.database.pool.query(
+      `SELECT status, outcome FROM sluice.sync_audit WHERE asked ->> 'reason' = 'stuck'`,
+    )
+    expect(rows).toEqual([{ status: 503, outcome: 'unreachable' }])
+    expect(await world.value(`SELECT state FROM sluice.sync_document WHERE name = 'item'`)).toBe('active')
+  })
+})
+
 describe('whoever watches', () => {
   test('keeps no server from closing: the stream ends', async () => {
     const server = await world.serve()
