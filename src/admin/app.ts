@@ -25,7 +25,8 @@ export async function adminApp(admin: Admin): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
-    trustProxy: false,
+    // Of X-Forwarded-For what a proxy of ours has added, and nothing that it was sent.
+    trustProxy: admin.settings.trustedProxies.length === 0 ? false : [...admin.settings.trustedProxies],
     exposeHeadRoutes: false,
     genReqId: () => crypto.randomUUID(),
     // A request that meets the end on an open connection is answered as any other, and is its last.

@@ -62,7 +62,7 @@ afterAll(() => world?.drop())
 describe('HTTP, under the role of the daemon', () => {
   test('shows every page, and does all that the token asks for', async () => {
     const admin = await startAdmin({
-      settings: { host: '127.0.0.1', port: 0, token: TOKEN, hosts: [] },
+      settings: { host: '127.0.0.1', port: 0, token: TOKEN, hosts: [], trustedProxies: [] },
       postgres: world.url('daemon'),
       schema: world.schema,
       instance: 'the daemon',
