@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { runJson } from '../cli/json/run.ts'
+import { failedListJson } from '../cli/json/failed.ts'
+import { runJson, runsJson } from '../cli/json/run.ts'
 import { statusJson } from '../cli/json/status.ts'
 
 /** Answers that no command prints. Times are UTC, ISO 8601. */
@@ -85,7 +86,13 @@ export const workersJson = statusJson.pick({ workers: true })
 export const oneRunJson = z.strictObject({ run: runJson })
 
 /** Where a list goes on: `?after=` of the next request; null at its end. */
-export const nextJson = z.string().nullable()
+const nextJson = z.string().nullable()
+
+/** `GET /api/runs` */
+export const runsPageJson = runsJson.extend({ next: nextJson })
+
+/** `GET /api/failures` */
+export const failuresPageJson = failedListJson.extend({ next: nextJson })
 
 /** A run that was requested. */
 export const startedJson = z.strictObject({
