@@ -1,3 +1,19 @@
+// What HTTP for operators answers, where no command prints it.
+export {
+  alertsJson,
+  documentsJson,
+  failuresPageJson,
+  healthJson,
+  httpErrorJson,
+  indicesJson,
+  logJson,
+  oneRunJson,
+  readyJson,
+  runsPageJson,
+  startedJson,
+  workersJson,
+} from './admin/json.ts'
+export { snapshotJson } from './admin/snapshot.ts'
 // What each command prints with --json.
 export { checkJson } from './answers/json/check.ts'
 export { cleanupJson } from './answers/json/cleanup.ts'

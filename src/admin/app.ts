@@ -2,6 +2,7 @@ import helmet from '@fastify/helmet'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { explain } from '../answers/explain.ts'
 import { describeError } from '../errors.ts'
+import { sqlState } from '../postgres/connect.ts'
 import { audited } from './audit.ts'
 import { addDashboard } from './dashboard.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -10,6 +11,7 @@ import { HttpError, refusalOf } from './errors.ts'
 import { addGuard } from './guard.ts'
 import { httpErrorJson } from './json.ts'
 import { openapi } from './openapi.ts'
+import { assertStorable } from './storable.ts'
 import type { Admin } from './types.ts'
 
 /** The largest change is a few ids. */
@@ -23,7 +25,8 @@ export async function adminApp(admin: Admin): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
-    trustProxy: false,
+    // Of X-Forwarded-For what a proxy of ours has added, and nothing that it was sent.
+    trustProxy: admin.settings.trustedProxies.length === 0 ? false : [...admin.settings.trustedProxies],
     exposeHeadRoutes: false,
     genReqId: () => crypto.randomUUID(),
     // A request that meets the end on an open connection is answered as any other, and is its last.
@@ -68,12 +71,15 @@ function addEndpoint(app: FastifyInstance, admin: Admin, endpoint: Endpoint): vo
     url: path,
     handler: async (request, reply) => {
       const { params, query, body, who } = request
+      assertStorable(params, 'of the path')
+      assertStorable(query, 'of the query')
+      assertStorable(body, 'of the body')
       const received = { params, query, body, who: `http ${who}` }
       const answer = async () => {
         try {
           return await endpoint.handle(admin, received)
         } catch (error) {
-          throw explain(error, admin.postgres)
+          throw brokenOff(error, admin) ?? explain(error, admin.postgres)
         }
       }
       const answered = await (method === 'POST' ? audited(admin, endpoint, request, who, answer) : answer())
@@ -84,6 +90,17 @@ function addEndpoint(app: FastifyInstance, admin: Admin, endpoint: Endpoint): vo
     },
   })
 }
+
+/** What a statement comes to that the end of the server has cancelled; null: it is none. */
+function brokenOff(error: unknown, { ending }: Admin): HttpError | null {
+  if (!ending.isCut || sqlState(error) !== QUERY_CANCELED) return null
+  return new HttpError(503, 'unreachable', 'this instance stops, and what was asked for was broken off', {
+    remedy: 'Ask another instance, or this one when it is back.',
+  })
+}
+
+/** SQLSTATE */
+const QUERY_CANCELED = '57014'
 
 /** `curl -X POST` with the header and nothing else means `{}`. */
 function takeEmptyBodies(app: FastifyInstance): void {
@@ -116,6 +133,8 @@ function addAccessLog(app: FastifyInstance, { log }: Admin): void {
 function refuse(admin: Admin, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { status, answer, unexpected } = refusalOf(error, request.id)
   if (unexpected) admin.log.error({ requestId: request.id, reason: describeError(error) }, 'request failed')
+  if (error instanceof HttpError && error.retryAfterSeconds !== undefined)
+    reply.header('retry-after', error.retryAfterSeconds)
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="sluice"')
   reply.code(status).header('cache-control', 'no-store').send(httpErrorJson.parse(answer))
 }

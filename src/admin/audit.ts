@@ -16,7 +16,7 @@ export async function audited(
   who: string,
   change: () => Promise<Answered>,
 ): Promise<Answered> {
-  const { pool, schema, instance, log } = admin
+  const { pool, schema, instance, log, ending } = admin
   const action = `${endpoint.method} ${endpoint.path}`
   const [subject = null] = Object.values(request.params as Readonly<Record<string, string>>)
   const entry = {
@@ -36,13 +36,16 @@ export async function audited(
       log.warn({ requestId: request.id, reason: String(error) }, 'the end of a change was not audited'),
     )
   }
-  try {
-    const answered = await change()
-    await end(answered.status, 'done')
-    return answered
-  } catch (error) {
-    const { status, answer } = refusalOf(error, request.id)
-    await end(status, answer.error.code)
-    throw error
+  const changeAndSay = async () => {
+    try {
+      const answered = await change()
+      await end(answered.status, 'done')
+      return answered
+    } catch (error) {
+      const { status, answer } = refusalOf(error, request.id)
+      await end(status, answer.error.code)
+      throw error
+    }
   }
+  return ending.during(changeAndSay, () => end(503, 'unknown'))
 }

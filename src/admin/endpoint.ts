@@ -21,6 +21,8 @@ export interface Endpoint {
   readonly answer: z.ZodType | null
   /** Of a text, as documented; default: text/plain. */
   readonly contentType?: string
+  /** Of a stream: what each of its events holds, as JSON. */
+  readonly event?: z.ZodType
   readonly handle: (admin: Admin, request: Received) => Promise<Answered>
 }
 

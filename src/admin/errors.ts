@@ -12,12 +12,18 @@ export class HttpError extends Error {
   readonly remedy: string | undefined
   /** The run that is in the way. */
   readonly run: string | undefined
+  /** For the header Retry-After. */
+  readonly retryAfterSeconds: number | undefined
 
   constructor(
     status: number,
     code: Code,
     message: string,
-    details: { readonly remedy?: string | undefined; readonly run?: string } = {},
+    details: {
+      readonly remedy?: string | undefined
+      readonly run?: string
+      readonly retryAfterSeconds?: number
+    } = {},
   ) {
     super(message)
     this.name = 'HttpError'
@@ -25,6 +31,7 @@ export class HttpError extends Error {
     this.code = code
     this.remedy = details.remedy
     this.run = details.run
+    this.retryAfterSeconds = details.retryAfterSeconds
   }
 }
 

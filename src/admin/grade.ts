@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Figures } from '../queue/health-figures.ts'
+import type { AlertName, Condition } from '../queue/read-conditions.ts'
 import { differenceCount } from '../runs/comparison.ts'
 import type { DaemonState } from '../sync/types.ts'
 import type { healthJson } from './json.ts'
@@ -13,6 +14,8 @@ export interface Findings {
   readonly daemon: Pick<DaemonState, 'state' | 'reason'>
   /** null: Postgres did not answer, and `postgresReason` says why. */
   readonly figures: Figures | null
+  /** What lasts, as alerts are raised by; empty where Postgres did not answer. */
+  readonly conditions: readonly Pick<Condition, 'name' | 'document' | 'reason' | 'due'>[]
   readonly postgresReason: string | null
   /** What the cluster says of itself; null: it did not answer, and `elasticsearchReason` says why. */
   readonly cluster: { readonly status: 'green' | 'yellow' | 'red'; readonly unassignedShards: number } | null
@@ -50,7 +53,7 @@ export function grade(findings: Findings): Omit<Health, 'instance'> {
     oldestPending: figures === null ? unknown : oldestPendingOf(figures),
     errorRate: figures === null ? unknown : errorRateOf(figures),
     consistency: figures === null ? unknown : consistencyOf(figures),
-    documents: figures === null ? unknown : documentsOf(figures),
+    documents: figures === null ? unknown : documentsOf(figures, findings.conditions),
   }
   const worst = Math.max(...Object.values(components).map(({ status }) => GRADES.indexOf(status)))
   return { status: GRADES[worst] ?? 'critical', components }
@@ -165,45 +168,66 @@ function errorRateOf({ answeredLastHour, failedLastHour }: Figures): Component {
   }
 }
 
-/** The worst document counts. One that was never verified says nothing. */
+/** The worst document counts. One that was never verified says nothing, and how long ago one was is left to the reader to judge. */
 function consistencyOf({ verified }: Figures): Component {
   const base = { unit: 'share', threshold: THRESHOLDS.differences } as const
-  const judged = verified.map(({ document, comparison, finishedAt }) => {
-    const { rows, documents } = comparison
-    const differences = differenceCount(comparison.left ?? comparison)
-    return { document, finishedAt, differences, share: differences / Math.max(rows, documents, 1) }
+  const judged = verified.map((one) => {
+    const differences = differenceCount(one)
+    return { ...one, differences, share: differences / one.compared }
   })
-  const [worst] = judged.toSorted((a, b) => b.share - a.share)
-  if (worst === undefined)
-    return { ...base, status: 'healthy', value: null, reason: 'nothing was verified yet' }
-  const { share, differences, document, finishedAt } = worst
-  if (differences === 0)
+  const [worst] = judged.toSorted((a, b) => b.share - a.share || b.ageMs - a.ageMs)
+  if (worst === undefined) {
     return {
       ...base,
       status: 'healthy',
-      value: 0,
-      reason: 'the last verify of each document found no difference',
+      value: null,
+      reason: 'nothing was verified since it was written anew, or ever',
     }
+  }
+  const { share, differences, document, ageMs } = worst
+  if (differences === 0) {
+    // Of equals the oldest comes first.
+    const reason = `the last verify of each document left no difference; the oldest is of ${ago(ageMs)}`
+    return { ...base, status: 'healthy', value: 0, reason }
+  }
   return {
     ...base,
     status: share >= THRESHOLDS.differences.critical ? 'critical' : 'degraded',
     value: share,
-    reason: `the verify of ${document} at ${finishedAt} left ${differences} differences: sluice verify ${document} --repair`,
+    reason: `the verify of ${document} of ${ago(ageMs)} left ${differences} differences: sluice verify ${document} --repair`,
   }
 }
 
-/** Documents that nobody works on, or that somebody has to look at. */
-function documentsOf({ troubled }: Figures): Component {
+/** Components of their own tell these, by limits of their own. */
+const TOLD_ELSEWHERE: ReadonlySet<AlertName> = new Set(['backlog_old', 'drift'])
+
+/**
+ * Documents that nobody works on, or that somebody has to look at: by the conditions that alerts are raised by, so that the
+ * two never say otherwise, and by alarms that none of them has (that of a run, after its condition is over).
+ */
+function documentsOf({ troubled }: Figures, conditions: Findings['conditions']): Component {
+  const lasting = conditions
+    .filter(({ name, due }) => due && !TOLD_ELSEWHERE.has(name))
+    .map(({ name, document, reason }) => ({ document: document ?? 'all', what: wordsOf(name, reason) }))
+  const named = new Set(lasting.map(({ document }) => document))
+  const told = [...lasting, ...troubled.filter(({ document }) => !named.has(document))]
   return {
-    status: troubled.length === 0 ? 'healthy' : 'degraded',
-    value: troubled.length,
+    status: told.length === 0 ? 'healthy' : 'degraded',
+    value: new Set(told.map(({ document }) => document)).size,
     unit: 'documents',
     threshold: { degraded: 1, critical: null },
     reason:
-      troubled.length === 0
-        ? 'all are active, without an alarm'
-        : troubled.map(({ document, what }) => `${document}: ${what}`).join('; '),
+      told.length === 0
+        ? 'all are active and worked on, and nothing has to be looked at'
+        : told.map(({ document, what }) => `${document}: ${what}`).join('; '),
   }
+}
+
+/** The reason of a pause is whatever an operator wrote, and says nothing of a pause. */
+function wordsOf(name: AlertName, reason: string): string {
+  if (name !== 'document_paused' && name !== 'document_detached') return reason
+  const state = name.slice('document_'.length)
+  return reason === state ? state : `${state} (${reason})`
 }
 
 function above(
@@ -216,4 +240,16 @@ function above(
 
 function seconds(ms: number): string {
   return ms === Number.POSITIVE_INFINITY ? 'a week or more' : `${Math.round(ms / 1000)} s`
+}
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+
+/** In the unit of which there are at least two, as far as there are. */
+function ago(ms: number): string {
+  if (ms < MINUTE_MS) return 'less than a minute ago'
+  if (ms < 2 * MINUTE_MS) return '1 minute ago'
+  if (ms < 2 * HOUR_MS) return `${Math.floor(ms / MINUTE_MS)} minutes ago`
+  return ms < 2 * DAY_MS ? `${Math.floor(ms / HOUR_MS)} hours ago` : `${Math.floor(ms / DAY_MS)} days ago`
 }

@@ -1,8 +1,9 @@
 import rateLimit from '@fastify/rate-limit'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { isLoopback } from '../config/plaintext.ts'
 import type { AdminSettings } from '../config/types.ts'
 import { HttpError } from './errors.ts'
+import { Guesses } from './guesses.ts'
 import { isCrossOrigin, isOurHost } from './hosts.ts'
 import { fingerprintOf, judgeToken } from './token.ts'
 
@@ -24,8 +25,9 @@ const CHANGES_A_MINUTE = 60
 export async function addGuard(app: FastifyInstance, settings: AdminSettings): Promise<void> {
   await app.register(rateLimit, { global: false })
   const limited = app.createRateLimit({ max: CHANGES_A_MINUTE, timeWindow: 60_000 })
+  const guesses = new Guesses()
   app.decorateRequest('who', '')
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', async (request) => {
     if (!isOurHost(request.headers.host, settings)) {
       throw new HttpError(421, 'wrong-host', 'this host does not go by that name', {
         remedy: 'Use its address, or name it in ADMIN_HOSTS.',
@@ -33,22 +35,29 @@ export async function addGuard(app: FastifyInstance, settings: AdminSettings): P
     }
     if (request.method === 'GET') return
     assertNoForeignPage(request)
-    // Before the token is looked at, so that guesses count, too.
-    assertSeldom(await limited(request), reply)
+    assertSeldom(await limited(request))
   })
   app.addHook('preParsing', async (request) => {
-    request.who = request.routeOptions.config.public === true ? 'anybody' : admit(request, settings)
+    request.who = request.routeOptions.config.public === true ? 'anybody' : admit(request, settings, guesses)
     if (request.method !== 'GET') assertJson(request)
   })
 }
 
 type Rate = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>
 
-function assertSeldom(rate: Rate, reply: FastifyReply): void {
+function assertSeldom(rate: Rate): void {
   if (rate.isAllowed || !rate.isExceeded) return
-  reply.header('retry-after', rate.ttlInSeconds)
-  throw new HttpError(429, 'too-many-requests', `more than ${CHANGES_A_MINUTE} changes in a minute`, {
-    remedy: `Wait for ${rate.ttlInSeconds} seconds.`,
+  throw tooMany(`more than ${CHANGES_A_MINUTE} changes in a minute`, rate.ttlInSeconds)
+}
+
+function assertNoGuessing(waitSeconds: number): void {
+  if (waitSeconds > 0) throw tooMany('too many wrong tokens from this address', waitSeconds)
+}
+
+function tooMany(what: string, waitSeconds: number): HttpError {
+  return new HttpError(429, 'too-many-requests', what, {
+    remedy: `Wait for ${waitSeconds} seconds.`,
+    retryAfterSeconds: waitSeconds,
   })
 }
 
@@ -68,11 +77,16 @@ function assertJson({ headers }: FastifyRequest): void {
 }
 
 /** Who it is. Throws where that is nobody who may. */
-function admit({ headers, method }: FastifyRequest, { token, host }: AdminSettings): string {
+function admit(request: FastifyRequest, { token, host }: AdminSettings, guesses: Guesses): string {
+  const { headers, method, ip } = request
+  if (headers.authorization !== undefined) assertNoGuessing(guesses.waitSeconds(ip, performance.now()))
   const shown = judgeToken(headers.authorization, token)
   if (shown === 'right' && token !== null) return fingerprintOf(token)
-  if (shown === 'wrong') throw new HttpError(401, 'unauthorized', 'that is not the token')
-  if (method === 'GET' && isLoopback(host)) return 'loopback'
+  if (shown === 'wrong') {
+    guesses.note(ip, performance.now())
+    throw new HttpError(401, 'unauthorized', 'that is not the token')
+  }
+  if (method === 'GET' && isLoopback(host) && isLoopback(ip)) return 'loopback'
   if (token === null) {
     throw new HttpError(403, 'forbidden', 'nothing can be changed over HTTP, for no token is set', {
       remedy: 'Set ADMIN_TOKEN (openssl rand -hex 32), and restart.',

@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { runJson } from '../answers/json/run.ts'
-import { statusJson } from '../answers/json/status.ts'
 
+import { failedListJson } from '../answers/json/failed.ts'
+import { runJson, runsJson } from '../answers/json/run.ts'
+import { statusJson } from '../answers/json/status.ts'
 /** Answers that no command prints. Times are UTC, ISO 8601. */
 
 /** What is said where something was not done. Never a stack, never a secret. */
@@ -85,7 +86,13 @@ export const workersJson = statusJson.pick({ workers: true })
 export const oneRunJson = z.strictObject({ run: runJson })
 
 /** Where a list goes on: `?after=` of the next request; null at its end. */
-export const nextJson = z.string().nullable()
+const nextJson = z.string().nullable()
+
+/** `GET /api/runs` */
+export const runsPageJson = runsJson.extend({ next: nextJson })
+
+/** `GET /api/failures` */
+export const failuresPageJson = failedListJson.extend({ next: nextJson })
 
 /** A run that was requested. */
 export const startedJson = z.strictObject({

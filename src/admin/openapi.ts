@@ -5,10 +5,54 @@ import { httpErrorJson } from './json.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
+/** The document itself: of no schema but its own. */
+const OWN: Pick<
+  Endpoint,
+  'method' | 'path' | 'summary' | 'params' | 'query' | 'body' | 'statuses' | 'answer'
+> = {
+  method: 'GET',
+  path: '/api/openapi.json',
+  summary: 'What all pages take and answer, as OpenAPI 3.1',
+  params: null,
+  query: null,
+  body: null,
+  statuses: [200],
+  answer: z.looseObject({ openapi: z.string(), info: z.looseObject({}), paths: z.looseObject({}) }),
+}
+
+/** Why something is not done, by status. What is of one page alone its message says. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  400: 'It makes no sense, or cannot be read',
+  401: 'The token is missing or wrong',
+  403: 'No token is set, or a page of another origin asks',
+  404: 'There is none of this name',
+  409: 'It cannot be done now; where a run is in the way, `run` names it',
+  413: 'The body is too large',
+  415: 'The body is no JSON',
+  421: 'This host does not go by that name',
+  429: 'Too many changes or wrong tokens in a minute, or too many watch',
+  500: 'A fault of sluice',
+  503: 'Postgres or Elasticsearch is away, the schema is another, or the instance stops',
+}
+
+/** Those of a page; none that it answers with in the ordinary way. */
+function refusalsOf({
+  method,
+  path,
+  params,
+  statuses,
+}: Pick<Endpoint, 'method' | 'path' | 'params' | 'statuses'>) {
+  const named = params !== null || path === '/metrics' || path.startsWith('/api/failures/') ? [404] : []
+  const changes = method === 'POST' ? [403, 413, 415] : []
+  return [400, 401, ...named, ...changes, 409, 421, 429, 500, 503].filter(
+    (status) => !statuses.includes(status),
+  )
+}
+
 /** What the endpoints take and answer, as an OpenAPI 3.1 document: its schemas are those that requests and answers are checked with. */
 export function openapi(endpoints: readonly Endpoint[]): Json {
   const paths: Record<string, Record<string, Json>> = {}
-  for (const endpoint of endpoints) {
+  for (const endpoint of [...endpoints, OWN]) {
     const path = endpoint.path.replaceAll(/:(\w+)/g, '{$1}')
     paths[path] = { ...paths[path], [endpoint.method.toLowerCase()]: operation(endpoint) }
   }
@@ -28,7 +72,7 @@ export function openapi(endpoints: readonly Endpoint[]): Json {
   }
 }
 
-function operation(endpoint: Endpoint): Json {
+function operation(endpoint: typeof OWN & Partial<Pick<Endpoint, 'contentType' | 'event'>>): Json {
   const {
     method,
     path,
@@ -39,10 +83,11 @@ function operation(endpoint: Endpoint): Json {
     statuses,
     answer,
     contentType = 'text/plain',
+    event,
   } = endpoint
   const success = {
     description: 'What was asked for',
-    content: answer === null ? { [contentType]: {} } : json(schemaOf(answer, 'output')),
+    content: answer === null ? { [contentType]: textOf(event) } : json(schemaOf(answer, 'output')),
   }
   return {
     operationId: operationId(method, path),
@@ -53,12 +98,22 @@ function operation(endpoint: Endpoint): Json {
     ...(body === null ? {} : { requestBody: { content: json(schemaOf(body, 'input')) } }),
     responses: {
       ...Object.fromEntries(statuses.map((status) => [status, success])),
-      default: {
-        description: 'Why it was not done',
-        content: json({ $ref: '#/components/schemas/Error' }),
-      },
+      ...Object.fromEntries(refusalsOf(endpoint).map((status) => [status, refusal(REFUSALS[status])])),
+      default: refusal('Why it was not done'),
     },
   }
+}
+
+function refusal(description: string | undefined): Json {
+  return { description, content: json({ $ref: '#/components/schemas/Error' }) }
+}
+
+/** A text, or a stream of server-sent events with JSON for data. */
+function textOf(event: z.ZodType | undefined): Json {
+  if (event === undefined) return { schema: { type: 'string' } }
+  const description = 'Server-sent events; the data of each is JSON'
+  const contentSchema = schemaOf(event, 'output')
+  return { schema: { type: 'string', description, contentMediaType: 'application/json', contentSchema } }
 }
 
 function json(schema: Json): Json {

@@ -1,5 +1,7 @@
 import { explain } from '../answers/explain.ts'
+import { DEFAULT_ALERTS } from '../config/alerts.ts'
 import { healthFigures } from '../queue/health-figures.ts'
+import { readConditions } from '../queue/read-conditions.ts'
 import { grade, type Health } from './grade.ts'
 import type { Admin } from './types.ts'
 import { within } from './within.ts'
@@ -10,15 +12,18 @@ const DEADLINE_MS = 3_000
 /** Asks both servers, and grades what they say. Never throws. */
 export async function readHealth(admin: Admin): Promise<Health> {
   const { pool, schema, elasticsearch, state, instance } = admin
+  // The limits of an alert are of no account here: old backlog and drift are components of their own.
+  const known = Promise.all([healthFigures(pool, schema), readConditions(pool, schema, DEFAULT_ALERTS)])
   const [figures, cluster] = await Promise.allSettled([
-    within(DEADLINE_MS, 'Postgres', healthFigures(pool, schema)),
+    within(DEADLINE_MS, 'Postgres', known),
     within(DEADLINE_MS, 'Elasticsearch', elasticsearch.clusterHealth()),
   ])
   return {
     instance,
     ...grade({
       daemon: state(),
-      figures: figures.status === 'fulfilled' ? figures.value : null,
+      figures: figures.status === 'fulfilled' ? figures.value[0] : null,
+      conditions: figures.status === 'fulfilled' ? figures.value[1] : [],
       postgresReason: figures.status === 'rejected' ? reasonOf(figures.reason, admin) : null,
       cluster: cluster.status === 'fulfilled' ? cluster.value : null,
       elasticsearchReason: cluster.status === 'rejected' ? reasonOf(cluster.reason, admin) : null,

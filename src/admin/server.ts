@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { ConfigError, describeError } from '../errors.ts'
-import { createPool } from '../postgres/connect.ts'
+import { Ending, endablePool } from './ending.ts'
 import type { Admin } from './types.ts'
 
 /** Pages that are looked at together: a dashboard asks for three or four things at once. */
@@ -18,17 +18,14 @@ const TIMEOUTS = { requestTimeout: 10_000, keepAliveTimeout: 5_000 }
 /** No byte in either direction for so long: whoever was there is gone. */
 const SILENT_MS = 30_000
 
-/** Requests under way get so long to end: they wait for a statement at most. */
-const CLOSE_TIMEOUT_MS = 5_000
-
 export interface AdminServer {
   /** `http://127.0.0.1:9187` */
   readonly url: string
-  /** Takes no further request, lets those under way end, and closes. */
+  /** Takes no further request, lets those under way end for five seconds, breaks them off, and closes: 11 s at most. */
   close(): Promise<void>
 }
 
-export type AdminOptions = Omit<Admin, 'pool' | 'metrics'> & Partial<Pick<Admin, 'metrics'>>
+export type AdminOptions = Omit<Admin, 'pool' | 'metrics' | 'ending'> & Partial<Pick<Admin, 'metrics'>>
 
 /**
  * Serves HTTP for operators beside a daemon; null where it is off, and where the port is taken: another instance of this
@@ -38,12 +35,9 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer | n
   const { settings, postgres, instance, log } = options
   const { host, port } = settings
   if (port === null) return null
-  const pool = createPool(postgres, {
-    max: POOL_SIZE,
-    applicationName: `sluice ${instance} http`,
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-  })
-  const pages = new Pages({ metrics: null, ...options, pool })
+  const pool = endablePool(postgres, instance, { max: POOL_SIZE, statementTimeoutMs: STATEMENT_TIMEOUT_MS })
+  const ending = new Ending()
+  const pages = new Pages({ metrics: null, ...options, pool, ending })
   const server = createServer(TIMEOUTS, (request, response) => void pages.answer(request, response))
   server.setTimeout(SILENT_MS)
   server.on('clientError', (_error, socket) => {
@@ -51,12 +45,9 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer | n
   })
   let closing: Promise<void> | undefined
   const closeOnce = async () => {
-    const late = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS)
     const ended = server.listening ? stopListening(server) : undefined
-    await pages.close()
-    await ended
-    clearTimeout(late)
-    await pool.end()
+    const answered = Promise.allSettled([pages.close(), ended])
+    await ending.run(pool, postgres, { answered, hangUp: () => server.closeAllConnections() })
   }
   const close = () => {
     closing ??= closeOnce()

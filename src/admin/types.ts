@@ -4,6 +4,7 @@ import type { Configured } from '../answers/read-status.ts'
 import type { AdminSettings } from '../config/types.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import type { DaemonState } from '../sync/types.ts'
+import type { Ending } from './ending.ts'
 
 /** What HTTP for operators is made of, and what it may show. */
 
@@ -31,4 +32,6 @@ export interface Admin {
   readonly log: Logger
   /** null: this instance keeps none. */
   readonly metrics: MetricsSource | null
+  /** To which changes under way are known. */
+  readonly ending: Ending
 }

@@ -72,6 +72,7 @@ export function mergeSettings(layers: Layers, defaultInstance: string): Merged {
     port: read(variables.adminPort, admin.port) ?? variables.adminPort.default,
     token: read(variables.adminToken, admin.token),
     hosts: read(variables.adminHosts, admin.hosts),
+    trustedProxies: read(variables.adminTrustedProxies, admin.trustedProxies),
   })
   problems.push(...administered.problems)
   const webhook = read(variables.alertWebhook, alerts.webhook) ?? null

@@ -143,8 +143,9 @@ export const adminSchema = object(
     port: value.adminPort.exactOptional(),
     token: value.adminToken.exactOptional(),
     hosts: value.adminHosts.exactOptional(),
+    trustedProxies: value.adminTrustedProxies.exactOptional(),
   },
-  'an object: { host, port, token, hosts }',
+  'an object: { host, port, token, hosts, trustedProxies }',
 )
 
 export const alertsSchema = object(

@@ -197,6 +197,8 @@ export interface Admin {
   readonly token?: string
   /** Further names that requests may call this host by, separated by commas (ADMIN_HOSTS). */
   readonly hosts?: string
+  /** Addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas (ADMIN_TRUSTED_PROXIES). Default: none. */
+  readonly trustedProxies?: string
 }
 
 /** The `alerts` of the configuration; each is also an environment variable. */
@@ -272,6 +274,8 @@ export interface AdminSettings {
   readonly token: string | null
   /** Names, besides `host` and those of this machine, that requests may call it by; lower case. */
   readonly hosts: readonly string[]
+  /** Addresses and networks whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[]
 }
 
 /** Settings without the documents, for commands that need none: nothing has to be there. */

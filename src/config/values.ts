@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { suggest } from '../catalog/suggest.ts'
 import { parseTableName } from '../catalog/table-name.ts'
@@ -163,6 +164,20 @@ export const adminToken = text('a token of 16 to 200 letters, digits and signs, 
 export const adminHosts = text('host names separated by commas, such as "search.internal"', (list) =>
   list.split(',').every((name) => /^[\w.-]+$/.test(name.trim())),
 )
+
+/** Not everybody: then anybody could say who he is. */
+export const adminTrustedProxies = text(
+  'addresses or networks separated by commas, such as "127.0.0.1, 10.0.0.0/8"',
+  (list) => list.split(',').every((one) => isNetwork(one.trim())),
+)
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix, ...more] = text.split('/')
+  const version = isIP(address)
+  if (version === 0 || more.length > 0) return false
+  if (prefix === undefined) return true
+  return /^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128)
+}
 
 /**
  * Not public: `uninstall` drops the schema. Not pg_…: Postgres keeps those for itself. No quotes and backslashes:

@@ -53,6 +53,7 @@ export const variables = {
   adminPort: { name: 'ADMIN_PORT', schema: value.adminPort, numeric: true, default: 9187 },
   adminToken: { name: 'ADMIN_TOKEN', schema: value.adminToken, redact: hidden },
   adminHosts: { name: 'ADMIN_HOSTS', schema: value.adminHosts },
+  adminTrustedProxies: { name: 'ADMIN_TRUSTED_PROXIES', schema: value.adminTrustedProxies },
   alertWebhook: { name: 'ALERT_WEBHOOK', schema: value.webhookUrl, redact: hidden },
   alertBacklogAfter: { name: 'ALERT_BACKLOG_AFTER', schema: value.lapse, default: DEFAULT_BACKLOG_AFTER },
   alertDrift: {

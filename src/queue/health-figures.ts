@@ -1,5 +1,6 @@
 import { escapeIdentifier } from 'pg'
 import type { Queryable } from '../postgres/types.ts'
+import { lastDifferencesSql } from './last-differences.ts'
 
 /** How documents that are active are doing, for `/health`. */
 export interface Figures {
@@ -13,25 +14,20 @@ export interface Figures {
   readonly oldestPendingMs: number | null
   readonly answeredLastHour: number
   readonly failedLastHour: number
-  /** What the last verify of each document found, where nothing has rewritten the document since. */
-  readonly verified: readonly {
-    readonly document: string
-    readonly finishedAt: string
-    readonly comparison: Verified
-  }[]
+  /** What the last verify of each document has left, as the alert `drift` has it (`lastDifferencesSql`). */
+  readonly verified: readonly Verified[]
   readonly troubled: readonly { readonly document: string; readonly what: string }[]
 }
 
-interface Differences {
+export interface Verified {
+  readonly document: string
+  /** Milliseconds since its end. */
+  readonly ageMs: number
   readonly missing: number
   readonly stale: number
   readonly extra: number
-}
-
-interface Verified extends Differences {
-  readonly rows: number
-  readonly documents: number
-  readonly left?: Differences
+  /** Rows or documents, whichever were more; 1 at least. */
+  readonly compared: number
 }
 
 /** So many marks are looked at: 20 ms. */
@@ -64,16 +60,10 @@ export async function healthFigures(db: Queryable, schema: string): Promise<Figu
                     SELECT q.created_at FROM ${s}.sync_queue q
                      WHERE q.document = a.name AND q.lane = l.lane ORDER BY q.id LIMIT 1) AS head)::float8 AS "oldestPendingMs",
             hour.answered AS "answeredLastHour", hour.failed AS "failedLastHour",
-            (SELECT coalesce(json_agg(json_build_object('document', v.document, 'comparison', v.comparison,
-                      'finishedAt', to_char(v.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))), '[]')
-               FROM active a CROSS JOIN LATERAL (
-                    SELECT r.id, r.document, r.finished_at, r.result -> 'comparison' AS comparison FROM ${s}.sync_run r
-                     WHERE r.document = a.name AND r.kind = 'verify' AND r.state = 'done' AND r.result ? 'comparison'
-                     ORDER BY r.id DESC LIMIT 1) AS v
-              WHERE NOT EXISTS (
-                    SELECT FROM ${s}.sync_run later
-                     WHERE later.document = v.document AND later.id > v.id AND later.state = 'done'
-                       AND (later.kind = 'reindex' OR later.kind = 'verify' AND later.options ->> 'repair' = 'rewrite'))) AS verified,
+            (SELECT coalesce(json_agg(json_build_object('document', v.document, 'missing', v.missing, 'stale', v.stale,
+                      'extra', v.extra, 'compared', v.compared,
+                      'ageMs', (extract(epoch FROM clock_timestamp() - v.finished_at) * 1000)::float8)), '[]')
+               FROM (${lastDifferencesSql(s)}) v) AS verified,
             (SELECT coalesce(json_agg(json_build_object('document', d.name, 'what', coalesce(d.alarm,
                       d.state || coalesce(' (' || d.reason || ')', ''))) ORDER BY d.name), '[]')
                FROM ${s}.sync_document d WHERE d.state <> 'active' OR d.alarm IS NOT NULL) AS troubled

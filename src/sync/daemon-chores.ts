@@ -21,7 +21,7 @@ import { dropRetired } from './retired-indices.ts'
 import { assertSameServer } from './same-server.ts'
 import { Tally } from './tally.ts'
 import type { DaemonState } from './types.ts'
-import { alertsChore } from './watch-alerts.ts'
+import { alertsChore, gapChore } from './watch-alerts.ts'
 import { captureChore } from './watch-capture.ts'
 import type { Unwritten } from './worker.ts'
 
@@ -67,6 +67,8 @@ export function daemonChores(
       },
     },
     { name: 'documents', everyMs: 2_000, run: () => refreshDocuments(context) },
+    // Before the heartbeat that ends it.
+    gapChore({ ...settings, pool, log }, hashesOf(settings.documents)),
     {
       name: 'heartbeat',
       everyMs: 5_000,
@@ -135,6 +137,10 @@ export function heart(context: ChoresContext): () => Promise<string> {
   }
 }
 
+function hashesOf(documents: Settings['documents']): Readonly<Record<string, string>> {
+  return Object.fromEntries([...documents].map(([document, d]) => [document, definitionHash(d)]))
+}
+
 async function beat(context: ChoresContext): Promise<string> {
   const { settings, schedules = [], pool, dispatcher, blocked, waiting, state } = context
   const { state: name, reason, forMs } = state()
@@ -147,9 +153,7 @@ async function beat(context: ChoresContext): Promise<string> {
     state: name,
     reason,
     forMs,
-    documents: Object.fromEntries(
-      [...settings.documents].map(([document, d]) => [document, definitionHash(d)]),
-    ),
+    documents: hashesOf(settings.documents),
     schedules: Object.fromEntries([...schedules].map(([schedule, s]) => [schedule, scheduleHash(s)])),
     pauses: [
       ...dispatcher.pauses.map((pause) => ({ ...pauseOf(pause, now), index: null })),

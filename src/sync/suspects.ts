@@ -26,7 +26,7 @@ interface Group {
 }
 
 /** A request without an answer, and what is known by it. */
-export interface Loss {
+interface Loss {
   /** The first for its keys: it may be the network, or the server after all. */
   readonly first: boolean
   /** It was these keys' own fault, as far as anybody can tell. */

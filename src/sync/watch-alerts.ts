@@ -4,6 +4,7 @@ import { DEFAULT_ALERTS } from '../config/alerts.ts'
 import type { AlertSettings } from '../config/types.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { clearAlert, lockAlerts, raiseAlert, readStanding, rewordAlert } from '../queue/change-alerts.ts'
+import { noteGaps } from '../queue/note-gap.ts'
 import { readConditions } from '../queue/read-conditions.ts'
 import { AlertPoster } from './alert-poster.ts'
 import type { Chore } from './chores.ts'
@@ -35,6 +36,33 @@ export function alertsChore(
     },
     stop: async () => {
       await poster?.stop()
+    },
+  }
+}
+
+/**
+ * Once, before a daemon's first heartbeat: that nobody was there could be told by nobody, and whoever has but the webhook hears
+ * of it late rather than never. What it writes the other chore posts.
+ */
+export function gapChore(
+  context: Omit<AlertsContext, 'alerts'> & { readonly alerts?: AlertSettings },
+  documents: Readonly<Record<string, string>>,
+): Chore {
+  const { pool, schema, log, alerts = DEFAULT_ALERTS } = context
+  let looked = false
+  return {
+    name: 'gap',
+    everyMs: 86_400_000,
+    run: async () => {
+      if (looked) return
+      const gaps = await inTransaction(pool, async (client) => {
+        await lockAlerts(client, schema)
+        return noteGaps(client, schema, documents, alerts.webhook !== null)
+      })
+      looked = true
+      for (const { document, reason } of gaps) {
+        log.warn({ alert: 'no_worker', document, reason }, 'alert raised and cleared')
+      }
     },
   }
 }

@@ -180,6 +180,67 @@ describe('the rate', () => {
   })
 })
 
+describe('guesses', () => {
+  test('are limited for reads as well: after sixty, no token of that address is looked at', async () => {
+    const server = await world.serve({ settings: { host: '0.0.0.0' } })
+    const own = server?.url.replace('0.0.0.0', '127.0.0.1') ?? ''
+    const read = (headers: Record<string, string>) => ask(own, '/api/status', { headers })
+    // Who has forgotten it has guessed nothing.
+    for (let n = 0; n < 70; n += 1) expect((await read({})).status).toBe(401)
+    for (let n = 0; n < 60; n += 1) expect((await read(bearer(`guess ${n}`))).status).toBe(401)
+    const refused = await read(bearer('guess'))
+    expect(refused.status).toBe(429)
+    expect(codeOf(refused)).toBe('too-many-requests')
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0)
+    // Nor is the right one, or whoever guesses would see which it is.
+    expect((await read(bearer(TOKEN))).status).toBe(429)
+    expect((await change(own, '/api/documents/item/pause')).status).toBe(429)
+    expect((await ask(own, '/')).status).toBe(200)
+  })
+})
+
+describe('a proxy', () => {
+  const through = (address: string) => ({ 'x-forwarded-for': address })
+
+  test('that is trusted says who asks: for the audit, for limits, and for who reads without a token', async () => {
+    const server = await world.serve({ settings: { trustedProxies: ['127.0.0.0/8'] } })
+    const own = server?.url ?? ''
+    // What a client has made up comes first: it is the last one that our proxy has added.
+    const one = through('1.2.3.4, 203.0.113.7')
+    const reason = { reason: 'by proxy' }
+    expect((await change(own, '/api/documents/item/pause', reason, one)).status).toBe(200)
+    expect((await change(own, '/api/documents/item/resume', {}, one)).status).toBe(200)
+    expect(
+      await world.value(`SELECT address FROM sluice.sync_audit WHERE asked ->> 'reason' = 'by proxy'`),
+    ).toBe('203.0.113.7')
+    for (let n = 0; n < 58; n += 1)
+      expect((await change(own, '/api/runs/999999999/cancel', {}, one)).status).toBe(404)
+    expect((await change(own, '/api/runs/999999999/cancel', {}, one)).status).toBe(429)
+    const other = await change(own, '/api/runs/999999999/cancel', {}, through('203.0.113.8'))
+    expect(other.status).toBe(404)
+    expect((await ask(own, '/api/workers', { headers: one })).status).toBe(401)
+    expect((await ask(own, '/api/workers')).status).toBe(200)
+  })
+
+  test('that is not trusted is believed nothing', async () => {
+    for (const trustedProxies of [[], ['10.0.0.0/8']]) {
+      const server = await world.serve({ settings: { trustedProxies } })
+      const reason = `by a stranger ${trustedProxies.length}`
+      const answer = await change(
+        server?.url ?? '',
+        '/api/documents/item/pause',
+        { reason },
+        through('203.0.113.7'),
+      )
+      expect(answer.status).toBe(200)
+      await change(server?.url ?? '', '/api/documents/item/resume')
+      expect(
+        await world.value(`SELECT address FROM sluice.sync_audit WHERE asked ->> 'reason' = '${reason}'`),
+      ).toBe('127.0.0.1')
+    }
+  })
+})
+
 describe('the port', () => {
   test('taken is a warning, and this instance runs without', async () => {
     const port = Number(new URL(url).port)
@@ -214,6 +275,36 @@ describe('the end', () => {
     held.resolve('late 1\n')
     expect(await answer).toMatchObject({ status: 200, text: 'late 1\n' })
     await closed
+  })
+})
+
+describe('a change that waits at the end', () => {
+  test('is broken off, answered, and not done afterwards, and the audit says so', async () => {
+    const server = await world.serve()
+    const holder = await world.database.pool.connect()
+    try {
+      await holder.query('BEGIN')
+      await holder.query(`SELECT FROM sluice.sync_document WHERE name = 'item' FOR UPDATE`)
+      const asked = change(server?.url ?? '', '/api/documents/item/pause', { reason: 'stuck' })
+      await eventually(async () => {
+        const waiting = await world.value(
+          `SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database()
+            AND application_name LIKE 'sluice %http%' AND wait_event_type = 'Lock'`,
+        )
+        return waiting === '1'
+      })
+      // The lock is held until after the end: what ends in time ends without it.
+      await server?.close()
+      expect(await asked).toMatchObject({ status: 503, body: { error: { code: 'unreachable' } } })
+    } finally {
+      await holder.query('ROLLBACK')
+      holder.release()
+    }
+    const { rows } = await world.database.pool.query(
+      `SELECT status, outcome FROM sluice.sync_audit WHERE asked ->> 'reason' = 'stuck'`,
+    )
+    expect(rows).toEqual([{ status: 503, outcome: 'unreachable' }])
+    expect(await world.value(`SELECT state FROM sluice.sync_document WHERE name = 'item'`)).toBe('active')
   })
 })
 

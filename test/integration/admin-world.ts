@@ -37,7 +37,14 @@ export async function adminWorld(): Promise<AdminWorld> {
   const servers: AdminServer[] = []
   const serve: AdminWorld['serve'] = async ({ settings = {}, ...options } = {}) => {
     const server = await startAdmin({
-      settings: { host: '127.0.0.1', port: 0, token: TOKEN, hosts: ['search.internal'], ...settings },
+      settings: {
+        host: '127.0.0.1',
+        port: 0,
+        token: TOKEN,
+        hosts: ['search.internal'],
+        trustedProxies: [],
+        ...settings,
+      },
       postgres: world.database.url,
       schema: world.schema,
       instance: 'first',

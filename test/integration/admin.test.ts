@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { endpoints } from '../../src/admin/endpoints.ts'
 import { healthJson, httpErrorJson, readyJson } from '../../src/admin/json.ts'
 import { type Snapshot, snapshotJson } from '../../src/admin/snapshot.ts'
+import type { Status } from '../../src/answers/read-status.ts'
+import { statusText } from '../../src/cli/status-text.ts'
 import { eventually } from '../support/context.ts'
 import { type AdminWorld, type Answer, adminWorld, ask, change, TOKEN } from './admin-world.ts'
 
@@ -129,6 +131,9 @@ describe('pages that read', () => {
     expect(await page('/api/alerts')).toMatchObject({
       alerts: [{ ...alert, since: '2026-01-01T00:00:00.000Z' }],
     })
+    const status = await page<Status>('/api/status')
+    expect(status.alerts).toEqual([{ ...alert, since: '2026-01-01T00:00:00.000Z' }])
+    expect(statusText(status)).toMatch(/^warning: drift \(since 2026-01-01 00:00:00 UTC\): r\n\n/)
     await pool.query(`DELETE FROM "${world.schema}".sync_alert`)
   })
 
@@ -222,6 +227,13 @@ describe('pages that read', () => {
     ['/api/runs?document=No!', 400],
     ['/api/runs/no', 404],
     ['/api/runs/999999999', 404],
+    ['/api/failures?type=%00', 400],
+    ['/api/failures?document=item&type=a%00', 400],
+    [
+      `/api/failures?after=${Buffer.from('["2026-01-01T00:00:00.000Z","\\u0000","",""]').toString('base64url')}`,
+      400,
+    ],
+    ['/api/documents?x=%00', 400],
     ['/dashboard/nothing.js', 404],
     ['/dashboard/..%2F..%2Fapp.ts', 404],
     ['/api/nothing', 404],
@@ -405,6 +417,15 @@ describe('changes', () => {
     ['/api/documents/item/reindex', { rollback: true }, 409],
     ['/api/documents/item/optimize', { threshold: 2 }, 400],
     ['/api/runs/999999999/cancel', {}, 404],
+    // Postgres can keep neither of these in a text.
+    ['/api/documents/item/pause', { reason: 'a\0' }, 400],
+    ['/api/documents/item/pause', { reason: 'a\ud800b' }, 400],
+    ['/api/documents/item/pause', { 'a\0': 1 }, 400],
+    ['/api/documents/item/backfill', { where: "name = '\0'" }, 400],
+    ['/api/documents/item/backfill', { tenant: '\udc00' }, 400],
+    ['/api/failures/retry', { document: 'item', ids: ['1', '\0'] }, 400],
+    ['/api/failures/discard', { document: 'item', type: '\0' }, 400],
+    ['/api/indices/a%00/recreate', { confirm: 'DELETE_ALL_DATA' }, 400],
   ])('POST %s %j: %i', async (path, body, status) => {
     const answer = await post(path, body)
     expect(answer.status, answer.text).toBe(status)

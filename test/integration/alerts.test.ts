@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { DEFAULT_ALERTS } from '../../src/config/alerts.ts'
+import { noteGaps } from '../../src/queue/note-gap.ts'
 import { readAlerts } from '../../src/queue/read-alerts.ts'
 import { alertNames, readConditions } from '../../src/queue/read-conditions.ts'
 import { AlertPoster } from '../../src/sync/alert-poster.ts'
@@ -179,6 +180,59 @@ test('two daemons post each once, to a webhook that has a bad moment', async () 
     await Promise.all(after.map(world.stop))
     expect(taken).toEqual(['raised document_paused', 'cleared document_paused'])
     expect(await rows('SELECT count(*)::int AS n FROM sluice.sync_alert')).toEqual([{ n: 1 }])
+  } finally {
+    await close(server)
+  }
+})
+
+test('a webhook hears of a time in which there was no daemon, once, from whichever starts first', async () => {
+  const { url, taken, server } = await hook()
+  const lastSeen = async (ago: string, hash = 'hash') => {
+    await world.sql('TRUNCATE sluice.sync_worker')
+    await world.sql(`INSERT INTO sluice.sync_worker (instance, host, pid, version, state, documents, seen_at)
+      SELECT 'gone', 'h', 1, '1', 'running', jsonb_build_object(name, ${hash}), now() - interval '${ago}' FROM sluice.sync_document`)
+  }
+  const noteAll = async () => {
+    const hashes = await rows('SELECT name, hash FROM sluice.sync_document')
+    const documents = Object.fromEntries(hashes.map(({ name, hash }) => [name, hash]))
+    return noteGaps(world.database.pool, world.schema, documents, false)
+  }
+  try {
+    await world.sql(`UPDATE sluice.sync_document SET changed_at = now() - interval '1 hour'`)
+    await lastSeen('40 seconds')
+    expect(await noteAll()).toEqual([])
+    await lastSeen('10 minutes')
+    expect(await noteGaps(world.database.pool, world.schema, { item: 'another' }, false)).toEqual([])
+    const both = ['one', 'two'].map((name) =>
+      world.start(name, { alerts: { ...DEFAULT_ALERTS, webhook: url } }),
+    )
+    await eventually(
+      async () =>
+        (await rows('SELECT FROM sluice.sync_alert WHERE clear_posted_at IS NOT NULL')).length === 1,
+      { describe: () => rows('SELECT * FROM sluice.sync_alert') },
+    )
+    await Promise.all(both.map(world.stop))
+    expect(taken).toEqual(['raised no_worker', 'cleared no_worker'])
+    expect(
+      await rows(
+        `SELECT document, severity, reason, now() - since > '9 minutes' AS long FROM sluice.sync_alert`,
+      ),
+    ).toEqual([
+      {
+        document: 'item',
+        severity: 'critical',
+        reason: expect.stringMatching(/^no daemon worked on it from .* UTC to .* UTC$/),
+        long: true,
+      },
+    ])
+    // The same gap is told already; another definition's daemons did not work on it, either.
+    await world.sql(`UPDATE sluice.sync_worker SET seen_at = now() - interval '2 hours'`)
+    expect(await noteAll()).toEqual([])
+    await world.sql('TRUNCATE sluice.sync_alert')
+    await lastSeen('1 second', `'another'`)
+    expect(await noteAll()).toHaveLength(1)
+    await world.sql('TRUNCATE sluice.sync_worker, sluice.sync_alert')
+    expect(await noteAll()).toEqual([])
   } finally {
     await close(server)
   }

@@ -1,8 +1,8 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startAdmin } from '../../src/admin/server.ts'
-import { readMissingGrants } from '../../src/cli/doctor/read-grants.ts'
 import { installedDocument } from '../../src/answers/installed.ts'
+import { readMissingGrants } from '../../src/cli/doctor/read-grants.ts'
 import { probe } from '../../src/cli/probe/probe.ts'
 import { DEFAULT_ALERTS } from '../../src/config/alerts.ts'
 import { questions, readDatabase } from '../../src/metrics/read-database.ts'
@@ -64,7 +64,7 @@ afterAll(() => world?.drop())
 describe('HTTP, under the role of the daemon', () => {
   test('shows every page, and does all that the token asks for', async () => {
     const admin = await startAdmin({
-      settings: { host: '127.0.0.1', port: 0, token: TOKEN, hosts: [] },
+      settings: { host: '127.0.0.1', port: 0, token: TOKEN, hosts: [], trustedProxies: [] },
       postgres: world.url('daemon'),
       schema: world.schema,
       instance: 'the daemon',

@@ -5,6 +5,7 @@ import { endpoints } from '../../src/admin/endpoints.ts'
 import { THRESHOLDS } from '../../src/admin/grade.ts'
 import { healthJson, httpErrorJson } from '../../src/admin/json.ts'
 import { openapi } from '../../src/admin/openapi.ts'
+import * as sluice from '../../src/index.ts'
 
 const page = readFileSync(new URL('../../docs/http.md', import.meta.url), 'utf8')
 
@@ -13,11 +14,14 @@ interface Operation {
   readonly summary: string
   readonly parameters: readonly { readonly name: string; readonly in: string; readonly required: boolean }[]
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Shape }>> }
-  readonly responses: Readonly<Record<string, unknown>>
+  readonly responses: Readonly<
+    Record<string, { readonly content: Readonly<Record<string, { readonly schema: Shape }>> }>
+  >
   readonly security: readonly object[]
 }
 interface Shape {
   readonly properties?: Readonly<Record<string, unknown>>
+  readonly contentSchema?: Shape
 }
 const document = openapi(endpoints) as unknown as {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
@@ -29,7 +33,8 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 describe('the OpenAPI document', () => {
   test('survives a trip through JSON, and has every endpoint', () => {
     expect(JSON.parse(JSON.stringify(document))).toEqual(document)
-    expect(operations).toHaveLength(endpoints.length)
+    // And itself.
+    expect(operations).toHaveLength(endpoints.length + 1)
     const ids = operations.map(({ operation }) => operation.operationId)
     expect(new Set(ids).size).toBe(ids.length)
   })
@@ -41,11 +46,33 @@ describe('the OpenAPI document', () => {
       const stated = operation.parameters.filter((parameter) => parameter.in === 'path')
       expect(stated.map(({ name }) => name)).toEqual(inPath)
       expect(stated.every(({ required }) => required)).toBe(true)
-      expect(Object.keys(operation.responses)).toContain('default')
+      const statuses = Object.keys(operation.responses)
+      expect(statuses).toEqual(expect.arrayContaining(['400', '401', '421', '429', '500', '503', 'default']))
+      expect(statuses.includes('403')).toBe(method === 'POST')
+      if (inPath.length > 0) expect(statuses).toContain('404')
+      for (const { content } of Object.values(operation.responses)) {
+        for (const { schema } of Object.values(content)) expect(Object.keys(schema)).not.toEqual([])
+      }
       expect(operation.security).toEqual(method === 'POST' ? [{ token: [] }] : [{}, { token: [] }])
       expect(operation.requestBody !== undefined).toBe(method === 'POST')
     },
   )
+})
+
+test('each event of the stream has its schema', () => {
+  const answer = document.paths['/api/events']?.get?.responses['200']
+  const event = answer?.content['text/event-stream']?.schema.contentSchema
+  expect(Object.keys(event?.properties ?? {})).toEqual(['at', 'health', 'known', 'problem'])
+})
+
+test('the schema of every answer is exported by the package', () => {
+  const exported = new Set<unknown>(Object.values(sluice))
+  const missing = endpoints.filter(({ answer, event }) => {
+    const schema = answer ?? event
+    return schema !== undefined && !exported.has(schema)
+  })
+  expect(missing.map(({ method, path }) => `${method} ${path}`)).toEqual([])
+  expect(exported).toContain(httpErrorJson)
 })
 
 describe('docs/http.md', () => {

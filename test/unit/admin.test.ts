@@ -1,11 +1,20 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { HttpError, refusalOf } from '../../src/admin/errors.ts'
 import { type Findings, grade, THRESHOLDS } from '../../src/admin/grade.ts'
+import { Guesses } from '../../src/admin/guesses.ts'
 import { isCrossOrigin, isOurHost } from '../../src/admin/hosts.ts'
 import { httpErrorJson } from '../../src/admin/json.ts'
+import { assertStorable } from '../../src/admin/storable.ts'
 import { fingerprintOf, judgeToken } from '../../src/admin/token.ts'
 import { FailedError, UnreachableError, UsageError } from '../../src/errors.ts'
 import type { Figures } from '../../src/queue/health-figures.ts'
+
+const { timingSafeEqual } = vi.hoisted(() => ({ timingSafeEqual: vi.fn() }))
+vi.mock('node:crypto', async (original) => {
+  const crypto = await original<typeof import('node:crypto')>()
+  timingSafeEqual.mockImplementation(crypto.timingSafeEqual)
+  return { ...crypto, timingSafeEqual }
+})
 
 const AT_REST: Figures = {
   lastSyncMs: null,
@@ -20,6 +29,7 @@ const AT_REST: Figures = {
 const WELL: Findings = {
   daemon: { state: 'running', reason: null },
   figures: AT_REST,
+  conditions: [],
   postgresReason: null,
   cluster: { status: 'green', unassignedShards: 0 },
   elasticsearchReason: null,
@@ -125,17 +135,13 @@ describe('grade', () => {
     expect(errorRate.status).toBe(status)
   })
 
-  const found = (extra: number, left?: number) => ({
+  const found = (extra: number, ageMs = 0) => ({
     document: 'city',
-    finishedAt: '2026-01-01T00:00:00.000Z',
-    comparison: {
-      missing: 0,
-      stale: 0,
-      extra,
-      rows: 1000,
-      documents: 1000,
-      ...(left === undefined ? {} : { left: { missing: left, stale: 0, extra: 0 } }),
-    },
+    ageMs,
+    missing: 0,
+    stale: 0,
+    extra,
+    compared: 1000,
   })
   test.each([
     [[], 'healthy', null],
@@ -143,17 +149,61 @@ describe('grade', () => {
     [[found(1)], 'degraded', 0.001],
     [[found(9)], 'degraded', 0.009],
     [[found(10)], 'critical', 0.01],
-    [[found(500, 0)], 'healthy', 0],
-    [[found(500, 2)], 'degraded', 0.002],
     [[found(0), found(10), found(1)], 'critical', 0.01],
   ] as const)('verifies that found %j: %s', (verified, status, value) => {
     expect(graded({}, { verified }).components.consistency).toMatchObject({ status, value })
   })
 
-  test('a document that is paused or has an alarm', () => {
-    const { status, components } = graded({}, { troubled: [{ document: 'city', what: 'paused (a look)' }] })
+  test.each([
+    [0, 'less than a minute ago'],
+    [minute, '1 minute ago'],
+    [119 * minute, '119 minutes ago'],
+    [120 * minute, '2 hours ago'],
+    [47 * 60 * minute, '47 hours ago'],
+    [48 * 60 * minute, '2 days ago'],
+  ])('how old the verify is: %d ms, %s', (ageMs, words) => {
+    const clean = graded({}, { verified: [found(0, 0), found(0, ageMs)] }).components.consistency
+    expect(clean.reason).toBe(
+      `the last verify of each document left no difference; the oldest is of ${words}`,
+    )
+    const wrong = graded({}, { verified: [found(0, 1e12), found(2, ageMs)] }).components.consistency
+    expect(wrong.reason).toBe(
+      `the verify of city of ${words} left 2 differences: sluice verify city --repair`,
+    )
+  })
+
+  test.each([
+    ['no_worker', 'no daemon works on it: sluice run', 'no daemon works on it: sluice run'],
+    ['dead_letters', '5 documents cannot be indexed', '5 documents cannot be indexed'],
+    ['document_paused', 'a look', 'paused (a look)'],
+    ['document_detached', 'detached', 'detached'],
+  ] as const)('a document of which %s is due is degraded', (name, reason, what) => {
+    const conditions = [{ name, document: 'city', reason, due: true }]
+    const { status, components } = graded({ conditions }, { troubled: [{ document: 'city', what: 'said' }] })
     expect(status).toBe('degraded')
-    expect(components.documents).toMatchObject({ value: 1, reason: 'city: paused (a look)' })
+    expect(components.documents).toMatchObject({ status, value: 1, reason: `city: ${what}` })
+  })
+
+  test('what is not due yet, or has a component of its own, is no document in trouble', () => {
+    const at = { document: 'city', reason: 'r' } as const
+    const conditions = [
+      { ...at, name: 'no_worker', due: false },
+      { ...at, name: 'drift', due: true },
+      { ...at, name: 'backlog_old', due: true },
+    ] as const
+    expect(graded({ conditions }).components.documents).toMatchObject({ status: 'healthy', value: 0 })
+  })
+
+  test('an alarm without a condition, beside conditions of another document', () => {
+    const conditions = [
+      { name: 'dead_letters', document: 'city', reason: 'one', due: true },
+      { name: 'sending_paused', document: 'city', reason: 'two', due: true },
+    ] as const
+    const { documents } = graded(
+      { conditions },
+      { troubled: [{ document: 'shop', what: 'said' }] },
+    ).components
+    expect(documents).toMatchObject({ value: 2, reason: 'city: one; city: two; shop: said' })
   })
 
   test('the worst component counts', () => {
@@ -179,6 +229,21 @@ describe('the token', () => {
     expect(judgeToken(header, token)).toBe(shown)
   })
 
+  test.each([
+    [`Bearer ${token}`, token],
+    ['Bearer 0', token],
+    [`Bearer ${token}${token}`, token],
+    ['Bearer x', null],
+  ])('%s is compared in constant time, by digests of one length', (header, own) => {
+    timingSafeEqual.mockClear()
+    judgeToken(header, own)
+    expect(timingSafeEqual).toHaveBeenCalledTimes(1)
+    for (const digest of timingSafeEqual.mock.calls[0] ?? []) expect(digest.byteLength).toBe(32)
+    // Its word is the one that counts: no other comparison beside it.
+    timingSafeEqual.mockReturnValueOnce(false)
+    expect(judgeToken(header, own)).toBe('wrong')
+  })
+
   test('none is right where none is set', () => {
     expect(judgeToken('Bearer ', null)).toBe('wrong')
     expect(judgeToken('Bearer null', null)).toBe('wrong')
@@ -191,8 +256,52 @@ describe('the token', () => {
   })
 })
 
+describe('wrong tokens', () => {
+  test('sixty in a minute are borne, and then none until it is over; each address for itself', () => {
+    const guesses = new Guesses()
+    for (let n = 0; n < 60; n += 1) {
+      expect(guesses.waitSeconds('a', n)).toBe(0)
+      guesses.note('a', n)
+    }
+    expect(guesses.waitSeconds('a', 100)).toBe(60)
+    expect(guesses.waitSeconds('a', minute - 1)).toBe(1)
+    expect(guesses.waitSeconds('b', 100)).toBe(0)
+    expect(guesses.waitSeconds('a', minute)).toBe(0)
+    guesses.note('a', minute)
+    expect(guesses.waitSeconds('a', minute)).toBe(0)
+  })
+
+  test('of ten thousand addresses the oldest is forgotten first', () => {
+    const guesses = new Guesses()
+    for (let n = 0; n < 60; n += 1) for (const address of ['first', 'second']) guesses.note(address, n)
+    for (let n = 0; n < 9_999; n += 1) guesses.note(String(n), 100)
+    expect(guesses.waitSeconds('first', 200)).toBe(0)
+    expect(guesses.waitSeconds('second', 200)).toBe(60)
+  })
+})
+
+describe('what can be stored', () => {
+  const nested = (levels: number): unknown => (levels === 0 ? 'x' : [nested(levels - 1)])
+  test.each([
+    [undefined, true],
+    [{ a: ['b', 1, null, true, { c: '\u{1f600}' }] }, true],
+    [nested(20), true],
+    [nested(21), false],
+    ['\0', false],
+    ['a\ud800', false],
+    ['\udc00b', false],
+    [{ a: ['\0'] }, false],
+    [{ '\0': 1 }, false],
+    [[{ a: { 'b\ud800': 1 } }], false],
+  ])('%j: %s', (value, storable) => {
+    const look = () => assertStorable(value, 'of the body')
+    if (storable) expect(look).not.toThrow()
+    else expect(look).toThrow(/^something of the body cannot be stored/)
+  })
+})
+
 describe('hosts', () => {
-  const settings = { host: 'Search', port: 1, token: null, hosts: ['b.internal'] }
+  const settings = { host: 'Search', port: 1, token: null, hosts: ['b.internal'], trustedProxies: [] }
   test.each([
     ['localhost', true],
     ['localhost:9187', true],

@@ -14,7 +14,7 @@ describe('settings', () => {
         alerts: { webhook: null, backlogAfterMs: 600_000, drift: 0 },
         postgres: null,
         elasticsearch: null,
-        admin: { host: '127.0.0.1', port: 9187, token: null, hosts: [] },
+        admin: { host: '127.0.0.1', port: 9187, token: null, hosts: [], trustedProxies: [] },
         schema: 'sluice',
         instance: 'host-1',
         logLevel: 'info',
@@ -119,6 +119,12 @@ describe('a bad value', () => {
       { environment: { ADMIN_HOSTS: 'http://search' } },
       'ADMIN_HOSTS: got "http://search", expected host names separated by commas, such as "search.internal"',
     ],
+    ...['proxy', '10.0.0.0/0', '10.0.0.0/33', '::1/129', '10.0.0.1/8/8', '10.0.0.1,', '10.0.0.0/08'].map(
+      (list): [Record<string, unknown>, string] => [
+        { environment: { ADMIN_TRUSTED_PROXIES: list } },
+        `ADMIN_TRUSTED_PROXIES: got "${list}", expected addresses or networks separated by commas, such as "127.0.0.1, 10.0.0.0/8"`,
+      ],
+    ),
     // With digits before the "#" what is left looks like a host and a port.
     [
       { environment: { DATABASE_URL: 'postgres://me:12#b@db/shop' } },
@@ -212,6 +218,21 @@ describe('HTTP for operators', () => {
       settings: { admin: { host: '::1', port: 0, token, hosts: ['search.internal', 'b'] } },
     })
     expect(merge({ environment: { ADMIN_PORT: 'off' } }).settings.admin.port).toBeNull()
+  })
+
+  it('believes proxies that are named, and lets nobody in through one without a token', () => {
+    const environment = { ADMIN_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8,fd00::/8' }
+    expect(merge({ environment: { ...environment, ADMIN_TOKEN: token } })).toMatchObject({
+      problems: [],
+      settings: { admin: { trustedProxies: ['127.0.0.1', '10.0.0.0/8', 'fd00::/8'] } },
+    })
+    expect(merge({ environment }).problems).toEqual([
+      {
+        where: 'ADMIN_TRUSTED_PROXIES',
+        what: 'a proxy lets other machines in, and ADMIN_TOKEN is missing',
+        remedy: expect.stringContaining('Set ADMIN_TOKEN'),
+      },
+    ])
   })
 
   it.each(['0.0.0.0', '::', '10.1.2.3', 'search', '127.0.0.1.example'])(

@@ -8,7 +8,7 @@ const MOST_ATTEMPTS = 5
 
 const REQUEST_BYTES = 1024 * 1024
 
-export const keyOf = (id: string): AddressedKey => ({
+const keyOf = (id: string): AddressedKey => ({
   key: id,
   parts: [id],
   id,

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../endpoint.ts'
 import { feedOf } from '../feed.ts'
+import { snapshotJson } from '../snapshot.ts'
 
 const TYPE = 'text/event-stream'
 const HEADERS = {
@@ -21,6 +22,7 @@ const events: Endpoint = {
   statuses: [200],
   answer: null,
   contentType: TYPE,
+  event: snapshotJson,
   handle: async (admin) => ({
     status: 200,
     body: feedOf(admin).watch(),

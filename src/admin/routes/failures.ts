@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { failedListJson } from '../../answers/json/failed.ts'
+
 import { readFailureGroups, readFailures } from '../../queue/read-failures.ts'
 import { cursorOf, placeOf } from '../cursor.ts'
 import { get } from '../endpoint.ts'
 import { after, documentName, failureState, limit, text } from '../inputs.ts'
-import { nextJson } from '../json.ts'
+import { failuresPageJson } from '../json.ts'
 
 const place = z.tuple([
   z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
@@ -12,8 +12,6 @@ const place = z.tuple([
   z.string(),
   z.string(),
 ])
-
-const failuresJson = failedListJson.extend({ next: nextJson })
 
 export const failuresEndpoints = [
   get({
@@ -26,7 +24,7 @@ export const failuresEndpoints = [
       limit,
       after,
     }),
-    answer: failuresJson,
+    answer: failuresPageJson,
     handle: async ({ pool, schema }, { query }) => {
       const { document, type, state } = query
       const filter = {

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { runsJson } from '../../answers/json/run.ts'
+
 import { runToJson } from '../../answers/run-to-json.ts'
 import { readRun, readRuns, readWaits } from '../../runs/read-runs.ts'
 import { get } from '../endpoint.ts'
 import { HttpError } from '../errors.ts'
 import { documentName, limit, runId } from '../inputs.ts'
-import { nextJson, oneRunJson } from '../json.ts'
+import { oneRunJson, runsPageJson } from '../json.ts'
 import type { Admin } from '../types.ts'
 
 export const runsEndpoints = [
@@ -18,7 +18,7 @@ export const runsEndpoints = [
       limit,
       after: runId.optional().describe('"next" of the answer before'),
     }),
-    answer: runsJson.extend({ next: nextJson }),
+    answer: runsPageJson,
     handle: async ({ pool, schema }, { query }) => {
       const { document, active, after } = query
       const runs = await readRuns(pool, schema, {

@@ -3,7 +3,7 @@
 /** Lines that test/integration/docs-runs.test.ts runs of its pages. */
 export const RUN_HERE = /^sluice (?!run\b)/
 
-export interface Followed {
+interface Followed {
   /** It reads the blocks of the page and runs them. */
   readonly test: string
   readonly languages: readonly ('sh' | 'sql')[]
