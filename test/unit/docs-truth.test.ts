@@ -47,3 +47,25 @@ test('.env.example has an empty line before each of its parts', () => {
   expect(headings.length).toBeGreaterThan(3)
   expect(headings.filter((before) => before !== '')).toEqual([])
 })
+
+test('docs/glossary.md has each term once, and those that pages use without a word', () => {
+  const terms = [...read('docs/glossary.md').matchAll(/^\| (\*\*.+?\*\*(?:, \*\*.+?\*\*)*) \|/gm)].flatMap(
+    ([, cell = '']) => [...cell.matchAll(/\*\*(.+?)\*\*/g)].flatMap(([, term = '']) => term.split(', ')),
+  )
+  expect(terms.filter((term, n) => terms.indexOf(term) !== n)).toEqual([])
+  const used = [
+    'backlog',
+    'brake',
+    'detach',
+    'drift',
+    'fan-out',
+    'lag',
+    'lane',
+    'mark',
+    'probe',
+    'run',
+    'shed',
+    'view',
+  ]
+  expect(used.filter((term) => !terms.includes(term))).toEqual([])
+})
