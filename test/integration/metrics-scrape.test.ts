@@ -64,7 +64,7 @@ beforeAll(async () => {
     metrics,
     configured: { documents: new Map(), schedules: new Map() },
     elasticsearch: connectElasticsearch({ url: elasticsearch.url }, { requestTimeoutMs: 30_000 }),
-    state: () => 'running',
+    state: () => ({ state: 'running', reason: null, forMs: 0 }),
     log: pino({ level: 'silent' }),
   })
 })
