@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 /** Commands of the program that a text tells somebody to type. */
 
 /** By its name or by the names of both levels (`failed list`); undefined where there is none. */
-export function commandOf(program: Command, words: readonly string[]): Command | undefined {
+function commandOf(program: Command, words: readonly string[]): Command | undefined {
   return words.reduce<Command | undefined>(
     (command, word, n) =>
       command?.commands.find((one) => one.name() === word) ?? (n === 0 ? undefined : command),
