@@ -1,15 +1,17 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { openWorld, type World } from '../bench/world.ts'
 import { eventually } from '../support/eventually.ts'
+import { dashboardHash, HASH_FILE } from '../support/pictured.ts'
 import { freePort } from '../support/servers/ports.ts'
 import { openChromium } from './chromium.ts'
 
 /**
  * `npm run screenshots`: writes docs/images/dashboard-*.png, of a real daemon that has something to do: changes, a backfill
- * under way, and documents that Elasticsearch refuses. On servers of its own; two minutes.
+ * under way, and documents that Elasticsearch refuses; and of which files they are, for a test. On servers of its own; two
+ * minutes.
  */
 
 const FOLDER = join(import.meta.dirname, '../../docs/images')
@@ -118,6 +120,7 @@ async function shoot(browser: Browser, url: string, work: () => Promise<void>): 
     process.stdout.write(`${path}: ${Math.round(size / 1000)} kB\n`)
     if (size > MOST_BYTES) process.exitCode = 1
   }
+  await writeFile(HASH_FILE, `${dashboardHash()}\n`)
   done = true
   await working
 }

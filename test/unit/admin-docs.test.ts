@@ -1,10 +1,21 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { z } from 'zod'
 import { endpoints } from '../../src/admin/endpoints.ts'
+import { refusalOf } from '../../src/admin/errors.ts'
 import { THRESHOLDS } from '../../src/admin/grade.ts'
 import { healthJson, httpErrorJson } from '../../src/admin/json.ts'
 import { openapi } from '../../src/admin/openapi.ts'
+import { adminSchema } from '../../src/config/schema.ts'
+import { type Variable, variables } from '../../src/config/variables.ts'
+import {
+  ConfigError,
+  DocumentQueryError,
+  FailedError,
+  SchemaError,
+  UnreachableError,
+  UsageError,
+} from '../../src/errors.ts'
 import * as sluice from '../../src/index.ts'
 
 const page = readFileSync(new URL('../../docs/http.md', import.meta.url), 'utf8')
@@ -104,4 +115,58 @@ describe('docs/http.md', () => {
     expect(page).toContain(`${errorRate.degraded * 100} % | ${errorRate.critical * 100} %`)
     expect(page).toContain(`any | ${differences.critical * 100} %`)
   })
+
+  test('has every setting with its key and its default', () => {
+    const rows = [...page.matchAll(/^\| `(ADMIN_\w+)` \| `admin\.(\w+)` \| ([^|]+) \|/gm)].map((row) =>
+      row.slice(1),
+    )
+    const { adminHost, adminPort, adminToken, adminHosts } = variables
+    const known = { host: adminHost, port: adminPort, token: adminToken, hosts: adminHosts }
+    expect(Object.keys(known)).toEqual(Object.keys(adminSchema.shape))
+    expect(rows).toEqual(
+      Object.entries(known).map(([key, variable]: [string, Variable]) => [
+        variable.name,
+        key,
+        String(variable.default ?? 'none'),
+      ]),
+    )
+  })
+
+  test('has every status with the codes that it is answered with, and no other', () => {
+    const table = /\| status \| code \|\n([\s\S]*?)\n\n/.exec(page)?.[1] ?? ''
+    const listed = [...table.matchAll(/^\| (\d{3}) \| (.*) \|$/gm)].flatMap(([, status, text = '']) =>
+      // A code stands at the beginning of what is said of it; other words in code are headers and pages.
+      [...text.replaceAll(/: [^;]*/g, '').matchAll(/`([a-z-]+)`/g)].map(([, code]) => `${status} ${code}`),
+    )
+    expect(listed.toSorted()).toEqual([...new Set([...thrown(), ...foreseen()])].toSorted())
+  })
 })
+
+const source = new URL('../../src/admin/', import.meta.url)
+
+/** Status and code of each `new HttpError(…)`, by the source. */
+function thrown(): readonly string[] {
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  )
+  const texts = files.map((name) => readFileSync(new URL(name, source), 'utf8'))
+  const made = texts.flatMap((text) => [...text.matchAll(/new HttpError\(\s*([^,)]+),\s*'([a-z-]+)'/g)])
+  expect(made).toHaveLength(texts.join('').split('new HttpError(').length - 1)
+  return made.map(([, status, code]) => `${status} ${code}`)
+}
+
+/** What else is answered: our errors, what fastify refuses, and a fault. */
+function foreseen(): readonly string[] {
+  const refused = (statusCode: number) => Object.assign(new Error('of fastify'), { statusCode })
+  const errors = [
+    ...[ConfigError, UsageError, UnreachableError, SchemaError, DocumentQueryError, FailedError].map(
+      (Kind) => new Kind('x'),
+    ),
+    ...[400, 413, 415, 429].map(refused),
+    new Error('a fault'),
+  ]
+  return errors.map((error) => {
+    const { status, answer } = refusalOf(error, '1')
+    return `${status} ${answer.error.code}`
+  })
+}

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { createProgram } from '../../src/cli/program.ts'
+import { unknownIn } from '../support/commands-told.ts'
 import { linksOf } from '../support/links.ts'
 
 /** The pages of docs/: all are in the index, and every link leads somewhere. */
@@ -55,13 +55,6 @@ describe('links within the repository lead to what is there', () => {
 
 describe('commands that pages name exist, with their options', async () => {
   const program = await createProgram({ json: false })
-  const find = (words: readonly string[]): Command | undefined =>
-    words.reduce<Command | undefined>(
-      (command, word, n) =>
-        command?.commands.find((one) => one.name() === word) ?? (n === 0 ? undefined : command),
-      program,
-    )
-
   test.each(all.filter((page) => page !== 'CHANGELOG.md'))('%s', (page) => {
     const text = read(page)
     const shell = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = '']) =>
@@ -71,16 +64,7 @@ describe('commands that pages name exist, with their options', async () => {
     const told = [...shell, ...inline].flatMap((line) => [
       ...line.matchAll(/(?:^|&& )(?:npx )?sluice ([a-z][^#|>;&]*)/g),
     ])
-    const unknown = told.flatMap(([whole, rest = '']) => {
-      const words = rest.trim().split(/\s+/)
-      const command = find(words.filter((word) => /^[a-z]+$/.test(word)).slice(0, 2))
-      const known = [...(command?.options ?? []), ...program.options].map(({ long }) => long)
-      const flags = [...rest.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map(([flag]) => flag)
-      if (command === undefined) return [whole]
-      return flags
-        .filter((flag) => flag !== '--help' && !known.includes(flag))
-        .map((flag) => `${whole}: ${flag}`)
-    })
+    const unknown = told.flatMap(([, rest = '']) => unknownIn(program, rest))
     expect(unknown).toEqual([])
   })
 })

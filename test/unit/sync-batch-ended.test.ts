@@ -58,9 +58,9 @@ const unanswered = (type: string, suspicious: boolean): BatchResult => ({
   obstacle: { scope: 'elasticsearch', type, reason: type, ...(suspicious ? { suspicious: true } : {}) },
 })
 
-const settledBut = (obstacle: Obstacle): BatchResult => ({
+const settledBut = (obstacle: Obstacle, tally = new Tally()): BatchResult => ({
   outcome: 'settled',
-  tally: new Tally(),
+  tally,
   givenBack: 1,
   obstacle,
   tripped: null,
@@ -115,7 +115,7 @@ describe('a batch that ended with a request without an answer', () => {
   }
   const cases: [string, BatchResult, number, number][] = [
     ['and with nothing else: the document waits longer and longer', settledBut(silent), 5, 0],
-    ['after others were answered', { ...settledBut(silent), tally: done() }, 3, 5],
+    ['after others were answered', settledBut(silent, done()), 3, 5],
     ['on the way to its cause', settledBut({ ...silent, moving: true }), 3, 5],
   ]
   test.each(cases)('%s', (_, result, attempt, served) => {
