@@ -120,8 +120,8 @@ describe('docs/http.md', () => {
     const rows = [...page.matchAll(/^\| `(ADMIN_\w+)` \| `admin\.(\w+)` \| ([^|]+) \|/gm)].map((row) =>
       row.slice(1),
     )
-    const { adminHost, adminPort, adminToken, adminHosts } = variables
-    const known = { host: adminHost, port: adminPort, token: adminToken, hosts: adminHosts }
+    const { adminHost, adminPort, adminToken, adminHosts, adminTrustedProxies } = variables
+    const known = { host: adminHost, port: adminPort, token: adminToken, hosts: adminHosts, trustedProxies: adminTrustedProxies }
     expect(Object.keys(known)).toEqual(Object.keys(adminSchema.shape))
     expect(rows).toEqual(
       Object.entries(known).map(([key, variable]: [string, Variable]) => [

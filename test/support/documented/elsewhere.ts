@@ -19,6 +19,11 @@ const operators: Followed = {
   only: RUN_HERE,
 }
 const pgsync = 'test/integration/docs-from-pgsync.test.ts'
+const guides: Followed = {
+  test: 'test/full/docs-guides.test.ts',
+  languages: ['sh', 'sql'],
+  spans: /^sluice (reindex product|backfill product --tenant globex)$/,
+}
 const deployed: Followed = { test: 'test/unit/docs-deploy.test.ts', languages: ['sh'] }
 
 /** Pages whose blocks a test runs from top to bottom. */
@@ -37,6 +42,8 @@ export const followed: Readonly<Record<string, Followed>> = {
     test: 'test/integration/docs-migrations.test.ts',
     languages: ['sh', 'sql'],
   },
+  'docs/relations.md': guides,
+  'docs/tenants.md': guides,
   'docs/read-your-writes.md': { test: 'test/integration/docs-library.test.ts', languages: ['sql'] },
   'docs/reindex.md': operators,
   'docs/runs.md': operators,
@@ -55,6 +62,11 @@ export const runBy: Readonly<Record<string, string>> = {
   'npx sluice run &': firstSync,
   'curl "$ELASTICSEARCH_URL/product/_search?q=*"': firstSync,
   'npm pack': firstSync,
+  'curl -X PUT "$ELASTICSEARCH_URL/cities/_settings" -H \'Content-Type: application/json\' -d \'{"index.blocks.write": null}\'':
+    'test/full/docs-troubleshooting.test.ts',
+  'ADMIN_HOST=0.0.0.0 ADMIN_HOSTS=search-1,search-2 ADMIN_TOKEN="$(cat /etc/sluice/admin-token)" sluice run':
+    'test/integration/metrics-scrape.test.ts',
+  'npm ci': 'test/full/deploy-tarball.test.ts',
   'sluice preview pets 7': pgsync,
   'sluice verify pets --deep': pgsync,
 }
@@ -69,12 +81,13 @@ const published = 'of a package registry; not published yet'
 /** What no test runs, and why. */
 export const exceptions: Readonly<Record<string, string>> = {
   'npm ci && npm run demo': 'fetches Elasticsearch, and stays up; run by hand before a release',
-  'npm run demo -- --exit': 'fetches Elasticsearch; run by hand before a release',
   'npm run example:shop': 'stays up; examples/shop/shop.test.ts has the same app and its search',
   'npm ci && npm test': suite,
   'npm test': suite,
   'npx vitest run --project full test/full/deploy-checks.test.ts': suite,
   'npx vitest run --project full test/full/pm2.test.ts': suite,
+  'npx vitest run --project full test/full/deploy-tarball.test.ts': suite,
+  'npx vitest run --project full test/full/docs-first-sync.test.ts --reporter=verbose': suite,
   'npm run coverage': suite,
   'npm run mutation': 'hours; its figures are beside it',
   'npm run mutation -- --mutate src/sync/outcomes.ts': 'minutes of all cores',
@@ -82,7 +95,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'export DATABASE_URL=postgres://app@localhost/shop ELASTICSEARCH_URL=http://localhost:9200':
     'sets two variables, which every step has',
   'npx sluice run': 'the daemon of every step, started with two settings more',
-  'npm i sluice-0.2.0.tgz': 'there is no such release yet; test/full/package.test.ts installs this one',
+  'npm i ./sluice-0.2.0.tgz': 'there is no such release yet; test/full/package.test.ts installs this one',
   'npm audit --omit=dev': published,
   'npm audit signatures': published,
   'npm publish --provenance': published,
@@ -92,19 +105,22 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run simulate': 'minutes; test/unit/simulation.test.ts has some hundred of its seeds',
   'npm run simulate -- --mutant all': 'minutes; test/full/simulation.test.ts has each mutant',
   'npm run bench -- <cell>': 'the form of the commands below it',
+  'npm run bench -- backlog': long,
   'npm run bench -- dashboard': long,
+  'npm run bench -- drain': long,
+  'npm run bench -- fan-out': long,
+  'npm run bench -- latency --rate 500': long,
   'npm run bench -- load-query': long,
   'npm run bench -- poison': long,
+  'npm run bench -- verify': long,
   'npm run bench -- verify-memory': long,
   'npm run bench -- write-tax': long,
-  'npm run bench': long,
   'npm run chaos': long,
   'npm run chaos -- --transactions 200000': long,
   'npm run drill -- adopt': long,
   'npm run drill -- all': long,
   'npm run outage': long,
   'npm run outage -- --minutes 10': long,
-  'npm run proof': long,
   'npm run proof -- --short': long,
   'npm run proof -- clock': long,
   'npm run proof -- load --minutes 60': long,
@@ -120,7 +136,6 @@ export const exceptions: Readonly<Record<string, string>> = {
   'REVOKE CREATE ON SCHEMA': name,
   'curl -X DELETE': name,
   'npm i': name,
-  'npm init': name,
   'sluice backfill': name,
   'sluice backfill --where': name,
   'sluice check --migration': name,
