@@ -11,16 +11,10 @@ export interface Servers {
   stop(): Promise<void>
 }
 
-/** Nobody crashes a server that all share: its databases need not survive it, and no test waits for the disk. */
-const shortLived = { fsync: 'off', full_page_writes: 'off' }
-
-/**
- * DATABASE_URL and ELASTICSEARCH_URL where they are set; what is not is started, both at the same time. `brief`: for
- * minutes of small requests, after which all is thrown away.
- */
+/** DATABASE_URL and ELASTICSEARCH_URL where they are set; what is not is started, both at the same time. */
 export async function findOrStartServers(
   env: NodeJS.ProcessEnv = process.env,
-  { brief = false }: Pick<SearchServerOptions, 'brief'> = {},
+  options: Pick<SearchServerOptions, 'brief'> = {},
 ): Promise<Servers> {
   const started: Server[] = []
   const stop = async () => {
@@ -33,8 +27,8 @@ export async function findOrStartServers(
     return server.url
   }
   const [postgres, elasticsearch] = await Promise.allSettled([
-    urlOf(env.DATABASE_URL, () => startPostgres({ settings: brief ? shortLived : {} })),
-    urlOf(env.ELASTICSEARCH_URL, () => startElasticsearch({ brief })),
+    urlOf(env.DATABASE_URL, startPostgres),
+    urlOf(env.ELASTICSEARCH_URL, () => startElasticsearch(options)),
   ])
   if (postgres.status === 'fulfilled' && elasticsearch.status === 'fulfilled') {
     return { postgresUrl: postgres.value, elasticsearchUrl: elasticsearch.value, stop }
