@@ -175,7 +175,7 @@ test('a daemon that is gone, whose role lacks grants and may not read the tables
     CREATE ROLE ${role} LOGIN;
     GRANT CREATE ON SCHEMA public TO PUBLIC;
     INSERT INTO sluice.sync_worker (instance, host, pid, version, role, state, seen_at)
-    VALUES ('other', 'there', 1, '0', '${role}', 'running', clock_timestamp() - interval '1 hour')`)
+    VALUES ('other', 'there', 1, '0', '${role}', 'running', clock_timestamp() - interval '1 minute')`)
   const gone = await findings()
   // The same, alive: its role is what is read with.
   await sql(`UPDATE sluice.sync_worker SET seen_at = clock_timestamp() + interval '1 hour'`)
@@ -202,7 +202,7 @@ test('disks that may not be looked at, and a server that need not prove who it i
       type: 'security_exception',
       reason: 'action [cluster:monitor/nodes/stats] is unauthorized',
     }
-    proxy.break('/_nodes', { kind: 'answer', status: 403, body: JSON.stringify({ error, status: 403 }) })
+    proxy.break('/_nodes/stats', { kind: 'answer', status: 403, body: JSON.stringify({ error, status: 403 }) })
     const postgres = `${world.database.url}?sslmode=no-verify`
     const found = await findings({ elasticsearch, postgres })
     expect(told(found)).toEqual(['warning not_examined', 'note certificate_unverified'])

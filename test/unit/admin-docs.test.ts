@@ -121,7 +121,13 @@ describe('docs/http.md', () => {
       row.slice(1),
     )
     const { adminHost, adminPort, adminToken, adminHosts, adminTrustedProxies } = variables
-    const known = { host: adminHost, port: adminPort, token: adminToken, hosts: adminHosts, trustedProxies: adminTrustedProxies }
+    const known = {
+      host: adminHost,
+      port: adminPort,
+      token: adminToken,
+      hosts: adminHosts,
+      trustedProxies: adminTrustedProxies,
+    }
     expect(Object.keys(known)).toEqual(Object.keys(adminSchema.shape))
     expect(rows).toEqual(
       Object.entries(known).map(([key, variable]: [string, Variable]) => [
