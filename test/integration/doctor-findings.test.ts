@@ -202,7 +202,11 @@ test('disks that may not be looked at, and a server that need not prove who it i
       type: 'security_exception',
       reason: 'action [cluster:monitor/nodes/stats] is unauthorized',
     }
-    proxy.break('/_nodes/stats', { kind: 'answer', status: 403, body: JSON.stringify({ error, status: 403 }) })
+    proxy.break('/_nodes/stats', {
+      kind: 'answer',
+      status: 403,
+      body: JSON.stringify({ error, status: 403 }),
+    })
     const postgres = `${world.database.url}?sslmode=no-verify`
     const found = await findings({ elasticsearch, postgres })
     expect(told(found)).toEqual(['warning not_examined', 'note certificate_unverified'])

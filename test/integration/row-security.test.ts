@@ -109,6 +109,11 @@ describe('a daemon that a policy hides rows from', () => {
   test('tells a row that stopped matching from one that is hidden, and fails a run that reads the table itself', async () => {
     await hiddenChange('active = false WHERE id = 1')
     await eventually(async () => (await counted()).note === 9)
+    // The one that install asked for ends a moment after its last row has arrived.
+    await eventually(async () => {
+      const { rows } = await world.as('operator', 'SELECT FROM sluice.sync_run WHERE finished_at IS NULL')
+      return rows.length === 0
+    })
     await world.as(
       'operator',
       `INSERT INTO sluice.sync_run (kind, document, options) VALUES ('backfill', 'note', '{"where": "id > 0"}')`,
