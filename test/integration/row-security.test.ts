@@ -111,7 +111,10 @@ describe('a daemon that a policy hides rows from', () => {
     await eventually(async () => (await counted()).note === 9)
     // The one that install asked for ends a moment after its last row has arrived.
     await eventually(async () => {
-      const { rows } = await world.as('operator', 'SELECT FROM sluice.sync_run WHERE finished_at IS NULL')
+      const { rows } = await world.as(
+        'operator',
+        `SELECT FROM sluice.sync_run WHERE document = 'note' AND finished_at IS NULL`,
+      )
       return rows.length === 0
     })
     await world.as(
