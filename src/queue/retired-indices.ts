@@ -13,12 +13,17 @@ export interface RetiredIndex {
 /** Retires kept indices whose time is over: batches that claim from now on do not write to them. Returns all that are retired. */
 export async function retireKept(db: Queryable, schema: string): Promise<readonly RetiredIndex[]> {
   const s = escapeIdentifier(schema)
-  await db.query(
-    `UPDATE ${s}.sync_index SET role = 'retired', retired_at = clock_timestamp(), drop_at = NULL
-      WHERE role = 'kept' AND drop_at <= clock_timestamp()`,
-  )
+  // One statement: the second part does not see what the first one changes.
   const { rows } = await db.query<RetiredIndex>(
-    `SELECT document, name AS index, alias FROM ${s}.sync_index WHERE role = 'retired' ORDER BY retired_at, name`,
+    `WITH over AS (
+       UPDATE ${s}.sync_index SET role = 'retired', retired_at = clock_timestamp(), drop_at = NULL
+        WHERE role = 'kept' AND drop_at <= clock_timestamp()
+       RETURNING document, name, alias, retired_at
+     )
+     SELECT document, name AS index, alias
+       FROM (TABLE over UNION ALL
+             SELECT document, name, alias, retired_at FROM ${s}.sync_index WHERE role = 'retired') AS retired
+      ORDER BY retired_at, name`,
   )
   return rows
 }

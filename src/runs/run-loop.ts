@@ -12,6 +12,10 @@ import type { Run } from './types.ts'
 
 const POLL_MS = 1_000
 
+/** At rest, as POLLING_INTERVAL stretches then: each look costs a daemon with nothing to do a fifteenth of what it takes. */
+const REST_POLL_MS = 2_000
+const REST_AFTER_MS = 10_000
+
 /** Three of them fit into the time after which a run counts as abandoned. */
 const HEARTBEAT_MS = 4_000
 
@@ -76,11 +80,14 @@ export class RunLoop {
   }
 
   async #poll(): Promise<void> {
+    let worked = performance.now()
     while (this.#active) {
       this.#poked = false
       const taken = await this.#take()
-      if (taken === null && this.#active && !this.#poked)
-        await this.#sleep.sleep(untilBeat(POLL_MS, performance.now()))
+      const now = performance.now()
+      if (taken !== null || this.#poked || this.#carried.size > 0) worked = now
+      const everyMs = now - worked < REST_AFTER_MS ? POLL_MS : REST_POLL_MS
+      if (taken === null && this.#active && !this.#poked) await this.#sleep.sleep(untilBeat(everyMs, now))
     }
   }
 
