@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { change, TOKEN } from '../integration/admin-world.ts'
 import { startGate } from '../integration/instances-world.ts'
 import { eventually } from '../support/context.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { findChromium } from './chromium.ts'
 import { type DashboardWorld, dashboardWorld, logIn, type Tab } from './dashboard-world.ts'
 
@@ -176,6 +177,47 @@ describe.skipIf(missing)('the dashboard', () => {
     await page.locator('#failure-list article').waitFor()
     await page.locator('#document-list h3').waitFor()
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+  })
+
+  test('the daemon goes, comes back without Postgres, and Postgres comes back: the page says each, and keeps what it has', async () => {
+    const proxy = await startTcpProxy(world.database.url)
+    // An address of its own: nobody else of this machine takes the port while it is free.
+    const serve = (port: number) =>
+      world.serve({ postgres: proxy.url, settings: { host: '127.0.0.18', port } })
+    try {
+      const server = await serve(0)
+      const page = await open(server?.url)
+      const live = page.locator('#live')
+      const document = page.locator('#document-list h3', { hasText: 'item' })
+      const old = page.locator('#alerts li.critical', { hasText: 'What is below is old: ' })
+      await document.waitFor()
+      await live.getByText('live', { exact: true }).waitFor()
+
+      await server?.close()
+      await live.filter({ hasText: /; as of / }).waitFor()
+      expect(await text(page, '#grade')).toBe('? not known')
+      expect(await document.count()).toBe(1)
+
+      proxy.pace({ kind: 'refuse' })
+      const again = await serve(Number(new URL(server?.url ?? '').port))
+      expect(again?.url).toBe(server?.url)
+      await old.waitFor()
+      expect(await text(page, '#live')).toBe('live')
+      expect(await text(page, '#grade')).toBe('✕ critical')
+      const postgres = page.locator('#components li', {
+        has: page.locator('strong', { hasText: /^Postgres$/ }),
+      })
+      expect(await postgres.locator('.value').textContent()).toBe('down')
+      expect(await document.count()).toBe(1)
+
+      await fail(['7'], 'mapper_parsing_exception', 'while nobody could see it')
+      proxy.pace({ kind: 'open' })
+      await old.waitFor({ state: 'detached' })
+      await page.locator('#failure-list article', { hasText: 'while nobody could see it' }).waitFor()
+      await postgres.locator('.value', { hasText: /^up$/ }).waitFor()
+    } finally {
+      await proxy.close()
+    }
   })
 
   // The last one: it has a daemon of its own.

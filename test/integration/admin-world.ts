@@ -24,6 +24,8 @@ export interface ServeOptions {
   readonly state?: () => DaemonState
   readonly metrics?: MetricsSource
   readonly elasticsearch?: Instance['elasticsearch']
+  /** Another way to the world's database. */
+  readonly postgres?: string
   readonly log?: Logger
 }
 

@@ -10,6 +10,8 @@ export type Pace =
   | { readonly kind: 'delay'; readonly ms: number }
   /** So many bytes at a time, 5 ms apart. */
   | { readonly kind: 'drip'; readonly bytes: number }
+  /** Every connection is reset, the ones that come as well: as before a server that is down. */
+  | { readonly kind: 'refuse' }
 
 export interface TcpProxy {
   /** The target's URL, by way of the proxy. */
@@ -46,6 +48,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     const pair = new Pair(client, upstream, () => present)
     pairs.add(pair)
     pair.closed.then(() => pairs.delete(pair))
+    if (present.kind === 'refuse') pair.reset()
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -57,7 +60,10 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     },
     pace: (pace) => {
       present = pace
-      for (const pair of pairs) pair.pump()
+      for (const pair of pairs) {
+        if (pace.kind === 'refuse') pair.reset()
+        else pair.pump()
+      }
     },
     cut: () => {
       for (const pair of pairs) pair.reset()
