@@ -36,6 +36,8 @@ export { uninstallJson } from './answers/json/uninstall.ts'
 export { verifyJson } from './answers/json/verify.ts'
 export { defineConfig, sql } from './config/define.ts'
 export type {
+  Admin,
+  Alerts,
   Connection,
   DocumentDefinition,
   FieldSource,

@@ -1,18 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts'
+import { requestRun } from '../../src/queue/request-run.ts'
 import { eventually } from '../support/context.ts'
-import { type InstancesWorld, instancesWorld } from './instances-world.ts'
+import { type Gate, type InstancesWorld, instancesWorld, startGate } from './instances-world.ts'
 
 /** What Prometheus sees of a daemon on real servers. The metrics read as a role of their own, which can be shut out. */
 
 const ROLE = `metrics_${randomBytes(5).toString('hex')}`
 let world: InstancesWorld
 let metrics: Metrics
+let gate: Gate
 beforeAll(async () => {
   world = await instancesWorld()
   await world.sql(`CREATE ROLE ${ROLE} LOGIN PASSWORD 'metrics'`)
   await world.sql(`GRANT USAGE ON SCHEMA sluice TO ${ROLE}`)
+  await world.sql(`GRANT pg_read_all_stats TO ${ROLE}`)
   await world.sql(`GRANT SELECT ON ALL TABLES IN SCHEMA sluice TO ${ROLE}`)
   metrics = createMetrics({
     postgres: Object.assign(new URL(world.database.url), { username: ROLE, password: 'metrics' }).href,
@@ -23,13 +26,16 @@ beforeAll(async () => {
     freshMs: 0,
     patienceMs: 20_000,
   })
-  world.start('one', { observer: metrics.observer })
+  gate = await startGate(world.server.url)
+  world.start('one', { observer: metrics.observer, elasticsearch: gate.url })
 })
 afterAll(async () => {
   await metrics?.close()
   await world?.sql(`DROP OWNED BY ${ROLE}`)
   await world?.sql(`DROP ROLE ${ROLE}`)
+  await gate?.open()
   await world?.drop()
+  await gate?.close()
 })
 
 /** Of a series, or of all that begin so; null where there is none. */
@@ -84,6 +90,44 @@ test('a change that is synced, refused, or waits moves them', async () => {
   await world.sql(`SELECT sluice.resume('item')`)
   await becomes('sluice_pending_keys{document="item",lane="interactive"}', 0)
   await becomes('sluice_pauses{document="item",scope="document",type="waiting"}', null)
+})
+
+test('a batch that is under way, and the run that it is of', async () => {
+  await world.settled()
+  gate.shut()
+  try {
+    await requestRun(world.database.pool, world.schema, { kind: 'backfill', document: 'item' })
+    await becomes('sluice_batches_in_flight{lane="bulk"}', 1)
+    await becomes('sluice_run_total_keys{document="item",kind="backfill"}', 7)
+    await becomes('sluice_run_progress_ratio{document="item",kind="backfill"}', 0)
+    await becomes('sluice_run_processed_keys{document="item",kind="backfill"}', 0)
+  } finally {
+    await gate.open()
+  }
+  await becomes('sluice_run_total_keys{document="item",kind="backfill"}', null)
+  await becomes('sluice_batches_in_flight{lane="bulk"}', 0)
+})
+
+test('what a verify has found, and a transaction that is left open', async () => {
+  await world.settled()
+  await world.server.request('DELETE', `/${world.index}/_doc/1?refresh=true`)
+  await requestRun(world.database.pool, world.schema, { kind: 'verify', document: 'item' })
+  await becomes('sluice_verify_differences{document="item",kind="missing"}', 1)
+  expect(await value('sluice_verify_differences{document="item",kind="extra"}')).toBe(0)
+
+  const client = await world.database.pool.connect()
+  try {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
+    // Those of the daemon are younger, or over.
+    const { rows } = await client.query<{ age: number }>(
+      'SELECT extract(epoch FROM clock_timestamp() - xact_start)::float8 AS age FROM pg_stat_activity WHERE pid = pg_backend_pid()',
+    )
+    const age = rows[0]?.age ?? Number.NaN
+    expect(age).toBeGreaterThan(0)
+    expect(await value('sluice_oldest_snapshot_age_seconds')).toBeGreaterThanOrEqual(age)
+  } finally {
+    client.release(true)
+  }
 })
 
 test('while the database is away, what the daemon counts itself is told all the same', async () => {

@@ -212,8 +212,8 @@ test('an index that takes no writes, that of one tenant, and deletes that the br
 
 test('detached: nothing is sent', async () => {
   await sql(`SELECT sluice.detach('figure')`)
-  const { legs, why } = await probe('figure', { id: '1' })
-  expect(legs).toEqual([])
+  const { legs, why, triggers } = await probe('figure', { id: '1' })
+  expect({ legs, triggers }).toEqual({ legs: [], triggers: null })
   expect(why.slice(0, 2)).toEqual(['nothing was sent', expect.stringMatching(/^figure is detached: /)])
 })
 

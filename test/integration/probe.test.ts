@@ -68,6 +68,12 @@ const orders = [
   ['written', 'committed', 'claimed', 'indexed', 'searchable', 'acknowledged'],
 ]
 
+/** Triggers that are as they should be. */
+const untried = { tried: false, enabled: true, gaps: [] }
+
+/** The last line of a probe by enqueue. */
+const untriedLine = 'Triggers were not tried (--touch does that): by pg_trigger, '
+
 test('what is not there is wrong usage', async () => {
   expect(await world.place.json(['probe', 'citty'])).toMatchObject({
     code: 2,
@@ -92,6 +98,7 @@ test('no daemon: says so, and writes nothing', async () => {
     by: null,
     legs: [],
     why: ['nothing was sent', 'no daemon is alive: sluice run'],
+    triggers: untried,
   })
   expect(await waiting()).toBe(0)
 })
@@ -110,15 +117,18 @@ test('paused: exit code 3 at once, with the reason, and writes nothing', async (
 test('a daemon that starts meanwhile is waited for; the legs come in order: exit code 0', async () => {
   const probing = command('city', '--id', '2', '--timeout', '60')
   const daemon = world.place.start(['run'])
-  const { code, arrived, by, id, legs, version, index, notes, why } = await probing
-  expect({ code, arrived, by, id, notes, why }, daemon.output()).toEqual({
+  const found = await probing
+  const { code, arrived, by, id, legs, version, index, notes, why, triggers } = found
+  expect({ code, arrived, by, id, notes, why, triggers }, daemon.output()).toEqual({
     code: 0,
     arrived: true,
     by: 'enqueue',
     id: '2',
     notes: [],
     why: [],
+    triggers: untried,
   })
+  expect(probeText(found).split('\n').at(-1)).toBe(`${untriedLine}those of city are there and enabled.`)
   expect(orders).toContainEqual(legs.map(({ name }) => name))
   expect(legs.map(({ atMs }) => atMs)).toEqual(legs.map(({ atMs }) => atMs).sort((a, b) => a - b))
   expect(legs.every(({ tookMs }) => tookMs >= 0)).toBe(true)
@@ -132,28 +142,51 @@ test('--touch goes through the triggers, and changes nothing', async () => {
   const { version } = await elasticsearch.get(index, '2')
   const found = await probe('city', { touch: true })
   expect(BigInt(found.version ?? 0)).toBeGreaterThan(BigInt(version ?? 0))
-  const { arrived, by, id, legs, notes } = found
-  expect({ arrived, by, id, notes }).toEqual({ arrived: true, by: 'trigger', id: '2', notes: [] })
+  const { arrived, by, id, legs, notes, triggers } = found
+  expect({ arrived, by, id, notes, triggers }).toEqual({
+    arrived: true,
+    by: 'trigger',
+    id: '2',
+    notes: [],
+    triggers: { tried: true, enabled: true, gaps: [] },
+  })
   expect(orders).toContainEqual(legs.map(({ name }) => name))
   expect((await world.db.pool.query('SELECT * FROM city ORDER BY id')).rows).toEqual(before)
   expect(probeText(found)).toMatch(/^city 2\nleg +took +at\nwritten .* triggers included\ncommitted /)
+  expect(probeText(found)).toMatch(/It arrived in .*\.$/)
 })
 
-test('--touch finds triggers that are off, and takes its UPDATE back', async () => {
+test('triggers that are off: a mark of enqueue arrives all the same, and the exit code is 3; --touch takes its UPDATE back', async () => {
+  const gaps = [
+    expect.stringMatching(
+      /^changes of (public\.)?city, where triggers are gone or switched off \(sluice install\)$/,
+    ),
+  ]
   await world.db.pool.query('ALTER TABLE city DISABLE TRIGGER USER')
-  const { arrived, why } = await probe('city', { touch: true })
-  await world.db.pool.query('ALTER TABLE city ENABLE TRIGGER USER')
-  expect(arrived).toBe(false)
-  expect(why).toEqual([expect.stringContaining('sluice doctor')])
+  try {
+    const found = await command('city', '--timeout', '60')
+    expect(found).toMatchObject({ arrived: true, by: 'enqueue', why: [], code: 3 })
+    expect(found.triggers).toEqual({ tried: false, enabled: false, gaps })
+    expect(probeText(found).split('\n').at(-1)).toContain(
+      `${untriedLine}some of city are gone or off. What goes by without a mark: changes of `,
+    )
+    // Of another document nothing is gone.
+    expect(await probe('part', { id: '1', timeoutMs: 1 })).toMatchObject({ triggers: untried })
+    const touched = await probe('city', { touch: true })
+    expect(touched).toMatchObject({ arrived: false, why: [expect.stringContaining('sluice doctor')] })
+    expect(touched.triggers).toEqual({ tried: true, enabled: false, gaps })
+  } finally {
+    await world.db.pool.query('ALTER TABLE city ENABLE TRIGGER USER')
+  }
 })
 
 test('columns left out: says that triggers were not measured; no refresh: says that searches do not see it', async () => {
   // A second is enough, unless the machine has other things to do.
-  const { by, legs, notes, why, index } = await eventually(async () => {
+  const { by, legs, notes, why, index, triggers } = await eventually(async () => {
     const found = await probe('part', { touch: true, timeoutMs: 1000 })
     return found.legs.some(({ name }) => name === 'acknowledged') ? found : null
   })
-  expect(by).toBe('enqueue')
+  expect({ by, triggers }).toEqual({ by: 'enqueue', triggers: untried })
   expect(legs.map(({ name }) => name)).toEqual(['written', 'committed', 'claimed', 'indexed', 'acknowledged'])
   expect(notes).toEqual([expect.stringContaining('our triggers were not measured')])
   expect(why).toEqual([expect.stringContaining(`the refresh_interval of ${index} is -1`)])

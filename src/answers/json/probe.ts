@@ -8,7 +8,7 @@ export const probeJson = z.strictObject({
   document: z.string(),
   /** Null: nothing was sent, and no `--id` was given. */
   id: z.string().nullable(),
-  /** True when it has passed all legs. */
+  /** True when it has passed all legs. Of triggers it says nothing where they were not tried. */
   arrived: z.boolean(),
   /**
    * What wrote the mark. trigger: an UPDATE of the row (--touch); enqueue: the function of that name, and triggers were not
@@ -33,6 +33,17 @@ export const probeJson = z.strictObject({
   index: z.string().nullable(),
   /** Version of the document that came out; null: none did. */
   version: z.string().nullable(),
+  /** The document's triggers, which have to write the marks of every change but this; null: it is detached, and has none. */
+  triggers: z
+    .strictObject({
+      /** Whether an UPDATE of the row went to them (--touch); those of related tables are never tried. */
+      tried: z.boolean(),
+      /** By pg_trigger: all that `install` made are there and enabled, on every table of the document. */
+      enabled: z.boolean(),
+      /** What goes by without a mark, as `doctor` finds it; exit code 3 where it is not empty. */
+      gaps: z.array(z.string()),
+    })
+    .nullable(),
   /** What is to know about what was measured. */
   notes: z.array(z.string()),
   /** Where it stands, and what keeps it; empty when it has arrived. */

@@ -11,8 +11,9 @@ const meanings: Readonly<Record<Probe['legs'][number]['name'], string>> = {
   searchable: 'searches see it (since indexed)',
 }
 
-/** A probe for people: a line for each leg, then how it ended. */
-export function probeText({ document, id, arrived, by, legs, resolutionMs, notes, why }: Probe): string {
+/** A probe for people: a line for each leg, how it ended, and what that says of triggers. */
+export function probeText(found: Probe): string {
+  const { document, id, arrived, by, legs, resolutionMs, notes, why } = found
   const writing =
     by === 'trigger' ? 'UPDATE of the row, triggers included' : 'sluice.enqueue; --touch takes the triggers'
   const total = legs.at(-1)?.atMs ?? 0
@@ -37,5 +38,25 @@ export function probeText({ document, id, arrived, by, legs, resolutionMs, notes
     arrived
       ? paint('green', `It arrived in ${duration(total)}.`)
       : [paint('yellow', 'It did not arrive:'), ...why.map((reason) => `  ${reason}`)].join('\n'),
+    ...triggersLine(found),
   ].join('\n')
+}
+
+/** Nothing where they are as they should be and wrote the mark. In one line: it is the last, and may be all that is read. */
+function triggersLine({ document, notes, triggers }: Probe): string[] {
+  if (triggers === null) return []
+  const { tried, enabled, gaps } = triggers
+  // A note says why not, where --touch was given.
+  const untried = `Triggers were not tried${notes.length > 0 ? '' : ' (--touch does that)'}`
+  const found = enabled
+    ? `by pg_trigger, those of ${document} are there and enabled`
+    : `by pg_trigger, some of ${document} are gone or off`
+  if (gaps.length > 0)
+    return [
+      paint(
+        'red',
+        `${tried ? 'Triggers' : untried}: ${found}. What goes by without a mark: ${gaps.join('; ')}`,
+      ),
+    ]
+  return tried ? [] : [`${untried}: ${found}.`]
 }

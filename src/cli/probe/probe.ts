@@ -10,6 +10,7 @@ import { duration } from '../format.ts'
 import { chooseKey } from './choose-key.ts'
 import { followMark, type Outlet, type Passage, readCopy } from './follow-mark.ts'
 import { refusal } from './refusal.ts'
+import { readTriggers } from './triggers.ts'
 import { keyObstacles, obstacles } from './why-not.ts'
 import { type Written, writeMark } from './write-mark.ts'
 
@@ -33,7 +34,8 @@ const attendedEveryMs = 100
 
 /**
  * Sends one document through the whole way. Nothing is written where nothing would come out: while the document is paused or
- * detached, or no daemon works on it (one that is starting is waited for).
+ * detached, or no daemon works on it (one that is starting is waited for). Triggers are looked at whatever was sent, for a mark that
+ * `enqueue` wrote comes through without them.
  */
 export async function probe(
   servers: Servers,
@@ -53,7 +55,7 @@ async function send(
   { id, touch, timeoutMs }: ProbeRequest,
 ): Promise<Probe> {
   const { database } = servers
-  const nothing: Probe = {
+  const nothing: Omit<Probe, 'triggers'> = {
     document: name,
     id: id ?? null,
     arrived: false,
@@ -66,10 +68,15 @@ async function send(
     why: [],
   }
   const deadline = performance.now() + timeoutMs
-  const unsent = async (): Promise<Probe> => ({
+  const ended = async (tried: boolean, ending: Partial<Probe>): Promise<Probe> => ({
     ...nothing,
-    why: ['nothing was sent', ...(await obstacles(database, name))],
+    ...ending,
+    triggers: await readTriggers(database, name, tried),
   })
+  const unsent = async () =>
+    ended(false, {
+      why: ['nothing was sent', ...(await obstacles(database, name))],
+    })
   // Before its rows are looked at: of a detached document no view is left, and that of a paused one may be what is broken.
   if (state !== 'active') return unsent()
   const key = await chooseKey(servers, plan, id)
@@ -78,11 +85,10 @@ async function send(
   const before = await readCopy(servers, outlet)
   const written = await writeMark(database, plan, key, touch)
   const { mark, drawn } = written
-  if (mark === null) return { ...nothing, id: key.id, index: before.index, why: [untriggered(name)] }
+  if (mark === null) return ended(true, { id: key.id, index: before.index, why: [untriggered(name)] })
   const passage = await followMark(servers, outlet, { mark, drawn, before, deadline })
   const arrived = passage.searchableAt !== null && passage.acknowledgedAt !== null
-  return {
-    ...nothing,
+  return ended(written.by === 'trigger', {
     id: key.id,
     arrived,
     by: written.by,
@@ -92,7 +98,7 @@ async function send(
     version: passage.indexedAt === null ? null : passage.copy.version,
     notes: [...written.notes],
     why: arrived ? [] : await whyNot(servers, outlet, passage, timeoutMs),
-  }
+  })
 }
 
 async function attended({ pool, schema }: Database, document: string, deadline: number): Promise<boolean> {
