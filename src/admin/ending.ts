@@ -60,7 +60,7 @@ export class Ending {
   }
 }
 
-const clientsOf = new WeakMap<pg.Pool, Set<pg.Client>>()
+const clientsOf = new WeakMap<pg.Pool, Set<pg.PoolClient>>()
 
 /** The pool of the pages: its name in pg_stat_activity is of this server alone, so that its statements can be cancelled. */
 export function endablePool(
@@ -71,9 +71,9 @@ export function endablePool(
   // What tells it apart comes first: Postgres keeps 63 bytes.
   const applicationName = `sluice http ${crypto.randomUUID().slice(0, 8)} ${instance}`
   const pool = createPool(postgres, { ...options, applicationName })
-  const clients = new Set<pg.Client>()
-  pool.on('connect', (client) => clients.add(client as unknown as pg.Client))
-  pool.on('remove', (client) => clients.delete(client as unknown as pg.Client))
+  const clients = new Set<pg.PoolClient>()
+  pool.on('connect', (client) => clients.add(client))
+  pool.on('remove', (client) => clients.delete(client))
   clientsOf.set(pool, clients)
   return pool
 }
