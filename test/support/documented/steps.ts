@@ -267,8 +267,8 @@ export const chapters: readonly Chapter[] = [
         sql: true,
         says: /"state":"done"/,
       },
-      { run: 'sluice cleanup', says: /^Nothing is old enough\.$/m },
-      { run: 'sluice cleanup --days 1', says: /^Nothing is old enough\.$/m },
+      { run: 'sluice cleanup', says: /^(Nothing is old enough\.|Removed: 1 of indices\.)$/m },
+      { run: 'sluice cleanup --days 1', says: /^(Nothing is old enough\.|Removed: 1 of indices\.)$/m },
     ],
   },
   {
