@@ -26,13 +26,13 @@ export async function olderChangesAnswered(
 ): Promise<boolean> {
   const began = performance.now()
   const horizon = await readHorizon(pool)
-  for (let attempt = 0; ; attempt++) {
+  for (;;) {
     signal.throwIfAborted()
     const before = performance.now()
     if (!(await anyOlder(pool, schema, { document, id, horizon }))) return true
     const now = performance.now()
     if (now - began > patienceMs) return false
-    await sleep(lookDelay(attempt, now - before), signal)
+    await sleep(lookDelay(now - began, now - before), signal)
   }
 }
 

@@ -27,11 +27,12 @@ const FIRST_LOOK_MS = 25
 const LAST_LOOK_MS = 500
 
 /**
- * Milliseconds before the `attempt`th look (0, 1, …) at how far the marks have drained: doubling from 25 to 500, and
- * never less than ten times what the last look took, so that looking never costs more than a tenth of a connection.
+ * Milliseconds until the next look at how far the marks have drained, after `waitedMs` of waiting: an eighth of that, so
+ * that the end of a wait is seen when it has lasted an eighth longer at most; between 25 and 500. Never less than ten times
+ * what the last look took, so that looking never costs more than a tenth of a connection.
  */
-export function lookDelay(attempt: number, tookMs: number): number {
-  return Math.max(Math.min(LAST_LOOK_MS, FIRST_LOOK_MS * 2 ** attempt), 10 * tookMs)
+export function lookDelay(waitedMs: number, tookMs: number): number {
+  return Math.max(Math.min(LAST_LOOK_MS, Math.max(FIRST_LOOK_MS, waitedMs / 8)), 10 * tookMs)
 }
 
 /**
@@ -47,14 +48,14 @@ export async function waitFor(
   timeoutMs = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const began = performance.now()
-  for (let attempt = 0; ; attempt++) {
+  for (;;) {
     signal.throwIfAborted()
     const before = performance.now()
     const standing = await readStanding(db, schema, run.id)
     assertOurs(run, standing)
     const now = performance.now()
     if (reached(standing) || now - began > timeoutMs) return
-    await sleep(lookDelay(attempt, now - before), signal)
+    await sleep(lookDelay(now - began, now - before), signal)
   }
 }
 
