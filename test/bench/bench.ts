@@ -16,6 +16,7 @@ import { loadQuery } from './load-query.ts'
 import { describeSetting } from './machine.ts'
 import { memoryCell } from './memory.ts'
 import { poison } from './poison.ts'
+import { queueLimits } from './queue-limits.ts'
 import { reindex } from './reindex.ts'
 import { roundLine, summarise, summaryText } from './report.ts'
 import { verify } from './verify.ts'
@@ -42,6 +43,7 @@ const cells: readonly Cell[] = [
   fanOut,
   backlog,
   blockedIndex,
+  queueLimits,
   memoryCell,
   idle,
   dashboard,

@@ -1,0 +1,148 @@
+import pg from 'pg'
+import { drawVersion } from '../../src/postgres/version.ts'
+import { claimMarks } from '../../src/queue/claim-marks.ts'
+import { settleBatch } from '../../src/queue/settle-batch.ts'
+import type { Claim } from '../../src/queue/types.ts'
+import { type Cell, type Measurement, usual } from './cell.ts'
+import { treeCpuSeconds } from './process-figures.ts'
+import { writeMarks } from './queue.ts'
+import { flat } from './subject.ts'
+import type { World } from './world.ts'
+
+/** Workers at once; each has two connections, as a batch has. */
+const WORKERS = [1, 2, 4, 8, 16, 32] as const
+
+/** Keys of a claim: BATCH_SIZE's default. */
+const CLAIM_KEYS = 1_000
+
+const kinds = [
+  ['array marks', 500],
+  ['single-key marks', 1],
+] as const
+
+/** Nothing but Postgres: claim → version → settle, by ever more workers. The loads and Elasticsearch come on top of it. */
+export const queueLimits: Cell = {
+  name: 'queue-limits',
+  about:
+    'Claim, version and settlement of --rows keys by 1 to 32 workers that load and send nothing; versions drawn alone.',
+  defaults: { ...usual, rounds: 3, rows: 500_000, seconds: 5 },
+  figures: {},
+  world: { documents: { [flat.document]: flat.definition } },
+  async *measure(world, { rounds, rows, seconds }, note) {
+    await flat.fill(world, 1)
+    await world.sluice('install', '--no-backfill')
+    for (let round = 0; round <= rounds; round++) {
+      for (const workers of WORKERS) {
+        const connections = await connect(world.postgresUrl, 2 * workers)
+        try {
+          for (const [kind, keysPerMark] of kinds) {
+            const measured = await claimAll(world, connections, rows, keysPerMark)
+            if (round > 0) yield { round, case: `${kind}, workers: ${workers}`, ...measured }
+          }
+          const drawn = await drawFor(connections.slice(0, workers), seconds * 1000)
+          if (round > 0)
+            yield { round, case: `versions, workers: ${workers}`, value: drawn, unit: 'versions/s' }
+        } finally {
+          await Promise.all(connections.map((connection) => connection.end()))
+        }
+      }
+      if (round === 0) note('warmed up')
+    }
+  },
+}
+
+/** Keys a second until the queue is empty. */
+async function claimAll(
+  world: World,
+  connections: readonly pg.Client[],
+  rows: number,
+  keysPerMark: number,
+): Promise<Pick<Measurement, 'value' | 'unit' | 'details'>> {
+  await world.pool.query('TRUNCATE sluice.sync_queue')
+  await writeMarks(world, { document: flat.document, lane: 1, count: rows, keysPerMark })
+  await world.pool.query('CHECKPOINT')
+  const processor = treeCpuSeconds(world.pids.postgres)
+  const began = performance.now()
+  let keys = 0
+  await Promise.all(
+    connections
+      .filter((_, n) => n % 2 === 0)
+      .map(async (claims, n) => {
+        const work = connections[2 * n + 1] ?? claims
+        for (;;) {
+          const claim = await claimSome(claims)
+          if (claim === null) return
+          const { version } = await drawVersion(work, 'sluice')
+          await settle(claims, claim, version)
+          keys += keysOf(claim).length
+        }
+      }),
+  )
+  if (keys !== rows) throw new Error(`${keys} keys were claimed of ${rows}`)
+  const cost = ((treeCpuSeconds(world.pids.postgres) - processor) * 1e6) / rows
+  const value = (keys * 1000) / (performance.now() - began)
+  return { value, unit: 'keys/s', details: { cpu_us_postgres: Number(cost.toFixed(2)) } }
+}
+
+const keysOf = ({ marks }: Claim) => marks.flatMap(({ keys }) => keys ?? [])
+
+/** The statements ask for nothing but `query`, which clients of a pool and others have alike. */
+const asPooled = (client: pg.Client) => client as unknown as pg.PoolClient
+
+function claimSome(client: pg.Client): Promise<Claim | null> {
+  return claimMarks(asPooled(client), 'sluice', {
+    document: flat.document,
+    lane: 1,
+    maxKeys: CLAIM_KEYS,
+    idleTimeoutMs: 60_000,
+  })
+}
+
+/** As where every key was answered well, and nothing is due in the log. */
+function settle(client: pg.Client, claim: Claim, version: bigint): Promise<void> {
+  const { document, lane } = claim
+  return settleBatch(
+    asPooled(client),
+    'sluice',
+    {
+      document,
+      lane,
+      version,
+      succeeded: new Map([[flat.definition.index, keysOf(claim)]]),
+      failures: [],
+      givenBack: [],
+      parked: [],
+      runs: [],
+      log: [],
+      lagCounts: [],
+      batches: 0,
+    },
+    { worker: 'bench', maxRetries: 5 },
+  )
+}
+
+/** Versions a second, each durable, for so long. */
+async function drawFor(connections: readonly pg.Client[], milliseconds: number): Promise<number> {
+  const began = performance.now()
+  let drawn = 0
+  await Promise.all(
+    connections.map(async (connection) => {
+      while (performance.now() - began < milliseconds) {
+        await drawVersion(connection, 'sluice')
+        drawn += 1
+      }
+    }),
+  )
+  return (drawn * 1000) / (performance.now() - began)
+}
+
+function connect(url: string, count: number): Promise<readonly pg.Client[]> {
+  return Promise.all(
+    Array.from({ length: count }, async () => {
+      const client = new pg.Client({ connectionString: url, application_name: 'bench client' })
+      client.on('error', () => {})
+      await client.connect()
+      return client
+    }),
+  )
+}
