@@ -44,7 +44,7 @@ COMMENT ON FUNCTION raise_version_floor IS 'Moves sync_version up to the clock i
 
 -- The queue -----------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION claim(document text, lane smallint, max_keys integer) RETURNS SETOF sync_queue
+CREATE FUNCTION claim(document text, lane smallint, max_keys integer, front bigint DEFAULT 0) RETURNS SETOF sync_queue
 LANGUAGE plpgsql SET search_path FROM CURRENT
 -- The one right plan is to walk the primary key. Statistics of a queue are always wrong (it was empty when they
 -- were taken, or full): a sort of a million marks takes 500 ms where the walk takes 3.
@@ -62,7 +62,7 @@ BEGIN
   -- fit, and keeps it from other workers until this batch ends; a LIMIT on marks bounds no keys.
   FOR mark IN
     SELECT q.ctid AS tid, greatest(coalesce(cardinality(q.keys), 1), 1) AS size
-      FROM sync_queue q WHERE q.document = claim.document AND q.lane = claim.lane ORDER BY q.id
+      FROM sync_queue q WHERE q.document = claim.document AND q.lane = claim.lane AND q.id >= claim.front ORDER BY q.id
   LOOP
     IF claimed + pending > 0 AND claimed + pending + mark.size > max_keys THEN
       SELECT locked || coalesce(array_agg(m.tid), '{}'), claimed + coalesce(sum(m.size), 0) INTO locked, claimed
@@ -87,7 +87,7 @@ BEGIN
                 FOR UPDATE SKIP LOCKED))
     RETURNING q.*;
 END $$;
-COMMENT ON FUNCTION claim IS 'Takes the oldest free marks of a document and lane out of the queue: up to max_keys keys, at least one mark. They are back if the transaction does not commit.';
+COMMENT ON FUNCTION claim IS 'Takes the oldest free marks of a document and lane out of the queue: up to max_keys keys, at least one mark, from the id front on. They are back if the transaction does not commit.';
 
 -- Keys parked for an index that takes no writes: marks of lane 2 with a target. Those without one are the brake's, and
 -- none of these functions touches them. As in claim(), statistics cannot be trusted: the way is the partial index.

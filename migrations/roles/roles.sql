@@ -50,6 +50,7 @@ GRANT UPDATE (status, outcome) ON :"schema".sync_audit TO :"daemon";
 GRANT UPDATE (state, reason, alarm, foreign_version, changed_at) ON :"schema".sync_document TO :"daemon";
 GRANT UPDATE (next_at, last_at, fired_at, fired_by, last_runs) ON :"schema".sync_schedule TO :"daemon";
 GRANT USAGE, UPDATE ON SEQUENCE :"schema".sync_version TO :"daemon";
+GRANT SELECT ON SEQUENCE :"schema".sync_queue_id_seq TO :"daemon";
 GRANT EXECUTE ON FUNCTION
   :"schema".create_log_partition, :"schema".cleanup_old_sync_records, :"schema".sync_token, :"schema".is_synced,
   :"schema".sync_dead, :"schema".sync_pending

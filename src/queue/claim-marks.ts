@@ -7,6 +7,8 @@ import type { Claim, Lane, Mark, MarkOp } from './types.ts'
 export interface ClaimRequest {
   readonly document: string
   readonly lane: Lane
+  /** The id from which on marks are taken; default: the oldest. Before it there is none, as far as is known (QueueFronts). */
+  readonly front?: bigint | undefined
   /** A trial: one mark of lane 2 that waits for this index, and no other. */
   readonly target?: string | undefined
   /** The claim ends before the mark that would exceed this; one mark (up to 500 keys) is always taken. */
@@ -52,11 +54,11 @@ interface MarkRow extends QueryResultRow {
 export async function claimMarks(
   client: PoolClient,
   schema: string,
-  { document, lane, target, maxKeys, idleTimeoutMs }: ClaimRequest,
+  { document, lane, front = 0n, target, maxKeys, idleTimeoutMs }: ClaimRequest,
 ): Promise<Claim | null> {
   const taking =
     target === undefined
-      ? `claim(${escapeLiteral(document)}, ${Number(lane)}::smallint, ${Math.trunc(maxKeys)})`
+      ? `claim(${escapeLiteral(document)}, ${Number(lane)}::smallint, ${Math.trunc(maxKeys)}, ${front})`
       : `try_target(${escapeLiteral(target)})`
   try {
     const rows = lastResult(

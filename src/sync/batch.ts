@@ -51,6 +51,8 @@ export interface BatchRequest {
   /** The configuration's function, for a plan that has one. */
   readonly transform?: Transform | undefined
   readonly lane: Lane
+  /** Where the lane begins (QueueFronts). */
+  readonly front?: bigint | undefined
   /** A trial of this blocked index, with a mark that is parked for it. */
   readonly target?: string | undefined
   readonly sizer: SliceSizer
@@ -88,6 +90,7 @@ export async function runBatch(context: BatchContext, request: BatchRequest): Pr
     const claim = await claims.claimMarks({
       document: plan.document,
       lane,
+      front: request.front,
       target: request.target,
       maxKeys: limits.batchSize,
       idleTimeoutMs,

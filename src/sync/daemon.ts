@@ -20,6 +20,7 @@ import { connectionsOf, type Vitals } from './observer.ts'
 import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
 import { postgresStore } from './postgres-store.ts'
+import { QueueFronts } from './queue-fronts.ts'
 import type { DaemonState } from './types.ts'
 import { type IndexWatch, watchIndices } from './watch-indices.ts'
 import { runWorker, type Unwritten } from './worker.ts'
@@ -39,6 +40,7 @@ export class Daemon {
   readonly #pauses: DocumentPauses
   readonly #blocked: BlockedIndices
   readonly #poller: Poller
+  readonly #fronts = new QueueFronts(() => performance.now())
   readonly #choresContext: ChoresContext
   readonly #consequences: Consequences
   readonly #chores: Chores
@@ -88,7 +90,9 @@ export class Daemon {
     this.#poller = new Poller({
       pollingInterval: limits.pollingInterval,
       poll: () =>
-        pendingLanes(pool, schema, [...this.#plans.keys()]).finally(() => options.onLook?.(this.state)),
+        this.#fronts
+          .look([...this.#plans.keys()], (lanes) => pendingLanes(pool, schema, lanes))
+          .finally(() => options.onLook?.(this.state)),
       found: (pending) => this.#dispatcher.found(pending),
       onError: (error) => this.#failed(error, 'poll'),
     })
@@ -138,6 +142,7 @@ export class Daemon {
     const context = workerContext(this.#options, {
       store: this.#store,
       dispatcher: this.#dispatcher,
+      fronts: this.#fronts,
       blocked: this.#blocked,
       gate: new BulkGate({
         most: () => this.#dispatcher.bulkRequests,
@@ -223,6 +228,7 @@ export class Daemon {
         const identity = await joinDatabase(this.#options, this.#stopping.signal, waitingFor)
         if (identity === null) break
         this.#server = identity.server
+        this.#fronts.forget()
         const left = new Promise<void>((resolve) => {
           this.#leave = resolve
         })

@@ -7,7 +7,7 @@ import type { WorkerContext } from './worker.ts'
 
 type Shared = Pick<
   WorkerContext,
-  'store' | 'dispatcher' | 'blocked' | 'gate' | 'plans' | 'unwritten' | 'server' | 'onBatch'
+  'store' | 'dispatcher' | 'fronts' | 'blocked' | 'gate' | 'plans' | 'unwritten' | 'server' | 'onBatch'
 >
 
 /** What all workers of a daemon work with. */

@@ -3,12 +3,14 @@ import type { DocumentPlan } from '../documents/types.ts'
 import { type BatchContext, runBatch } from './batch.ts'
 import { Confidence } from './confidence.ts'
 import type { Assignment, Dispatcher } from './dispatcher.ts'
+import type { QueueFronts } from './queue-fronts.ts'
 import { SliceSizer } from './slice-sizer.ts'
 import { Tally } from './tally.ts'
 import type { BatchResult } from './types.ts'
 
 export interface WorkerContext extends BatchContext {
   readonly dispatcher: Dispatcher
+  readonly fronts: Pick<QueueFronts, 'of'>
   /** Plans of the documents this daemon may work on now. */
   readonly plans: ReadonlyMap<string, DocumentPlan>
   /** Hashes of the configuration's definitions, by document. */
@@ -57,6 +59,7 @@ export async function runWorker(context: WorkerContext): Promise<void> {
       hash,
       transform: context.transforms.get(plan.document),
       lane: assignment.lane,
+      front: context.fronts.of(assignment.document, assignment.lane),
       target: assignment.target,
       sizer,
       confidence,

@@ -343,6 +343,7 @@ describe('a worker that has turned such a mark', () => {
     const worker = runWorker({
       ...world.context,
       dispatcher,
+      fronts: { of: () => 0n },
       plans: new Map([['thing', world.plan]]),
       hashes: new Map([['thing', world.related.hash]]),
       unwritten: new Map(),

@@ -158,16 +158,69 @@ test('walks the primary key, whatever the statistics say', async () => {
   await fresh.end()
 })
 
+test('from the front on, the dead marks before it are not walked over while an old snapshot keeps them', async () => {
+  const [old, client] = await Promise.all([db.pool.connect(), db.pool.connect()])
+  const lane = { document: 'city', lane: 0 } as const
+  /** Entries of the primary key that this reads; those of dead marks count. */
+  const entriesRead = async (work: () => Promise<unknown>) => {
+    const read = async () => {
+      const { rows } = await client.query<{ read: string }>(
+        `SELECT pg_stat_get_xact_tuples_returned('${db.s}.sync_queue_pkey'::regclass) AS read`,
+      )
+      return Number(rows[0]?.read)
+    }
+    const before = await read()
+    await work()
+    return (await read()) - before
+  }
+  try {
+    await old.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class')
+    await db.pool.query(`INSERT INTO ${db.s}.sync_queue (document, lane, op, keys)
+      SELECT 'city', 0, 'update', ARRAY[n::text] FROM generate_series(1, 5000) n`)
+    await db.pool.query(`DELETE FROM ${db.s}.sync_queue`)
+    await mark(['living'])
+    const [living] = (await pendingLanes(db.pool, db.schema, [{ ...lane, front: 0n }])).lanes
+    if (living === undefined) throw new Error('the mark is not seen')
+
+    for (const [front, walks] of [
+      [0n, true],
+      [living.front, false],
+    ] as const) {
+      const claimed = await entriesRead(async () => {
+        const asked = { ...lane, front, maxKeys: 10, idleTimeoutMs: 60_000 }
+        const claim = await claimMarks(client, db.schema, asked)
+        expect(claim?.marks.map(({ keys }) => keys)).toEqual([['living']])
+      })
+      const looked = await entriesRead(() => pendingLanes(client, db.schema, [{ ...lane, front }]))
+      expect({ front, claimed: claimed > 5000, looked: looked > 5000 }).toEqual({
+        front,
+        claimed: walks,
+        looked: walks,
+      })
+      await giveBack(client)
+    }
+  } finally {
+    client.release(true)
+    old.release(true)
+  }
+})
+
 test('the poll names documents and lanes with marks, and no parked ones', async () => {
   await mark(['a'])
   await enqueueKeys(db.pool, db.schema, { document: 'country', lane: 1, op: 'backfill', keys: ['b'] })
   await enqueueKeys(db.pool, db.schema, { document: 'parked', lane: 2, op: 'update', keys: ['c'] })
-  const pending = await pendingLanes(db.pool, db.schema, ['city', 'country', 'parked', 'idle'])
-  expect(pending).toEqual([
-    { document: 'city', lane: 0 },
-    { document: 'country', lane: 1 },
+  const asked = ['city', 'country', 'parked', 'idle'].flatMap((document) =>
+    ([0, 1] as const).map((lane) => ({ document, lane, front: 0n })),
+  )
+  const { lanes, lastId } = await pendingLanes(db.pool, db.schema, asked)
+  expect(lanes).toEqual([
+    { document: 'city', lane: 0, front: expect.any(BigInt) },
+    { document: 'country', lane: 1, front: expect.any(BigInt) },
   ])
-  expect(await pendingLanes(db.pool, db.schema, [])).toEqual([])
+  const fronts = lanes.map(({ front }) => front)
+  expect(fronts[1]).toBe((fronts[0] ?? 0n) + 1n)
+  expect(lastId).toBe((fronts[1] ?? 0n) + 1n)
+  expect((await pendingLanes(db.pool, db.schema, [])).lanes).toEqual([])
 })
 
 test('a temporary table named like ours swallows nothing and shows nothing', async () => {

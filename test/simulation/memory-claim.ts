@@ -21,11 +21,11 @@ export function claimSession(connection: Connection): ClaimSession {
       () => postgres.isFailureLockFree(mode, session),
     )
   return {
-    claimMarks: ({ document, lane, target, maxKeys, idleTimeoutMs }) =>
+    claimMarks: ({ document, lane, front = 0n, target, maxKeys, idleTimeoutMs }) =>
       connection.run(`claims marks of lane ${lane}${target === undefined ? '' : ` for ${target}`}`, () => {
         const taken =
           target === undefined
-            ? takeUpTo(postgres, { document, lane, maxKeys })
+            ? takeUpTo(postgres, { document, lane, front, maxKeys })
             : waitingFor(postgres, target).slice(0, 1)
         if (taken.length === 0) return null
         const transaction = postgres.begin(session)

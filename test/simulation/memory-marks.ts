@@ -15,12 +15,22 @@ export const waitingFor = (postgres: MemoryPostgres, index: string): readonly Ma
 /** The oldest of a lane, up to so many keys, and one at least. */
 export function takeUpTo(
   postgres: MemoryPostgres,
-  { document, lane, maxKeys }: { readonly document: string; readonly lane: Lane; readonly maxKeys: number },
+  {
+    document,
+    lane,
+    front,
+    maxKeys,
+  }: {
+    readonly document: string
+    readonly lane: Lane
+    readonly front: bigint
+    readonly maxKeys: number
+  },
 ): readonly MarkRow[] {
   const taken: MarkRow[] = []
   let keys = 0
   for (const mark of postgres.marksOf(document, lane)) {
-    if (!postgres.isFree(mark)) continue
+    if (mark.id < front || !postgres.isFree(mark)) continue
     if (taken.length > 0 && keys + sizeOf(mark) > maxKeys) break
     taken.push(mark)
     keys += sizeOf(mark)

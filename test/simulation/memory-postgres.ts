@@ -224,6 +224,11 @@ export class MemoryPostgres {
     return true
   }
 
+  /** The last id that a mark was given, as the sequence has it: whatever became of its transaction. */
+  get lastMarkId(): number {
+    return this.#lastMark
+  }
+
   /** Marks of a lane in the order of its index. */
   marksOf(document: string, lane: Lane): readonly MarkRow[] {
     return [...this.marks.values()]

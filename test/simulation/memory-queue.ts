@@ -1,4 +1,6 @@
+import type { LaneFront } from '../../src/queue/pending-lanes.ts'
 import type { ParkedQueue } from '../../src/sync/parked-keys.ts'
+import type { Look } from '../../src/sync/queue-fronts.ts'
 import { Connection, type StoreOptions } from './memory-connection.ts'
 import { requeueDueFailures } from './memory-failures.ts'
 import { sizeOf, waitingFor } from './memory-marks.ts'
@@ -6,7 +8,7 @@ import { type MarkRow, put, remove } from './memory-postgres.ts'
 
 /** What a daemon asks of the queue beside its batches. */
 export interface MemoryQueue extends ParkedQueue {
-  pendingLanes(): Promise<readonly { readonly document: string; readonly lane: 0 | 1 }[]>
+  pendingLanes(lanes: readonly LaneFront[]): Promise<Look>
   requeueDueFailures(): Promise<number>
   /** Joins the server: its identity. */
   join(raise: boolean): Promise<string>
@@ -22,14 +24,14 @@ export function memoryQueue(options: StoreOptions): MemoryQueue {
     }
   }
   return {
-    pendingLanes: () =>
-      run('polls', ({ postgres }) =>
-        [...postgres.documents.keys()].flatMap((document) =>
-          ([0, 1] as const)
-            .filter((lane) => postgres.marksOf(document, lane).length > 0)
-            .map((lane) => ({ document, lane })),
-        ),
-      ),
+    pendingLanes: (lanes) =>
+      run('polls', ({ postgres }) => ({
+        lanes: lanes.flatMap(({ document, lane, front }) => {
+          const first = postgres.marksOf(document, lane).find(({ id }) => id >= front)
+          return first === undefined ? [] : [{ document, lane, front: BigInt(first.id) }]
+        }),
+        lastId: BigInt(postgres.lastMarkId),
+      })),
     requeueDueFailures: () =>
       run('marks due failures again', ({ postgres, session }) => {
         const { keys, change } = requeueDueFailures(postgres)

@@ -8,6 +8,7 @@ export interface Pipeline {
   readonly DocumentPauses: typeof import('../../src/sync/document-pauses.ts').DocumentPauses
   readonly BlockedIndices: typeof import('../../src/sync/blocked-indices.ts').BlockedIndices
   readonly BulkGate: typeof import('../../src/sync/bulk-gate.ts').BulkGate
+  readonly QueueFronts: typeof import('../../src/sync/queue-fronts.ts').QueueFronts
   readonly Absences: typeof import('../../src/sync/absences.ts').Absences
   readonly batchEnded: typeof import('../../src/sync/batch-ended.ts').batchEnded
   readonly batchesInFlight: typeof import('../../src/sync/in-flight.ts').batchesInFlight
@@ -23,6 +24,7 @@ const FILES = [
   'sync/document-pauses.ts',
   'sync/blocked-indices.ts',
   'sync/bulk-gate.ts',
+  'sync/queue-fronts.ts',
   'sync/absences.ts',
   'sync/batch-ended.ts',
   'sync/in-flight.ts',

@@ -82,6 +82,7 @@ export function startDaemon(parts: DaemonParts): Dispatcher {
     for (let attempt = 1; ; attempt++) {
       try {
         server = await queue.join(parts.raisesFloor)
+        fronts.forget()
         break
       } catch {
         await stepper.sleep(who, pipeline.backoffDelay(attempt, random()))
@@ -106,8 +107,9 @@ export function startDaemon(parts: DaemonParts): Dispatcher {
       if (!away.has('postgres')) await chore().catch(failed)
     }
   }
+  const fronts = new pipeline.QueueFronts(now)
   const poll = async () => {
-    dispatcher.found(await queue.pendingLanes())
+    dispatcher.found(await fronts.look([DOCUMENT], (lanes) => queue.pendingLanes(lanes)))
   }
   const hurry = () => {
     poll().catch(failed)
@@ -115,6 +117,7 @@ export function startDaemon(parts: DaemonParts): Dispatcher {
 
   const context: Parameters<Pipeline['runWorker']>[0] = {
     dispatcher,
+    fronts,
     blocked,
     plans,
     hashes: new Map([[DOCUMENT, HASH]]),
