@@ -1,8 +1,8 @@
 // The layers of src/, top to bottom. A folder imports only from folders below it:
-//   cli, admin, library, metrics → answers → runs → sync → queue, documents, elasticsearch, capture → catalog, postgres, config
+//   cli, demo, admin, library, metrics → answers → runs → sync → queue, documents, elasticsearch, capture → catalog, postgres, config
 // and what is pure (documents/, elasticsearch/bulk, elasticsearch/outcome) touches no network.
 const layers = [
-  ['cli', 'admin', 'library', 'metrics'],
+  ['cli', 'demo', 'admin', 'library', 'metrics'],
   ['answers'],
   ['runs'],
   ['sync'],

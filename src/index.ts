@@ -17,6 +17,7 @@ export { snapshotJson } from './admin/snapshot.ts'
 // What each command prints with --json.
 export { checkJson } from './answers/json/check.ts'
 export { cleanupJson } from './answers/json/cleanup.ts'
+export { demoJson } from './answers/json/demo.ts'
 export { detachJson } from './answers/json/detach.ts'
 export { doctorJson } from './answers/json/doctor.ts'
 export { documentStateJson, resumeJson } from './answers/json/document-state.ts'

@@ -28,6 +28,7 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   pause: async () => (await import('./commands/pause.ts')).registerPause,
   resume: async () => (await import('./commands/resume.ts')).registerResume,
   cleanup: async () => (await import('./commands/cleanup.ts')).registerCleanup,
+  demo: async () => (await import('./commands/demo.ts')).registerDemo,
 }
 
 const afterword = `
@@ -35,6 +36,8 @@ Start here:
   sluice init       propose a configuration from your database
   sluice install    put it into effect
   sluice run        keep Elasticsearch true to Postgres from now on
+Or look first:
+  sluice demo       see all of that on your own servers, in a place of its own
 
 Settings: flags beat environment variables, those beat .env, and that beats the configuration.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 differences, 4 a server is not reachable.

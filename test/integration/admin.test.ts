@@ -1,21 +1,26 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { endpoints } from '../../src/admin/endpoints.ts'
 import { healthJson, httpErrorJson, readyJson } from '../../src/admin/json.ts'
 import { type Snapshot, snapshotJson } from '../../src/admin/snapshot.ts'
 import type { Status } from '../../src/answers/read-status.ts'
 import { statusText } from '../../src/cli/status-text.ts'
 import { eventually } from '../support/context.ts'
+import { type Contract, contractOf } from '../support/openapi-contract.ts'
 import { type AdminWorld, type Answer, adminWorld, ask, change, TOKEN } from './admin-world.ts'
 
-/** HTTP for operators: one daemon, one server, one after the other. */
+/** HTTP for operators: one daemon, one server, one after the other. Whatever it answers is held against its OpenAPI document. */
 
 let world: AdminWorld
 let url: string
+let document: Record<string, unknown>
+let contract: Contract
 const answers: Answer[] = []
 
 beforeAll(async () => {
   world = await adminWorld()
   url = world.admin.url
+  document = (await ask(url, '/api/openapi.json')).body as Record<string, unknown>
+  contract = contractOf(document)
   await world.sql("INSERT INTO item SELECT n, 'item ' || n FROM generate_series(1, 50) n")
   await world.settled()
 })
@@ -23,22 +28,23 @@ afterAll(() => world?.drop())
 
 async function get(path: string): Promise<Answer> {
   const answer = await ask(url, path)
+  contract.hold('GET', path, answer)
   answers.push(answer)
   return answer
 }
 
 async function post(path: string, body: object = {}): Promise<Answer> {
   const answer = await change(url, path, body)
+  contract.hold('POST', path, answer)
   answers.push(answer)
   return answer
 }
 
-/** The answer of a page, held against the schema that it is documented with. */
-async function page<T = Record<string, unknown>>(path: string, pattern = path.split('?')[0]): Promise<T> {
+/** What a page answers with. */
+async function page<T = Record<string, unknown>>(path: string): Promise<T> {
   const answer = await get(path)
   expect(answer.status, answer.text).toBe(200)
-  const endpoint = endpoints.find((one) => one.method === 'GET' && one.path === pattern)
-  return endpoint?.answer?.parse(answer.body) as T
+  return answer.body as T
 }
 
 const runOf = (answer: Answer) => (answer.body as { run: { id: string } }).run
@@ -50,6 +56,14 @@ const idle = () =>
     describe: async () => (await get('/api/runs')).text,
   })
 
+test('the OpenAPI document is one, of version 3.1', async () => {
+  await page('/api/openapi.json')
+  const validator = new Validator()
+  const { valid, errors } = await validator.validate(structuredClone(document))
+  expect(errors).toBeUndefined()
+  expect([valid, validator.version]).toEqual([true, '3.1'])
+})
+
 describe('pages that read', () => {
   test('/ready, and what is in the way', async () => {
     expect(await page('/ready')).toEqual({ ready: true, reasons: [] })
@@ -57,6 +71,7 @@ describe('pages that read', () => {
     const stopping = await world.serve({ state })
     const answer = await ask(stopping?.url ?? '', '/ready')
     expect(answer.status).toBe(503)
+    contract.hold('GET', '/ready', answer)
     expect(readyJson.parse(answer.body)).toEqual({ ready: false, reasons: ['it is draining'] })
   })
 
@@ -80,6 +95,7 @@ describe('pages that read', () => {
     const away = { ...world.elasticsearch, clusterHealth: () => Promise.reject(new Error('gone')) }
     const server = await world.serve({ elasticsearch: away })
     const answer = await ask(server?.url ?? '', '/health')
+    contract.hold('GET', '/health', answer)
     expect(answer.status).toBe(503)
     expect(healthJson.parse(answer.body)).toMatchObject({
       status: 'critical',
@@ -117,6 +133,7 @@ describe('pages that read', () => {
       metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'up 1\n' },
     })
     const metrics = await ask(server?.url ?? '', '/metrics')
+    contract.hold('GET', '/metrics', metrics)
     expect(metrics).toMatchObject({ status: 200, text: 'up 1\n' })
     expect(metrics.headers['content-type']).toContain('text/plain; version=0.0.4')
   })
@@ -184,7 +201,11 @@ describe('pages that read', () => {
       seen.push(
         ...events
           .filter((event) => event.startsWith('data: '))
-          .map((event) => snapshotJson.parse(JSON.parse(event.slice(6)))),
+          .map((event) => {
+            const data: unknown = JSON.parse(event.slice(6))
+            contract.holdEvent('/api/events', data)
+            return snapshotJson.parse(data)
+          }),
       )
       if (seen.length >= 2) break
     }
@@ -299,7 +320,7 @@ describe('changes', () => {
         body: { run: id, error: { code: 'run-under-way' } },
       })
     }
-    expect(await page(`/api/runs/${id}`, '/api/runs/:id')).toMatchObject({ run: { id } })
+    expect(await page(`/api/runs/${id}`)).toMatchObject({ run: { id } })
     expect(await post(`/api/runs/${id}/cancel`)).toMatchObject({
       status: 200,
       body: { run: { id, state: 'cancelled' } },
@@ -407,6 +428,7 @@ describe('changes', () => {
 
   test.each([
     ['/api/documents/nothing/pause', {}, 404],
+    ['/api/documents/nothing/resume', {}, 404],
     ['/api/documents/item/pause', { because: 'x' }, 400],
     ['/api/documents/item/backfill', { where: 'no such column' }, 400],
     ['/api/documents/item/backfill', { since: '2 hours' }, 400],
@@ -462,6 +484,20 @@ describe('changes', () => {
     expect(answer.status).toBeGreaterThanOrEqual(409)
     expect(await page('/api/documents')).toMatchObject({ documents: [{ state: 'active' }] })
   })
+})
+
+test('every page was read, and every change made and refused, as the OpenAPI document says', () => {
+  const paths = Object.entries(document.paths as Record<string, Record<string, object>>)
+  const missing = paths.flatMap(([path, methods]) => {
+    const held = (method: string, statuses: RegExp) =>
+      [...contract.held].some((one) => one.startsWith(`${method} ${path} `) && statuses.test(one))
+    return [
+      ...(methods.get === undefined || held('GET', / 200$/) ? [] : [`GET ${path}`]),
+      ...(methods.post === undefined || held('POST', / 20[02]$/) ? [] : [`POST ${path}`]),
+      ...(methods.post === undefined || held('POST', / 4\d\d$/) ? [] : [`POST ${path}, refused`]),
+    ]
+  })
+  expect(missing).toEqual([])
 })
 
 test('no answer and no line of the log holds the token, a password or a stack', async () => {

@@ -124,6 +124,8 @@ export interface Gate {
   shut(): void
   /** Number of requests held back. */
   readonly held: number
+  /** Lets the oldest of them through, and nothing else. */
+  step(): void
   /** Lets them through, and whatever comes; resolves with the answers' bodies when all have been answered. */
   open(): Promise<string[]>
   close(): Promise<void>
@@ -174,6 +176,12 @@ export async function startGate(target: string): Promise<Gate> {
     },
     get held() {
       return held.length
+    },
+    step: () => {
+      // Whoever has sent it may be gone.
+      held
+        .shift()?.()
+        .catch(() => undefined)
     },
     open: () => {
       shut = false

@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { DEFAULT_ALERTS } from '../../src/config/alerts.ts'
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts'
 import { requestRun } from '../../src/queue/request-run.ts'
+import { evaluateAlerts } from '../../src/sync/watch-alerts.ts'
 import { eventually } from '../support/context.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type Gate, type InstancesWorld, instancesWorld, startGate } from './instances-world.ts'
 
 /** What Prometheus sees of a daemon on real servers. The metrics read as a role of their own, which can be shut out. */
@@ -11,6 +15,7 @@ const ROLE = `metrics_${randomBytes(5).toString('hex')}`
 let world: InstancesWorld
 let metrics: Metrics
 let gate: Gate
+let proxy: FaultProxy
 beforeAll(async () => {
   world = await instancesWorld()
   await world.sql(`CREATE ROLE ${ROLE} LOGIN PASSWORD 'metrics'`)
@@ -26,8 +31,14 @@ beforeAll(async () => {
     freshMs: 0,
     patienceMs: 20_000,
   })
-  gate = await startGate(world.server.url)
-  world.start('one', { observer: metrics.observer, elasticsearch: gate.url })
+  proxy = await startFaultProxy(world.server.url)
+  gate = await startGate(proxy.url)
+  world.start('one', {
+    observer: metrics.observer,
+    elasticsearch: gate.url,
+    // A mark of a walk has 500 keys: a batch takes one.
+    limits: { batchSize: 500, requestTimeout: 60_000 },
+  })
 })
 afterAll(async () => {
   await metrics?.close()
@@ -36,6 +47,7 @@ afterAll(async () => {
   await gate?.open()
   await world?.drop()
   await gate?.close()
+  await proxy?.close()
 })
 
 /** Of a series, or of all that begin so; null where there is none. */
@@ -53,6 +65,9 @@ const becomes = async (series: string, expected: number | null) => {
     { describe: () => `${series} is ${last}, not ${expected}` },
   )
 }
+/** For what is counted in the moment in which something else can be seen already. */
+const grows = (series: string, above = 0) =>
+  eventually(async () => ((await value(series)) ?? 0) > above, { describe: () => value(series) })
 
 test('a change that is synced, refused, or waits moves them', async () => {
   await becomes('sluice_daemon_state{state="running"}', 1)
@@ -128,6 +143,112 @@ test('what a verify has found, and a transaction that is left open', async () =>
   } finally {
     client.release(true)
   }
+})
+
+test('an index that takes no writes: what is given back, and what waits why', async () => {
+  const waits = 'sluice_pauses{document="item",scope="document",type="cluster_block_exception"}'
+  const back = 'sluice_batches_total{document="item",lane="interactive",outcome="given_back"}'
+  const block = (blocked: boolean) =>
+    world.server.request('PUT', `/${world.index}/_settings`, { 'index.blocks.write': blocked })
+  const before = (await value(back)) ?? 0
+  expect(await value(waits)).toBeNull()
+  await block(true)
+  try {
+    await world.sql(`UPDATE item SET name = name || '?' WHERE id <= 3`)
+    await becomes(waits, 1)
+    await grows(back, before)
+    await grows('sluice_obstacles_total{scope="document",type="cluster_block_exception"}')
+    await becomes('sluice_pending_keys{document="item",lane="interactive"}', 3)
+  } finally {
+    await block(false)
+  }
+  await becomes(waits, null)
+  await becomes('sluice_pending_keys{document="item",lane="interactive"}', 0)
+  expect(await value('sluice_failed_documents{document="item"')).toBeNull()
+})
+
+test('items that Elasticsearch is too busy for are given back, uncharged', async () => {
+  const back = 'sluice_given_back_keys_total{document="item"}'
+  const before = (await value(back)) ?? 0
+  let left = 2
+  proxy.break('/_bulk', {
+    kind: 'refuse-items',
+    refusal: () => {
+      left -= 1
+      const error = { type: 'es_rejected_execution_exception', reason: 'rejected execution' }
+      return left < 0 ? null : { status: 429, error }
+    },
+  })
+  try {
+    await world.sql(`UPDATE item SET name = name || '.' WHERE id <= 3`)
+    await grows(back, before + 1)
+    await grows('sluice_bulk_item_errors_total{outcome="retry",type="', 1)
+  } finally {
+    proxy.heal()
+  }
+  await becomes('sluice_pending_keys{document="item",lane="interactive"}', 0)
+  expect(await value('sluice_failed_documents{document="item"')).toBeNull()
+  await world.settled()
+})
+
+test('a dead letter that lasts is an alert, until it is mended', async () => {
+  const stands = 'sluice_alerts{name="dead_letters",document="item",severity="warning"}'
+  // As the daemon does by itself every ten seconds.
+  const look = () =>
+    evaluateAlerts({
+      pool: world.database.pool,
+      schema: world.schema,
+      instance: 'one',
+      log: pino({ level: 'silent' }),
+      alerts: DEFAULT_ALERTS,
+    })
+  expect(await value(stands)).toBeNull()
+  await world.sql(`INSERT INTO item VALUES (100, repeat('y', 40000))`)
+  await becomes('sluice_failed_documents{document="item",state="dead"', 1)
+  await look()
+  await becomes(stands, 1)
+  await world.sql('DELETE FROM item WHERE id = 100')
+  await becomes('sluice_failed_documents{document="item",state="dead"', null)
+  await look()
+  await becomes(stands, null)
+})
+
+test('a run that is halfway, and the connections that it takes', async () => {
+  await world.sql(`INSERT INTO item SELECT n, 'name ' || n FROM generate_series(1001, 2500) n`)
+  await world.settled()
+  const of = (what: string) => value(`sluice_run_${what}{document="item",kind="backfill"}`)
+  gate.shut()
+  try {
+    await requestRun(world.database.pool, world.schema, { kind: 'backfill', document: 'item' })
+    await eventually(
+      async () => {
+        // One request after the other: while one is held, all that was answered before it is settled, or of its own batch.
+        if (gate.held === 0) return false
+        if (((await of('processed_keys')) ?? 0) > 0) return true
+        gate.step()
+        return false
+      },
+      { timeoutMs: 60_000, describe: async () => ({ held: gate.held, metrics: await metrics.render() }) },
+    )
+    await grows('sluice_run_total_keys{document="item",kind="backfill"}')
+    const [processed, total, ratio] = [
+      await of('processed_keys'),
+      await of('total_keys'),
+      await of('progress_ratio'),
+    ]
+    expect(total).toBe(1507)
+    expect(processed).toBeGreaterThanOrEqual(1)
+    expect(processed).toBeLessThan(1507)
+    expect(ratio).toBeCloseTo((processed ?? 0) / 1507, 9)
+    expect(await value('sluice_batches_in_flight{lane="bulk"}')).toBe(1)
+    // A claim is a transaction that stays open.
+    expect(await value('sluice_postgres_connections{state="active"}')).toBeGreaterThanOrEqual(1)
+  } finally {
+    await gate.open()
+  }
+  await becomes('sluice_run_total_keys{document="item",kind="backfill"}', null)
+  await becomes('sluice_batches_in_flight{lane="bulk"}', 0)
+  await world.settled()
 })
 
 test('while the database is away, what the daemon counts itself is told all the same', async () => {

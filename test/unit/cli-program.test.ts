@@ -28,6 +28,7 @@ describe('every command', () => {
       'pause',
       'resume',
       'cleanup',
+      'demo',
     ])
   })
 

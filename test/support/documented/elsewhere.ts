@@ -54,6 +54,8 @@ export const followed: Readonly<Record<string, Followed>> = {
 /** The six of the first sync, which are one script. */
 const firstSync = 'test/full/docs-first-sync.test.ts'
 
+const demo = 'test/integration/demo.test.ts'
+
 /** Commands that a test runs by itself. */
 export const runBy: Readonly<Record<string, string>> = {
   'npm i ./sluice-0.1.0.tgz': firstSync,
@@ -67,6 +69,10 @@ export const runBy: Readonly<Record<string, string>> = {
   'ADMIN_HOST=0.0.0.0 ADMIN_HOSTS=search-1,search-2 ADMIN_TOKEN="$(cat /etc/sluice/admin-token)" sluice run':
     'test/integration/metrics-scrape.test.ts',
   'npm ci': 'test/full/deploy-tarball.test.ts',
+  'npx sluice demo': demo,
+  'sluice demo': demo,
+  'sluice demo --keep': demo,
+  'sluice demo --json | jq .changes': demo,
   'sluice preview pets 7': pgsync,
   'sluice verify pets --deep': pgsync,
 }
