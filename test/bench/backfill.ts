@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Cell, usual } from './cell.ts'
 import { assertIndexed } from './queue.ts'
+import { quiet } from './quiet.ts'
 import { flat, nested, type Subject } from './subject.ts'
 import { costMeter, measureCeiling, type World, warmUp } from './world.ts'
 
@@ -8,12 +9,12 @@ import { costMeter, measureCeiling, type World, warmUp } from './world.ts'
 export const backfill = cellOf('backfill', flat, {
   about:
     'sluice backfill of --rows rows into an empty index with one daemon, beside the raw ceiling of the same round.',
-  atLeast: 0.65,
+  atLeast: 0.75,
 })
 
 export const nestedBackfill = cellOf('nested-backfill', nested, {
   about: 'The same of documents made of three tables: a root, its parent, three children.',
-  atLeast: 0.5,
+  atLeast: 0.6,
 })
 
 function cellOf(
@@ -34,14 +35,17 @@ function cellOf(
       const alias = definition.index
       const documents = await warmUp(world, { view: `sluice.document_${document}`, alias, note })
       const daemon = await world.startDaemon()
-      note(`warm-up: backfill, ${Math.round(await backfillOnce(world, subject, rows))} a second`)
+      const warm = await backfillOnce(world, subject, rows)
+      note(`warm-up: backfill, ${Math.round(warm)} a second`)
       for (let round = 1; round <= rounds; round++) {
         const rawFirst = round % 2 === 1
         const before = rawFirst ? await measureCeiling(world, alias, documents) : null
         await world.reinstall(document)
+        await quiet(world)
         const cost = costMeter(world, daemon)
         const value = await backfillOnce(world, subject, rows)
         const details = cost(rows)
+        await assertIndexed(world, alias, rows)
         const raw = before ?? (await measureCeiling(world, alias, documents))
         yield {
           round,
@@ -58,7 +62,8 @@ function cellOf(
   }
 }
 
-async function backfillOnce(world: World, { document, definition }: Subject, rows: number): Promise<number> {
+/** Documents a second. What it has indexed is for the caller to look at: that refreshes, which is no part of the run. */
+async function backfillOnce(world: World, { document }: Subject, rows: number): Promise<number> {
   await world.sluice('backfill', document, '--no-wait')
   for (;;) {
     const { rows: runs } = await world.pool.query<{ state: string; processed: number; seconds: number }>(
@@ -69,7 +74,6 @@ async function backfillOnce(world: World, { document, definition }: Subject, row
     if (run !== undefined && !['requested', 'running'].includes(run.state)) {
       if (run.state !== 'done' || run.processed < rows)
         throw new Error(`the backfill ended ${JSON.stringify(run)}`)
-      await assertIndexed(world, definition.index, rows)
       return run.processed / run.seconds
     }
     await delay(100)

@@ -3,6 +3,7 @@ import { type Cell, usual } from './cell.ts'
 import { edit } from './edits.ts'
 import { startObserver } from './observer.ts'
 import { writeMarks } from './queue.ts'
+import { quiet } from './quiet.ts'
 import { article, articleTable, fillTable } from './rows.ts'
 import { percentile } from './statistics.ts'
 import { type World, warmUp } from './world.ts'
@@ -36,6 +37,7 @@ export const blockedIndex: Cell = {
       await writeMarks(world, { ...half, lane: 1 })
       await world.startDaemon({ elasticsearchUrl: observer.url })
       const measure = async (forSeconds: number) => {
+        await quiet(world)
         arrivals = new Arrivals(article.index)
         const changes = { first: 1, rows: ROWS, rate: rate ?? 100, seconds: forSeconds }
         const edits = await edit({ url: world.postgresUrl, arrivals, ...changes })

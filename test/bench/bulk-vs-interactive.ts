@@ -12,7 +12,7 @@ export const bulkVsInteractive: Cell = {
   about:
     'Single edits (--rate a second, default 50) while one UPDATE of --rows rows is drained: commit to answer, p99.',
   defaults: { ...usual, rows: 1_000_000 },
-  figures: { 'p99 of single edits': { of: 'value', atMost: 250 } },
+  figures: { 'p99 of single edits': { of: 'value', atMost: 150 } },
   world: { documents: { article } },
   measure: (world, options, note) =>
     editsBeside(world, options, note, {

@@ -9,6 +9,7 @@ export interface CellOptions {
   readonly rows: number
   /** Single-row changes a second; null: the cell's own. */
   readonly rate: number | null
+  /** How long a round takes, of a cell that goes by time. */
   readonly seconds: number
 }
 
@@ -48,6 +49,8 @@ export interface Cell {
   readonly counted?: true
   /** Documents that are configured, and settings of the servers; nothing is installed yet. */
   readonly world: WorldOptions
+  /** Why it cannot run on servers that are not its own, as a sentence that begins with `it`. */
+  readonly ownServers?: string
   /** Fills tables, installs, warms up and measures. The world is closed behind it, with the daemons it has started. */
   readonly measure: (world: World, options: CellOptions, note: Note) => AsyncGenerator<Measurement>
 }

@@ -24,6 +24,7 @@ export const dashboard: Cell = {
     'daemon with one viewer': { of: 'value', atMost: 1 },
   },
   world: { documents: { article } },
+  ownServers: 'it reads the processor time of Postgres’ backends from /proc',
   async *measure(world, { rounds, rows, seconds }, note) {
     await world.pool.query(articleTable('article'))
     await fillTable(world.postgresUrl, { count: rows })

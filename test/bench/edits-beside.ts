@@ -3,6 +3,7 @@ import type { CellOptions, Measurement, Note } from './cell.ts'
 import { edit } from './edits.ts'
 import { startObserver } from './observer.ts'
 import { emptied } from './queue.ts'
+import { quiet } from './quiet.ts'
 import { article, articleTable, fillTable } from './rows.ts'
 import { percentile } from './statistics.ts'
 import { type World, warmUp } from './world.ts'
@@ -39,6 +40,7 @@ export async function* editsBeside(
     await warmUp(world, { view, alias: article.index, note })
     await world.startDaemon({ elasticsearchUrl: observer.url })
     for (let round = 1; round <= rounds; round++) {
+      await quiet(world)
       note(`round ${round}: ${what}`)
       const begun = await begin()
       arrivals = new Arrivals(article.index)

@@ -2,6 +2,7 @@ import { Arrivals } from './arrivals.ts'
 import { type Cell, usual } from './cell.ts'
 import { edit } from './edits.ts'
 import { startObserver } from './observer.ts'
+import { quiet } from './quiet.ts'
 import { article, articleTable, fillTable } from './rows.ts'
 import { percentile, rounded } from './statistics.ts'
 import { type World, warmUp } from './world.ts'
@@ -40,6 +41,7 @@ export const fanOut: Cell = {
       await world.startDaemon({ elasticsearchUrl: observer.url })
       await world.sluice('backfill', 'article')
       for (let round = 1; round <= rounds; round++) {
+        await quiet(world)
         yield measurement(round, 'all documents', await change(world, `quiet ${round}`))
         arrivals = new Arrivals(article.index)
         let over = false

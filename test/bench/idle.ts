@@ -14,6 +14,7 @@ export const idle: Cell = {
   defaults: { ...usual, rows: 10_000, seconds: 30 },
   figures: { 'daemon and its backends': { of: 'value', atMost: 1 } },
   world: { documents: { article } },
+  ownServers: 'it reads the processor time of Postgres’ backends from /proc',
   async *measure(world, { rounds, rows, seconds }, note) {
     await world.pool.query(articleTable('article'))
     await fillTable(world.postgresUrl, { count: rows })

@@ -3,25 +3,35 @@ import { type Cell, type Figure, usual } from './cell.ts'
 import { edit } from './edits.ts'
 import { startObserver } from './observer.ts'
 import { emptied } from './queue.ts'
+import { quiet } from './quiet.ts'
 import { article, articleTable, fillTable } from './rows.ts'
 import { percentile } from './statistics.ts'
 import { type World, warmUp } from './world.ts'
 
-const RATES = [100, 500]
+/** Changes a second, each with the milliseconds that its percentiles may take; a p50 without is there for comparison. */
+const rates: readonly { readonly rate: number; readonly p50?: number; readonly p99: number }[] = [
+  { rate: 100, p50: 25, p99: 100 },
+  { rate: 500, p50: 25, p99: 100 },
+  { rate: 2_000, p99: 500 },
+]
 
-/** Issue 4 asks for 500 changes a second; 100 is asked for as well, for whoever is slower must not be later. */
-const figures: Record<string, Figure> = Object.fromEntries(
-  RATES.flatMap((rate) => [
-    [`p50 at ${rate}/s`, { of: 'value', atMost: 50 } satisfies Figure],
-    [`p99 at ${rate}/s`, { of: 'value', atMost: 250 } satisfies Figure],
+/** Those of a steady rate that is asked for, which has no figure where it is none of ours. */
+const name = (percent: 'p50' | 'p99', rate: number) => `${percent} at ${rate}/s`
+
+const figures: Readonly<Record<string, Figure>> = Object.fromEntries(
+  rates.flatMap(({ rate, p50, p99 }) => [
+    ...(p50 === undefined ? [] : [[name('p50', rate), { of: 'value', atMost: p50 } as const] as const]),
+    [name('p99', rate), { of: 'value', atMost: p99 } as const] as const,
   ]),
 )
 
-/** Single-row changes at a steady rate: from the commit's answer to Elasticsearch's answer for that document. */
+/**
+ * Single-row changes at a steady rate: from the commit's answer to Elasticsearch's answer for that document. Where servers and
+ * writer share two cores, the writer may not commit as many as it should: `reached_per_second` says how many it did.
+ */
 export const latency: Cell = {
   name: 'latency',
-  about:
-    'Single-row changes, --rate a second (default: 100, then 500) for --seconds: commit to Elasticsearch’s answer.',
+  about: `Single-row changes, --rate a second (default: ${rates.map(({ rate }) => rate).join(', then ')}) for --seconds: commit to Elasticsearch’s answer.`,
   defaults: { ...usual, rows: 20_000 },
   figures,
   world: { documents: { article } },
@@ -36,34 +46,28 @@ export const latency: Cell = {
       const daemon = await world.startDaemon({ elasticsearchUrl: observer.url })
       await backfilled(world)
       const measure = async (rate: number, forSeconds: number) => {
+        await quiet(world)
         arrivals = new Arrivals(article.index)
-        const edits = await edit({
-          url: world.postgresUrl,
-          arrivals,
-          first: 1,
-          rows,
-          rate,
-          seconds: forSeconds,
-        })
+        const url = world.postgresUrl
+        const edits = await edit({ url, arrivals, first: 1, rows, rate, seconds: forSeconds })
         return { latencies: arrivals.latencies, edits }
       }
-      for (const rate of only === null ? RATES : [only]) await measure(rate, 5)
+      const chosen = only === null ? rates.map(({ rate }) => rate) : [only]
+      for (const rate of chosen) await measure(rate, 5)
       for (let round = 1; round <= rounds; round++) {
-        for (const rate of only === null ? RATES : [only]) {
+        for (const rate of chosen) {
+          note(`round ${round}: ${rate} changes a second for ${seconds} s`)
           const { latencies, edits } = await measure(rate, seconds)
           const details = { changes: edits.count, reached_per_second: Math.round(edits.rate) }
-          for (const [name, share] of [
-            ['p50', 0.5],
-            ['p99', 0.99],
-          ] as const) {
-            yield {
-              round,
-              case: `${name} at ${rate}/s`,
-              value: percentile(latencies, share),
-              unit: 'ms',
-              details,
-            }
-          }
+          const of = (percent: 'p50' | 'p99', share: number) => ({
+            round,
+            case: name(percent, rate),
+            value: percentile(latencies, share),
+            unit: 'ms',
+            details,
+          })
+          yield of('p50', 0.5)
+          yield of('p99', 0.99)
         }
       }
       await daemon.stop()

@@ -6,17 +6,24 @@ const loadBefore = Number(loadavg()[0]?.toFixed(2))
 
 /** On what the figures were measured: printed with them, for they mean nothing without. */
 export interface Setting {
+  /** Those of the cell, or some that were there. */
+  readonly servers: 'own' | 'outside'
   readonly versions: Readonly<Record<string, string>>
   readonly machine: Readonly<Record<string, string | number>>
 }
 
-export async function describeSetting({ pool, search }: Pick<World, 'pool' | 'search'>): Promise<Setting> {
+export async function describeSetting({
+  pool,
+  search,
+  pids,
+}: Pick<World, 'pool' | 'search' | 'pids'>): Promise<Setting> {
   const { rows } = await pool.query<{ server_version: string }>('SHOW server_version')
   const { nodes } = (await search('GET', '/_nodes?filter_path=nodes.*.version,nodes.*.jvm.version')) as {
     readonly nodes: Readonly<Record<string, { version: string; jvm: { version: string } }>>
   }
   const [node] = Object.values(nodes)
   return {
+    servers: pids === null ? 'outside' : 'own',
     versions: {
       sluice: version,
       node: process.versions.node,

@@ -1,5 +1,6 @@
-import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { addressOf, asUserOf, protocolOf } from './address.ts'
 
 /** A `_bulk` request and its answer, as they passed. */
 export interface BulkExchange {
@@ -21,13 +22,15 @@ export async function startObserver(
   target: string,
   onBulk: (exchange: BulkExchange) => void,
 ): Promise<Observer> {
+  const { Agent, request } = protocolOf(target)
+  const { origin } = addressOf(target)
   const agent = new Agent({ keepAlive: true })
   const handle = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const body = await collect(incoming)
     const path = incoming.url ?? '/'
     const { host: _host, connection: _connection, 'transfer-encoding': _encoding, ...rest } = incoming.headers
     const headers = { ...rest, 'content-length': body.length }
-    const onward = request(new URL(path, target), { method: incoming.method ?? 'GET', headers, agent })
+    const onward = request(new URL(path, origin), { method: incoming.method ?? 'GET', headers, agent })
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       onward.on('response', resolve)
       onward.on('error', reject)
@@ -51,7 +54,7 @@ export async function startObserver(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: asUserOf(target, `http://127.0.0.1:${port}`),
     close: () =>
       new Promise((resolve) => {
         agent.destroy()

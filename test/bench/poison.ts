@@ -29,6 +29,7 @@ export const poison: Cell = {
   counted: true,
   figures: Object.fromEntries(poisons.map(({ name }) => [name, { of: 'value', atMost: 21 }])),
   world: { documents: definitions, elasticsearch: { 'http.max_content_length': MAX_CONTENT } },
+  ownServers: 'it lowers http.max_content_length of Elasticsearch',
   async *measure(world, { rounds, rows }) {
     const proxy = await startFaultProxy(world.elasticsearchUrl)
     const bulks = () => proxy.seen.filter((request) => request === 'POST /_bulk').length

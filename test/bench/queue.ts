@@ -4,15 +4,23 @@ import type { World } from './world.ts'
 
 /** Looks at the queue, and waits for it, from outside. */
 
+export interface Marks {
+  readonly document: string
+  readonly lane: 0 | 1
+  readonly count: number
+  readonly keysPerMark: number
+}
+
 /** Writes marks for the keys 1 to `count`, `keysPerMark` each, as a backfill or an application would have left them. */
-export async function writeMarks(
+export async function writeMarks({ pool }: Pick<World, 'pool'>, marks: Marks): Promise<void> {
+  await insertMarks({ pool }, marks)
+  await pool.query('VACUUM (ANALYZE) sluice.sync_queue')
+}
+
+/** The same for daemons that are there already, and claim as soon as they see them: all are to be seen at once. */
+export async function insertMarks(
   { pool }: Pick<World, 'pool'>,
-  {
-    document,
-    lane,
-    count,
-    keysPerMark,
-  }: { document: string; lane: 0 | 1; count: number; keysPerMark: number },
+  { document, lane, count, keysPerMark }: Marks,
 ): Promise<void> {
   await pool.query(
     `INSERT INTO sluice.sync_queue (document, lane, keys, op)
@@ -20,7 +28,6 @@ export async function writeMarks(
        FROM generate_series(1, $3::bigint) AS n GROUP BY (n - 1) / $4::bigint ORDER BY min(n)`,
     [document, lane, count, keysPerMark],
   )
-  await pool.query('VACUUM (ANALYZE) sluice.sync_queue')
 }
 
 /** Resolves at the first claim; monotonic milliseconds. */
@@ -28,7 +35,9 @@ export async function firstClaim({ pool }: Pick<World, 'pool'>): Promise<number>
   const deadline = performance.now() + 60_000
   for (;;) {
     const { rows } = await pool.query<{ claimed: boolean }>(
-      `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = $1) AS claimed`,
+      `SELECT EXISTS (SELECT FROM pg_locks 
+               WHERE locktype = 'advisory' AND classid = $1
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS claimed`,
       [claimLockClass],
     )
     if (rows[0]?.claimed === true) return performance.now()

@@ -1,6 +1,7 @@
-import { Agent, request } from 'node:http'
+import type { ClientRequest } from 'node:http'
 import type pg from 'pg'
 import { cleanJson } from '../../src/documents/clean-json.ts'
+import { addressOf, protocolOf } from './address.ts'
 
 /**
  * The ceiling: the same documents, sent by somebody who has nothing else to do. Bodies are encoded before the clock
@@ -46,14 +47,20 @@ export async function readDocuments(pool: pg.Pool, view: string): Promise<RawDoc
 
 /** Sends all bodies to an index; documents a second. */
 export async function sendRaw(url: string, index: string, { bodies, count }: RawDocuments): Promise<number> {
+  const { Agent, request } = protocolOf(url)
+  const { origin, headers } = addressOf(url)
   const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT })
+  const target = new URL(`/${index}/_bulk?filter_path=errors`, origin)
   const started = performance.now()
   try {
     const rest = bodies.values()
     await Promise.all(
       Array.from({ length: IN_FLIGHT }, async () => {
-        for (const body of rest)
-          await sendOne(new URL(`/${index}/_bulk?filter_path=errors`, url), body, agent)
+        for (const body of rest) {
+          const type = { 'content-type': 'application/x-ndjson', 'content-length': body.length }
+          const outgoing = request(target, { method: 'POST', agent, headers: { ...headers, ...type } })
+          await sendOne(outgoing, body)
+        }
       }),
     )
   } finally {
@@ -62,10 +69,9 @@ export async function sendRaw(url: string, index: string, { bodies, count }: Raw
   return (count * 1000) / (performance.now() - started)
 }
 
-function sendOne(url: URL, body: Buffer, agent: Agent): Promise<void> {
+function sendOne(outgoing: ClientRequest, body: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/x-ndjson', 'content-length': body.length }
-    const outgoing = request(url, { method: 'POST', agent, headers }, (incoming) => {
+    outgoing.on('response', (incoming) => {
       let text = ''
       incoming.setEncoding('utf8')
       incoming.on('data', (chunk: string) => {

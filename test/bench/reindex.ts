@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { fetchFrom } from './address.ts'
 import { type Cell, type Note, usual } from './cell.ts'
+import { quiet } from './quiet.ts'
 import { flat } from './subject.ts'
 import { type World, warmUp } from './world.ts'
 
@@ -69,11 +71,13 @@ interface Load {
  * nothing else to do.
  */
 async function runBoth(world: World, load: Load, note: Note) {
+  await quiet(world)
   const amidBackfill = startLoad(world, load)
   const backfilled = await runOnce(world, 'backfill', note)
   await amidBackfill.stop()
   await drained(world)
   await merged(world)
+  await quiet(world)
   const amidReindex = startLoad(world, load)
   const reindexed = await runOnce(world, 'reindex', note)
   // A while beyond the swap: what an idle or half-filled index would answer shows then, too.
@@ -176,9 +180,8 @@ function startSearches({ elasticsearchUrl }: World, alias: string) {
   let stopped = false
   const search = async () => {
     figures.searches += 1
-    const answer = await fetch(new URL(`/${alias}/_search`, elasticsearchUrl), {
+    const answer = await fetchFrom(elasticsearchUrl, `/${alias}/_search`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
       body: '{"size": 10, "track_total_hits": true, "query": {"term": {"active": true}}}',
     })
     const { hits, _shards } = (await answer.json()) as {

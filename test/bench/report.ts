@@ -1,95 +1,125 @@
-import Table from 'cli-table3'
-import type { Cell, Figure, Measurement } from './cell.ts'
-import type { Setting } from './machine.ts'
-import { rounded, type Spread, spread } from './statistics.ts'
+import { join } from 'node:path'
+import { FailedError, UsageError } from '../../src/errors.ts'
+import { closing, say } from '../support/program.ts'
+import type { Cell } from './cell.ts'
+import { type Command, commandOf, describeServers, type Flags } from './command-line.ts'
+import { currentCommit, MODIFIED } from './commit.ts'
+import { measureApart } from './measure-apart.ts'
+import { type CellReport, type Report, readReport, saveReport } from './report-file.ts'
+import { countFigures } from './report-text.ts'
 
-/** What is printed: a JSON line for each round and case, and a last one with medians and spread; or a table, for people. */
+const PROJECT = join(import.meta.dirname, '../..')
 
-interface CaseSummary {
-  readonly case: string
-  readonly unit: string
-  readonly value: Spread
-  readonly ceiling?: Spread
-  readonly ratio?: Spread
-  /** The figure it was to reach, as text, and whether the median does. */
-  readonly asked?: string
-  readonly met?: boolean
-}
+type Wish = Extract<Command, { kind: 'report' }>
 
-interface Summary extends Setting {
-  readonly cell: string
-  readonly summary: readonly CaseSummary[]
-  readonly rounds: number
-  readonly rows: number
-}
-
-export function roundLine(cell: Cell, { ceiling, ratio, value, details, ...rest }: Measurement): string {
-  return JSON.stringify({
-    cell: cell.name,
-    round: rest.round,
-    case: rest.case,
-    value: rounded(value),
-    unit: rest.unit,
-    ...(ceiling === undefined ? {} : { ceiling: rounded(ceiling) }),
-    ...(ratio === undefined ? {} : { ratio: rounded(ratio) }),
-    ...details,
-  })
-}
-
-/** Medians and spread by case, in the order in which the cases came. */
-export function summarise(cell: Cell, measurements: readonly Measurement[]): readonly CaseSummary[] {
-  return [...Map.groupBy(measurements, (measurement) => measurement.case)].map(([name, group]) => {
-    const of = (numbers: readonly (number | undefined)[]) => numbers.filter((number) => number !== undefined)
-    const ceilings = of(group.map(({ ceiling }) => ceiling))
-    const ratios = of(group.map(({ ratio }) => ratio))
-    const summary = {
-      case: name,
-      unit: group[0]?.unit ?? '',
-      value: roundedSpread(group.map(({ value }) => value)),
-      ...(ceilings.length === 0 ? {} : { ceiling: roundedSpread(ceilings) }),
-      ...(ratios.length === 0 ? {} : { ratio: roundedSpread(ratios) }),
-    }
-    const figure = cell.figures[name]
-    return figure === undefined ? summary : { ...summary, asked: asked(figure), met: isMet(figure, summary) }
-  })
-}
-
-function roundedSpread(values: readonly number[]): Spread {
-  const { median, min, max } = spread(values)
-  return { median: rounded(median), min: rounded(min), max: rounded(max) }
-}
-
-function asked({ of, atLeast, atMost }: Figure): string {
-  const what = of === 'ratio' ? ' of the ceiling' : ''
-  return atLeast === undefined ? `≤ ${atMost}${what}` : `≥ ${atLeast}${what}`
-}
-
-function isMet(
-  { of, atLeast, atMost }: Figure,
-  { value, ratio }: { value: Spread; ratio?: Spread },
-): boolean {
-  const { median } = of === 'ratio' ? (ratio ?? value) : value
-  return median >= (atLeast ?? median) && median <= (atMost ?? median)
-}
-
-/** The summary as a table. */
-export function summaryText({ cell, summary, rounds, rows, versions, machine }: Summary): string {
-  const table = new Table({
-    head: ['case', 'unit', 'median', 'min – max', 'ceiling', 'ratio', 'asked', ''],
-    style: { head: [], border: [] },
-  })
-  for (const { case: name, unit, value, ceiling, ratio, asked: figure, met } of summary) {
-    table.push([
-      name,
-      unit,
-      value.median,
-      `${value.min} – ${value.max}`,
-      ceiling?.median ?? '',
-      ratio === undefined ? '' : `${ratio.median} (${ratio.min} – ${ratio.max})`,
-      figure ?? '',
-      met === undefined ? '' : met ? 'met' : 'not met',
-    ])
+/** Measures the cells one after the other, each in a process of its own. False where one could not be measured. */
+export async function writeReport({ cells, flags, outside, out, resume }: Wish): Promise<boolean> {
+  const commit = await currentCommit(PROJECT)
+  const fresh = { commit, servers: describeServers(outside), flags }
+  const before = await readReport(out)
+  const kept = before === null ? {} : keep(before, fresh)
+  if (before !== null) checkBefore(before, kept, { out, resume })
+  const now = () => new Date().toISOString()
+  let report: Report = { began: before?.began ?? now(), changed: now(), ...fresh, cells: kept }
+  const left = cells.filter(({ name }) => kept[name] === undefined)
+  if (before !== null) say(`kept: ${Object.keys(kept).join(', ')}`)
+  for (const [n, cell] of left.entries()) {
+    const rest = left.slice(n + 1).map(({ name }) => name)
+    say(`${n + 1} of ${left.length}: ${cell.name}${rest.length === 0 ? '' : `; then ${rest.join(', ')}`}`)
+    // What has been measured so far would be of another program than the rest.
+    if ((await currentCommit(PROJECT)) !== commit) throw new FailedError('the source has changed meanwhile')
+    const command = commandOf(cell, flags, outside)
+    const result: CellReport =
+      outside !== null && cell.ownServers !== undefined
+        ? { state: 'left out', reason: `it needs servers of its own: ${cell.ownServers}` }
+        : { command, ...(await measureApart(cell, flags, outside)) }
+    // Told to stop: what this cell came to is no result of its.
+    if (closing.disposed) return false
+    report = { ...report, changed: now(), cells: inOrder(cells, { ...report.cells, [cell.name]: result }) }
+    await saveReport(out, report)
+    say(`${cell.name}: ${told(result)}`)
   }
-  const setting = Object.entries({ ...versions, ...machine }).map(([name, value]) => `${name} ${value}`)
-  return `${cell}, ${rounds} rounds, ${rows} rows\n${table.toString()}\n${setting.join(', ')}\n`
+  const failed = cells.filter(({ name }) => report.cells[name]?.state === 'failed').map(({ name }) => name)
+  const { asked, met } = countFigures(report)
+  process.stdout.write(
+    `${join(out, 'report.md')}: ${met} of ${asked} figures met${failed.length === 0 ? '' : `; failed: ${failed.join(', ')}`}\n`,
+  )
+  return failed.length === 0
+}
+
+/** UsageError where measuring would overwrite what took hours. */
+function checkBefore(
+  before: Report,
+  kept: Report['cells'],
+  { out, resume }: Pick<Wish, 'out' | 'resume'>,
+): void {
+  const where = out
+  if (!resume) {
+    throw new UsageError('there is a report', {
+      where,
+      remedy: 'Go on with it (--resume), name another directory (--out), or delete it.',
+    })
+  }
+  const measured = Object.values(before.cells).some(({ state }) => state === 'measured')
+  if (!measured || Object.keys(kept).length > 0) return
+  throw new UsageError(
+    `nothing of this report can be kept, which is of commit ${before.commit ?? 'unknown'}`,
+    {
+      where,
+      remedy:
+        'Commit, options and servers have to be the same, and the working tree unmodified. Name another directory (--out), or delete it.',
+    },
+  )
+}
+
+/**
+ * What need not be measured again: cells that were measured, of the same program, on the same servers and with the same
+ * options. Nobody knows what a modified working tree was, so that nothing of it is kept. Pure.
+ */
+export function keep(
+  before: Report,
+  {
+    commit,
+    servers,
+    flags,
+  }: { readonly commit: string | null; readonly servers: string; readonly flags: Flags },
+): Report['cells'] {
+  const same =
+    commit !== null &&
+    !commit.endsWith(MODIFIED) &&
+    before.commit === commit &&
+    before.servers === servers &&
+    sorted(before.flags) === sorted(flags)
+  if (!same) return {}
+  return Object.fromEntries(Object.entries(before.cells).filter(([, { state }]) => state === 'measured'))
+}
+
+function sorted(flags: object): string {
+  return JSON.stringify(Object.entries(flags).toSorted())
+}
+
+/** Cells that this report was not asked for, and has from before, come last. */
+function inOrder(cells: readonly Cell[], measured: Report['cells']): Report['cells'] {
+  const names = new Set([...cells.map(({ name }) => name), ...Object.keys(measured)])
+  return Object.fromEntries(
+    [...names].flatMap((name): [string, CellReport][] => {
+      const cell = measured[name]
+      return cell === undefined ? [] : [[name, cell]]
+    }),
+  )
+}
+
+function told(cell: CellReport): string {
+  switch (cell.state) {
+    case 'left out':
+      return `left out, ${cell.reason}`
+    case 'failed':
+      return `failed after ${Math.round(cell.seconds)} s: ${cell.error}`
+    case 'measured': {
+      const verdicts = cell.summary.summary.flatMap(({ met }) => met ?? [])
+      const figures =
+        verdicts.length === 0 ? '' : `, ${verdicts.filter(Boolean).length} of ${verdicts.length} figures met`
+      return `measured in ${Math.round(cell.seconds)} s${figures}`
+    }
+  }
 }

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Comparison } from '../../src/runs/comparison.ts'
+import { fetchFrom } from './address.ts'
 import { type Cell, usual } from './cell.ts'
 import type { Daemon } from './daemon.ts'
 import { memory } from './process-figures.ts'
 import { seeded } from './prose.ts'
+import { quiet } from './quiet.ts'
 import { flat } from './subject.ts'
 import { costMeter, type World } from './world.ts'
 
@@ -41,6 +43,7 @@ export const verify: Cell = {
     }
     for (let round = 1; round <= rounds; round++) {
       for (const deep of [false, true]) {
+        await quiet(world)
         const cost = costMeter(world, daemon)
         const { perSecond } = await verified(world, { deep })
         const details = { ...cost(rows), ...figures() }
@@ -110,14 +113,11 @@ async function corrupt(world: World, rows: number, seed: number): Promise<void> 
     if (n % 3 === 1) return [{ update: { _id: String(id) } }, { doc: { title: 'of yesterday' } }]
     return [{ index: { _id: String(rows + id) } }, { id: rows + id, title: 'of nobody' }]
   })
-  const answer = await fetch(
-    new URL(`/${flat.definition.index}/_bulk?refresh=true`, world.elasticsearchUrl),
-    {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-ndjson' },
-      body: lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
-    },
-  )
+  const answer = await fetchFrom(world.elasticsearchUrl, `/${flat.definition.index}/_bulk?refresh=true`, {
+    method: 'POST',
+    type: 'application/x-ndjson',
+    body: lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+  })
   const { errors } = (await answer.json()) as { errors: boolean }
   if (errors) throw new Error('the corruptions were refused')
 }

@@ -5,30 +5,30 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import type { DocumentDefinition } from '../../src/config/types.ts'
-import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
+import { fetchFrom } from './address.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
 import { cpuSeconds, treeCpuSeconds } from './process-figures.ts'
+import { quiet } from './quiet.ts'
 import { type RawDocuments, readDocuments, sendRaw } from './raw-bulk.ts'
+import { type BenchServers, type Outside, startServers, useServers } from './servers.ts'
 import { rounded } from './statistics.ts'
 
-/** Servers of its own, a configuration, and sluice as its users run it: one world for each cell. */
-export interface World {
-  readonly postgresUrl: string
-  readonly elasticsearchUrl: string
-  /** First processes of the servers. */
-  readonly pids: { readonly postgres: number; readonly elasticsearch: number }
+/** Servers, a configuration, and sluice as its users run it: one world for each cell. */
+export interface World extends Omit<BenchServers, 'close'> {
   readonly pool: pg.Pool
   /** Sends a request to Elasticsearch and returns the answer's JSON; throws for a status of 400 and up. */
   search(method: string, path: string, body?: unknown): Promise<unknown>
   /** Runs a command of sluice's; throws with what it said when it fails. */
   sluice(...args: readonly string[]): Promise<void>
+  /** So that none comes in what is measured; servers that are not ours have theirs when they want to. */
+  checkpoint(): Promise<void>
   /** Removes the document and installs it again, with a new, empty index and no backfill. */
   reinstall(document: string): Promise<void>
   startDaemon(options?: {
     readonly elasticsearchUrl?: string
     readonly env?: NodeJS.ProcessEnv
   }): Promise<Daemon>
-  /** Ends daemons and servers and removes their data. */
+  /** Ends daemons and servers and removes their data; of servers that are not ours, what came in. */
   close(): Promise<void>
 }
 
@@ -37,13 +37,10 @@ export interface WorldOptions {
   readonly elasticsearch?: Readonly<Record<string, string>>
 }
 
-/** Checkpoints come by size, and seldom: otherwise some rounds would hold one and some none. fsync stays on. */
-const postgresSettings = { shared_buffers: '256MB', max_wal_size: '8GB', checkpoint_timeout: '30min' }
-
 const PROJECT = join(import.meta.dirname, '../..')
 
 /** What users install: run from its TypeScript, every process takes 30 MB more, and twice as long to start. */
-const MAIN = join(PROJECT, 'dist/cli/main.js')
+const BUILT = join(PROJECT, 'dist/cli/main.js')
 
 async function build(): Promise<void> {
   const compiler = join(PROJECT, 'node_modules/typescript/bin/tsc')
@@ -51,43 +48,57 @@ async function build(): Promise<void> {
   await cp(join(PROJECT, 'src/admin/dashboard'), join(PROJECT, 'dist/admin/dashboard'), { recursive: true })
 }
 
-export async function openWorld({ documents, elasticsearch: settings = {} }: WorldOptions): Promise<World> {
-  await build()
-  const [postgres, elasticsearch] = await Promise.all([
-    startPostgres({ settings: postgresSettings }),
-    startElasticsearch({ settings }),
-  ])
+export interface Where {
+  /** Servers that are there; null: servers of its own. */
+  readonly outside?: Outside | null
+  /** The program; built from this source by default. */
+  readonly program?: string
+}
+
+export async function openWorld(
+  { documents, elasticsearch: settings = {} }: WorldOptions,
+  { outside = null, program = BUILT }: Where = {},
+): Promise<World> {
+  if (program === BUILT) await build()
+  const servers = await (outside === null ? startServers(settings) : useServers(outside))
+  const { postgresUrl, elasticsearchUrl, pids } = servers
   const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-'))
   const config = join(directory, 'sluice.config.json')
   await writeFile(config, JSON.stringify({ documents }, null, 2))
-  const pool = new pg.Pool({ connectionString: postgres.url, max: 12 })
+  const pool = new pg.Pool({ connectionString: postgresUrl, max: 12 })
   pool.on('error', () => {})
   const env: NodeJS.ProcessEnv = {
     ...process.env,
-    DATABASE_URL: postgres.url,
-    ELASTICSEARCH_URL: elasticsearch.url,
+    DATABASE_URL: postgresUrl,
+    ELASTICSEARCH_URL: elasticsearchUrl,
     LOG_LEVEL: 'info',
     NO_COLOR: '1',
   }
   const daemons: Daemon[] = []
   const sluice = async (...args: readonly string[]) => {
-    await promisify(execFile)(process.execPath, [MAIN, ...args, '--config', config], { cwd: directory, env })
+    await promisify(execFile)(process.execPath, [program, ...args, '--config', config], {
+      cwd: directory,
+      env,
+    })
   }
   return {
-    postgresUrl: postgres.url,
-    elasticsearchUrl: elasticsearch.url,
-    pids: { postgres: postgres.pid, elasticsearch: elasticsearch.pid },
+    postgresUrl,
+    elasticsearchUrl,
+    pids,
     pool,
-    search: (method, path, body) => searchRequest(elasticsearch.url, method, path, body),
+    search: (method, path, body) => searchRequest(elasticsearchUrl, method, path, body),
     sluice,
+    checkpoint: async () => {
+      if (outside === null) await pool.query('CHECKPOINT')
+    },
     reinstall: async (document) => {
       await sluice('uninstall', document, '--yes')
       await sluice('install', '--no-backfill')
     },
     startDaemon: async (options = {}) => {
-      const url = options.elasticsearchUrl ?? elasticsearch.url
+      const url = options.elasticsearchUrl ?? elasticsearchUrl
       const daemon = await startDaemon({
-        command: [MAIN, 'run', '--config', config],
+        command: [program, 'run', '--config', config],
         cwd: directory,
         env: { ...env, ...options.env, ELASTICSEARCH_URL: url },
         documents: Object.keys(documents).length,
@@ -97,17 +108,21 @@ export async function openWorld({ documents, elasticsearch: settings = {} }: Wor
     },
     close: async () => {
       await Promise.all(daemons.map((daemon) => daemon.stop()))
-      await pool.end()
-      await Promise.all([postgres.stop(), elasticsearch.stop()])
-      await rm(directory, { recursive: true, force: true })
+      // Its indices, aliases and templates; a server of its own goes as a whole.
+      try {
+        if (outside !== null) await sluice('uninstall', '--yes')
+      } finally {
+        // Not one after the other: a cell that was broken off has connections of the pool.
+        await Promise.all([pool.end(), servers.close()])
+        await rm(directory, { recursive: true, force: true })
+      }
     },
   }
 }
 
 async function searchRequest(url: string, method: string, path: string, body?: unknown): Promise<unknown> {
-  const answer = await fetch(new URL(path, url), {
+  const answer = await fetchFrom(url, path, {
     method,
-    headers: { 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   const text = await answer.text()
@@ -115,8 +130,18 @@ async function searchRequest(url: string, method: string, path: string, body?: u
   return JSON.parse(text)
 }
 
-/** Measures the ceiling: raw `_bulk` of the documents into a new index like the one behind the alias, which is dropped. */
+/**
+ * Measures the ceiling, with Elasticsearch at rest before and after: raw `_bulk` of the documents into a new index like the one
+ * behind the alias, which is dropped, and its merges with it. Documents a second.
+ */
 export async function measureCeiling(world: World, alias: string, documents: RawDocuments): Promise<number> {
+  await quiet(world)
+  const value = await sendIntoNew(world, alias, documents)
+  await quiet(world)
+  return value
+}
+
+async function sendIntoNew(world: World, alias: string, documents: RawDocuments): Promise<number> {
   const index = `raw-${alias}`
   const found = (await world.search('GET', `/${alias}`)) as Readonly<
     Record<string, { mappings: unknown; settings: { index: Record<string, unknown> } }>
@@ -137,6 +162,12 @@ export async function measureCeiling(world: World, alias: string, documents: Raw
 /** By then the JIT compiler of Elasticsearch has seen everything often enough. */
 const WARM_DOCUMENTS = 300_000
 
+/** A lucky pass says nothing, so at least three; and a busy machine never settles, so at most thirty. */
+const PASSES = { least: 3, most: 30 }
+
+/** Fewer are for a try, whose figures say nothing however warm the servers are. */
+const WORTH_WARMING = 2_000
+
 /** A cold JVM does a third: sends the documents again and again until that gets no faster. Returns them. */
 export async function warmUp(
   world: World,
@@ -145,32 +176,40 @@ export async function warmUp(
   const documents = await readDocuments(world.pool, view)
   let best = 0
   let sent = 0
-  // A lucky pass says nothing, so at least three; and a busy machine never settles, so at most thirty.
-  for (let pass = 1; pass <= 30; pass++) {
-    const rate = await measureCeiling(world, alias, documents)
+  const most = documents.count < WORTH_WARMING ? PASSES.least : PASSES.most
+  for (let pass = 1; pass <= most; pass++) {
+    const rate = await sendIntoNew(world, alias, documents)
     sent += documents.count
     note(`warm-up ${pass}: raw bulk of ${documents.count} documents, ${Math.round(rate)} a second`)
-    if (pass >= 3 && sent >= WARM_DOCUMENTS && rate < best * 1.03) break
+    if (pass >= PASSES.least && sent >= WARM_DOCUMENTS && rate < best * 1.03) break
     best = Math.max(best, rate)
   }
   return documents
 }
 
-/** Processor time in microseconds a document, by who spent it: says where a figure that falls short was lost. */
-export function costMeter(world: World, daemon: Daemon): (documents: number) => Record<string, number> {
-  const look = () => ({
-    cpu_us_daemon: cpuSeconds(daemon.pid) ?? 0,
-    cpu_us_postgres: treeCpuSeconds(world.pids.postgres),
-    cpu_us_elasticsearch: treeCpuSeconds(world.pids.elasticsearch),
+/**
+ * Processor time in microseconds a document, by who spent it: says where a figure that falls short was lost. Of servers that
+ * are not ours nobody here knows it.
+ */
+export function costMeter(
+  { pids }: World,
+  ...daemons: readonly Daemon[]
+): (documents: number) => Record<string, number> {
+  const look = (): Record<string, number> => ({
+    cpu_us_daemon: daemons.reduce((sum, { pid }) => sum + (cpuSeconds(pid) ?? 0), 0),
+    ...(pids === null
+      ? {}
+      : {
+          cpu_us_postgres: treeCpuSeconds(pids.postgres),
+          cpu_us_elasticsearch: treeCpuSeconds(pids.elasticsearch),
+        }),
   })
   const before = look()
-  return (documents) => {
-    const after = look()
-    const each = (name: keyof typeof before) => rounded(((after[name] - before[name]) * 1e6) / documents)
-    return {
-      cpu_us_daemon: each('cpu_us_daemon'),
-      cpu_us_postgres: each('cpu_us_postgres'),
-      cpu_us_elasticsearch: each('cpu_us_elasticsearch'),
-    }
-  }
+  return (documents) =>
+    Object.fromEntries(
+      Object.entries(look()).map(([name, after]) => [
+        name,
+        rounded(((after - (before[name] ?? 0)) * 1e6) / documents),
+      ]),
+    )
 }

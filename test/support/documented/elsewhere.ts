@@ -110,6 +110,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run model': 'half a minute; test/unit/model.test.ts has it with smaller bounds',
   'npm run simulate': 'minutes; test/unit/simulation.test.ts has some hundred of its seeds',
   'npm run simulate -- --mutant all': 'minutes; test/full/simulation.test.ts has each mutant',
+  'npm run bench': 'hours; test/full/bench-report.test.ts has it with few rows',
   'npm run bench -- <cell>': 'the form of the commands below it',
   'npm run bench -- backlog': long,
   'npm run bench -- dashboard': long,

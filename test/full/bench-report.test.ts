@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, inject, test } from 'vitest'
+import { readReport } from '../bench/report-file.ts'
+
+/** `npm run bench` as its users have it, for few rows: cells of daemons, one that is left out, and the files. */
+
+const BENCH = join(import.meta.dirname, '../bench/bench.ts')
+
+test('the report of some cells on servers that are there', { timeout: 600_000 }, async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-report-'))
+  const out = join(directory, 'report')
+  const bench = (...args: readonly string[]) =>
+    promisify(execFile)(process.execPath, [BENCH, ...args, '--out', out], { cwd: directory })
+  try {
+    const { stdout, stderr } = await bench(
+      ...['--cells', 'backfill,drain,scale,held-snapshot,idle', '--rows', '300', '--rounds', '2'],
+      ...[
+        '--seconds',
+        '2',
+        '--postgres',
+        inject('postgresUrl'),
+        '--elasticsearch',
+        inject('elasticsearchUrl'),
+      ],
+    )
+    expect(stdout).toMatch(/report\.md: \d+ of 5 figures met\n$/)
+    // One of backfill, two of drain, one of each of the others: what drain says of processors is not known here.
+    expect(stderr).toContain('1 of 5: backfill; then drain, scale, held-snapshot, idle')
+    const report = await readReport(out)
+    const { idle, ...measured } = report?.cells ?? {}
+    expect(idle).toMatchObject({ state: 'left out' })
+    expect(Object.entries(measured).map(([name, { state }]) => `${name} ${state}`)).toEqual([
+      'backfill measured',
+      'drain measured',
+      'scale measured',
+      'held-snapshot measured',
+    ])
+    const text = await readFile(join(out, 'report.md'), 'utf8')
+    expect(text).toContain('| 4 daemons to 1 |')
+    expect(text).not.toContain('postgres://')
+    expect(await readFile(join(out, 'plots/scale.svg'), 'utf8')).toMatch(/^<svg [\s\S]*<\/svg>\n$/)
+    await expect(bench('--cells', 'idle')).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('there is a report'),
+    })
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+})
