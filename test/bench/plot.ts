@@ -13,7 +13,7 @@ const ROW = 22
 const HEAD = 26
 const AXIS = 34
 
-export interface Line {
+interface Line {
   readonly label: string
   readonly values: readonly number[]
   readonly median: number

@@ -4,7 +4,7 @@ import type { World } from './world.ts'
 
 /** Looks at the queue, and waits for it, from outside. */
 
-export interface Marks {
+interface Marks {
   readonly document: string
   readonly lane: 0 | 1
   readonly count: number

@@ -4,7 +4,7 @@ import { describeSetting } from './machine.ts'
 import { type Summary, summarise } from './summary.ts'
 import { openWorld, type Where } from './world.ts'
 
-export interface Told {
+interface Told {
   /** Of each number, as soon as it is there. */
   readonly onMeasurement: (measurement: Measurement) => void
   readonly note: Note

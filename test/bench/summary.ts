@@ -5,7 +5,7 @@ import { rounded, type Spread, spread } from './statistics.ts'
 
 /** What is printed: a JSON line for each round and case, and a last one with medians and spread; or a table, for people. */
 
-export interface CaseSummary {
+interface CaseSummary {
   readonly case: string
   readonly unit: string
   readonly value: Spread
