@@ -148,7 +148,7 @@ describe('servers that are there', () => {
       origin: 'https://search.example:9243',
       headers: { authorization: `Basic ${Buffer.from('me:p@ss').toString('base64')}` },
     })
-    expect(addressOf('http://search.example')).toEqual({ origin: 'http://search.example', headers: {} })
+    expect(addressOf('http://search.example/')).toEqual({ origin: 'http://search.example', headers: {} })
     expect(asUserOf(url, 'http://127.0.0.1:4000')).toBe('http://me:p%40ss@127.0.0.1:4000/')
   })
 })
