@@ -3,14 +3,17 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { readReport } from '../bench/report-file.ts'
+import { findOrStartServers } from '../support/servers/index.ts'
 
 /** `npm run bench` as its users have it, for few rows: cells of daemons, one that is left out, and the files. */
 
 const BENCH = join(import.meta.dirname, '../bench/bench.ts')
 
 test('the report of some cells on servers that are there', { timeout: 600_000 }, async () => {
+  // Not the run's: test/integration/bench.test.ts may be there at the same time, with the same names of indices.
+  const { postgresUrl, elasticsearchUrl, stop } = await findOrStartServers({}, { brief: true })
   const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-report-'))
   const out = join(directory, 'report')
   const bench = (...args: readonly string[]) =>
@@ -18,14 +21,7 @@ test('the report of some cells on servers that are there', { timeout: 600_000 },
   try {
     const { stdout, stderr } = await bench(
       ...['--cells', 'backfill,scale,held-snapshot,idle', '--rows', '300', '--rounds', '1'],
-      ...[
-        '--seconds',
-        '2',
-        '--postgres',
-        inject('postgresUrl'),
-        '--elasticsearch',
-        inject('elasticsearchUrl'),
-      ],
+      ...['--seconds', '2', '--postgres', postgresUrl, '--elasticsearch', elasticsearchUrl],
     )
     expect(stdout).toMatch(/report\.md: \d+ of 3 figures met\n$/)
     expect(stderr).toContain('1 of 4: backfill; then scale, held-snapshot, idle')
@@ -46,6 +42,7 @@ test('the report of some cells on servers that are there', { timeout: 600_000 },
       stderr: expect.stringContaining('there is a report'),
     })
   } finally {
+    await stop()
     await rm(directory, { recursive: true, force: true })
   }
 })
