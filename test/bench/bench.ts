@@ -8,6 +8,9 @@ import { roundLine, summaryText } from './summary.ts'
 
 /** `npm run bench -- <cell>`, or without a cell the report of all: see help.ts. */
 
+// A cell of a report whose process was killed: nobody would read what it measures.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+
 await runProgram(async () => {
   const command = readCommand(process.argv.slice(2), cells)
   switch (command.kind) {

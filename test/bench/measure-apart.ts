@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { closing } from '../support/program.ts'
 import type { Cell } from './cell.ts'
 import type { Flags } from './command-line.ts'
@@ -35,7 +36,8 @@ export async function measureApart(
   const stated = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)])
   const began = performance.now()
   const child = spawn(process.execPath, [...program, name, '--json', ...stated, ...servers], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // Nothing is said by the channel: its end tells the cell that this process is gone.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   const closed = once(child, 'close')
   // It ends its servers itself, when it is told to.
@@ -45,8 +47,8 @@ export async function measureApart(
   })
   const output: string[] = []
   const said: string[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => output.push(line))
-  createInterface({ input: child.stderr }).on('line', (line) => {
+  onLine(child.stdout, (line) => output.push(line))
+  onLine(child.stderr, (line) => {
     process.stderr.write(`${line}\n`)
     if (line.startsWith('#')) return
     said.push(line)
@@ -58,6 +60,10 @@ export async function measureApart(
     ended: child.signalCode ?? `exit code ${child.exitCode}`,
     said,
   })
+}
+
+function onLine(stream: Readable | null, tell: (line: string) => void): void {
+  if (stream !== null) createInterface({ input: stream }).on('line', tell)
 }
 
 type Outcome = Omit<MeasuredCell, 'command'> | Omit<Extract<CellReport, { state: 'failed' }>, 'command'>
