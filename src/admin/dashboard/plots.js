@@ -79,6 +79,18 @@ export function plot(title, lines, format) {
   }
 }
 
+/**
+ * Counts no further than to two.
+ * @param {ArrayLike<number | null | undefined> | undefined} column
+ * @param {number} from
+ * @param {number} to the last
+ */
+function valuesOf(column, from, to) {
+  let found = 0
+  for (let i = from; i <= to && found < 2; i += 1) if ((column?.[i] ?? null) !== null) found += 1
+  return found
+}
+
 /** @param {number} seconds Unix */
 const timeOf = (seconds) => new Date(seconds * 1000).toLocaleTimeString('en-GB')
 
@@ -133,14 +145,8 @@ function options(lines, format, place, caption, columns) {
         label: line.label,
         stroke: colour(line.colour),
         width: 1.5,
-        points: {
-          show: (
-            /** @type {Plot} */ _plot,
-            /** @type {number} */ _n,
-            /** @type {number} */ i0,
-            /** @type {number} */ i1,
-          ) => i1 - i0 < 2,
-        },
+        // A line needs two; one value among gaps would not be seen.
+        points: { show: ({ data }, n, i0, i1) => valuesOf(data[n], i0, i1) < 2 },
         spanGaps: true,
       })),
     ],
