@@ -145,8 +145,15 @@ function options(lines, format, place, caption, columns) {
         label: line.label,
         stroke: colour(line.colour),
         width: 1.5,
-        // A line needs two; one value among gaps would not be seen.
-        points: { show: ({ data }, n, i0, i1) => valuesOf(data[n], i0, i1) < 2 },
+        points: {
+          // A line needs two: one value among gaps would not be seen.
+          show: (
+            /** @type {Plot} */ { data },
+            /** @type {number} */ n,
+            /** @type {number} */ i0,
+            /** @type {number} */ i1,
+          ) => valuesOf(data[n], i0, i1) < 2,
+        },
         spanGaps: true,
       })),
     ],
