@@ -36,6 +36,7 @@ describe.skipIf(missing).concurrent('an open page', () => {
     expect,
     onTestFinished,
   }) => {
+    const [{ opened }] = await rows('SELECT clock_timestamp()::text AS opened')
     const { seen, stop } = watchSnapshots(world.admin.url)
     onTestFinished(stop)
     const { page } = await world.open(
@@ -54,11 +55,11 @@ describe.skipIf(missing).concurrent('an open page', () => {
 
     const before = await plots((now) => {
       expect(now.Pending?.captions).toEqual(['keys 0'])
-      expect(now.Lag?.captions).toEqual(['answered –', 'oldest waiting –'])
+      expect(now.Lag?.captions[1]).toBe('oldest waiting –')
       expect(now.Rate?.captions).toHaveLength(2)
     })
     expect(before.Pending?.tops[0]).toBeGreaterThan(0.9)
-    expect(before.Lag?.tops).toEqual([null, null])
+    expect(before.Lag?.tops[1]).toBe(null)
     // The first rows, and perhaps the backfill of the install: less than one a second.
     expect(before.Rate?.tops[0]).toBeGreaterThan(0.25)
 
@@ -66,32 +67,31 @@ describe.skipIf(missing).concurrent('an open page', () => {
     await world.sql(`INSERT INTO item SELECT n, 'more' FROM generate_series(1001, 1200) n`)
     const waiting = await plots((now) => {
       expect(now.Pending?.captions).toEqual(['keys 200'])
-      expect(now.Lag?.captions).toEqual(['answered –', expect.stringMatching(/^oldest waiting \d/)])
+      expect(now.Pending?.tops[0]).toBeLessThan(0.2)
+      expect(now.Lag?.captions[1]).toMatch(/^oldest waiting \d/)
+      expect(now.Lag?.tops[1]).toEqual(expect.any(Number))
     })
     expect(await rows('SELECT pending_keys FROM sluice.sync_stats')).toContainEqual({ pending_keys: '200' })
     expect(waiting.Pending?.name).toBe('Pending of the last minutes: keys 200')
-    expect(waiting.Pending?.tops[0]).toBeLessThan(0.2)
-    expect(waiting.Lag?.tops).toEqual([null, expect.any(Number)])
+    const age = Number(waiting.Lag?.data[2]?.at(-1))
 
-    const [{ at }] = await rows('SELECT clock_timestamp()::text AS at')
     await world.sql(`SELECT sluice.resume('item')`)
+    const lagsOf = ({ Lag }: Plots) => (Lag?.data[1] ?? []).filter((value) => typeof value === 'number')
     const answered = await plots((now) => {
       expect(now.Pending?.captions).toEqual(['keys 0'])
-      expect(now.Lag?.tops).toEqual([expect.any(Number), expect.any(Number)])
+      expect(Math.max(...lagsOf(now))).toBeGreaterThan(age / 2)
+      expect(now.Lag?.tops[0]).toEqual(expect.any(Number))
       expect(Number(now.Rate?.captions[0]?.split(' ')[1])).toBeGreaterThan(3)
     })
     expect(answered.Rate?.captions[1]).toBe('failed/s 0')
     expect(answered.Rate?.tops[0]).toBeLessThan(0.2)
     for (const plot of Object.values(answered)) expect(plot?.captions).toEqual(plot?.last)
 
-    // By the log, from which sync_lag is made too.
-    const lags = (
-      await rows(`SELECT lag_ms FROM sluice.sync_log WHERE document = 'item' AND at > '${at}'`)
-    ).map(({ lag_ms }) => lag_ms)
-    const points = answered.Lag?.data[1]?.filter((value) => value !== null) ?? []
-    expect(points.length).toBeGreaterThan(0)
-    expect(Math.min(...points)).toBeGreaterThanOrEqual(Math.min(...lags))
-    expect(Math.max(...points)).toBeLessThanOrEqual(Math.max(...lags))
+    // By the log, of which sync_lag is made too: each point is an average of some of it.
+    const [logged] = await rows(`SELECT min(lag_ms) AS least, max(lag_ms) AS most
+      FROM sluice.sync_log WHERE document = 'item' AND at > '${opened}'`)
+    expect(Math.min(...lagsOf(answered))).toBeGreaterThan(logged.least - 0.001)
+    expect(Math.max(...lagsOf(answered))).toBeLessThan(logged.most + 0.001)
 
     const columns = (of: string) => answered[of]?.data ?? []
     const drawn = columns('Pending')[0]?.map((time, n) => ({
@@ -244,7 +244,8 @@ describe.skipIf(missing).concurrent('an open page', () => {
     await logIn(page, TOKEN)
     await live.getByText('live', { exact: true }).waitFor()
     await page.locator('#document-list h3', { hasText: 'item' }).waitFor()
-    expect(await page.locator('#token').textContent()).toBe('Token ✓')
+    const stored = page.locator('#token', { hasText: /^Token ✓$/ })
+    await stored.waitFor()
 
     await server?.close()
     await serve(Number(new URL(server?.url ?? '').port), `another ${TOKEN}`.replaceAll(' ', '-'))
@@ -262,7 +263,7 @@ describe.skipIf(missing).concurrent('an open page', () => {
     await field.press('Enter')
     await live.getByText('live', { exact: true }).waitFor()
     await page.locator('#grade', { hasText: /healthy|degraded|critical/ }).waitFor()
-    expect(await page.locator('#token').textContent()).toBe('Token ✓')
+    await stored.waitFor()
     expect(await page.locator('#login').isVisible()).toBe(false)
   })
 

@@ -50,6 +50,12 @@ test('lag is the average of what was answered since the point before, by operati
   expect(points(logs.map((log) => known([document()], log)))?.lag).toEqual([null, 200, null, 40])
 })
 
+test('an entry that is seen after a later one counts all the same', () => {
+  const [late, later] = [entry(1, { lagMs: 70 }), entry(2)]
+  const logs = [[], [later], [later, late], [later, late]]
+  expect(points(logs.map((log) => known([document()], log)))?.lag).toEqual([null, 10, 70, null])
+})
+
 test('what was answered before the page was opened is no point of it', () => {
   expect(points([known([document()], [entry(-5)])])?.lag).toEqual([null])
 })

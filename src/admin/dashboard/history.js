@@ -24,12 +24,12 @@ const MOST_POINTS = 300
 export function memory() {
   /** @type {Map<string, Points>} */
   const histories = new Map()
-  /** Until when the log has been counted; null: nothing was looked at yet. @type {string | null} */
-  let counted = null
+  /** The log as it was the last time; null: nothing was looked at yet. @type {Known['log'] | null} */
+  let before = null
   return (at, { status, log }) => {
     const time = Date.parse(at) / 1000
-    const lags = counted === null ? new Map() : lagsSince(log, counted)
-    counted = log[0]?.at ?? counted ?? ''
+    const lags = lagsOf(before === null ? [] : newSince(before, log))
+    before = log
     for (const name of histories.keys()) {
       if (!status.documents.some((document) => document.name === name)) histories.delete(name)
     }
@@ -67,16 +67,31 @@ function empty() {
 }
 
 /**
+ * Entries that were not there before. Not those that are later: workers date what they write before it can be seen, and an
+ * entry may come after a later one.
+ * @param {Known['log']} before
  * @param {Known['log']} log
- * @param {string} since
+ */
+function newSince(before, log) {
+  const seen = new Set(before.map(placeOf))
+  return log.filter((entry) => !seen.has(placeOf(entry)))
+}
+
+/** @param {Known['log'][number]} entry */
+function placeOf({ at, worker, document, index, operation, outcome }) {
+  return JSON.stringify([at, worker, document, index, operation, outcome])
+}
+
+/**
+ * @param {Known['log']} log
  * @returns {ReadonlyMap<string, number>} average lag by document, each operation counted once; as in sync_lag, without those
  *   that a blocked index turned away: they go on waiting
  */
-function lagsSince(log, since) {
+function lagsOf(log) {
   /** @type {Map<string, { count: number, sum: number }>} */
   const sums = new Map()
-  for (const { at, document, outcome, count, lagMs } of log) {
-    if (at <= since || lagMs === null || outcome === 'blocked') continue
+  for (const { document, outcome, count, lagMs } of log) {
+    if (lagMs === null || outcome === 'blocked') continue
     const sum = sums.get(document) ?? { count: 0, sum: 0 }
     sums.set(document, { count: sum.count + count, sum: sum.sum + lagMs * count })
   }
