@@ -93,7 +93,10 @@ export class Daemon {
         this.#fronts
           .look([...this.#plans.keys()], (lanes) => pendingLanes(pool, schema, lanes))
           .finally(() => options.onLook?.(this.state)),
-      found: (pending) => this.#dispatcher.found(pending),
+      found: (pending) => {
+        this.#dispatcher.found(pending)
+        this.#pauses.looked()
+      },
       onError: (error) => this.#failed(error, 'poll'),
     })
     this.#consequences = {

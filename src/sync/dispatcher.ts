@@ -128,6 +128,18 @@ export class Dispatcher {
     return pause
   }
 
+  /**
+   * Its time has come, and there is nothing to try it with: others have done what was given back here. Until its next change
+   * nothing else would end the pause. Returns it; undefined where it goes on.
+   */
+  rested(document: string): Pause | undefined {
+    const pause = this.#pauses.get(document)
+    const hasMarks = this.#ready.some((lane) => lane.has(document))
+    if (pause === undefined || hasMarks || this.#options.now() < pause.until) return undefined
+    this.#pauses.delete(document)
+    return pause
+  }
+
   /** A trial of a paused document ended without an answer to the question: another may begin at once. */
   tryAgain(document: string): void {
     const pause = this.#pauses.get(document)

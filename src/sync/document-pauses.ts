@@ -42,12 +42,24 @@ export class DocumentPauses {
 
   /** A batch of the document was settled. */
   end(document: string): void {
-    const { dispatcher, log, pool, schema, tellState } = this.#options
-    const ended = dispatcher.recovered(document)
-    if (ended === undefined) return
+    this.#ended(this.#options.dispatcher.recovered(document))
+  }
+
+  /** The poll has looked. A document that has an alarm waits on: that nobody has changed it since puts nothing right. */
+  looked(): void {
+    const { dispatcher } = this.#options
+    for (const pause of dispatcher.pauses) {
+      if (alarmOf({ scope: 'document', ...pause }) === null) this.#ended(dispatcher.rested(pause.document))
+    }
+  }
+
+  #ended(pause: ReturnType<Dispatcher['recovered']>): void {
+    if (pause === undefined) return
+    const { log, pool, schema, tellState } = this.#options
+    const { document } = pause
     log.info({ document }, 'goes on')
     tellState()
-    const alarm = alarmOf({ scope: 'document', ...ended })
+    const alarm = alarmOf({ scope: 'document', ...pause })
     if (alarm !== null) this.#tell(clearAlarm(pool, schema, document, alarm))
   }
 

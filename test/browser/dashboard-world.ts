@@ -4,8 +4,11 @@ import { openChromium } from './chromium.ts'
 
 /** A daemon on real servers, HTTP beside it, and a browser. */
 export interface DashboardWorld extends AdminWorld {
-  /** A tab of its own, without token, on the page of a server; default: the world's, which shows itself without a token. */
-  open(url?: string, options?: BrowserContextOptions): Promise<Tab>
+  /**
+   * A tab of its own, without token, on the page of a server; default: the world's, which shows itself without a token.
+   * @param script runs before those of the page
+   */
+  open(url?: string, options?: BrowserContextOptions, script?: string): Promise<Tab>
 }
 
 export interface Tab {
@@ -27,7 +30,7 @@ export async function dashboardWorld(): Promise<DashboardWorld> {
   }
   return {
     ...world,
-    open: async (url = world.admin.url, options = {}) => {
+    open: async (url = world.admin.url, options = {}, script = '') => {
       const context = await browser.newContext(options)
       context.setDefaultTimeout(30_000)
       const page = await context.newPage()
@@ -37,6 +40,7 @@ export async function dashboardWorld(): Promise<DashboardWorld> {
       })
       page.on('pageerror', (error) => tab.complaints.push(String(error)))
       page.on('request', (request) => tab.requests.push(request.url()))
+      await page.addInitScript(script)
       await page.goto(url)
       return tab
     },

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import { type Logger, pino } from 'pino'
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts'
 import type { MetricsSource } from '../../src/admin/types.ts'
+import type { Configured } from '../../src/answers/read-status.ts'
 import type { AdminSettings } from '../../src/config/types.ts'
 import type { Instance } from '../../src/runs/instance.ts'
 import type { DaemonState } from '../../src/sync/types.ts'
@@ -27,6 +28,8 @@ export interface ServeOptions {
   /** Another way to the world's database. */
   readonly postgres?: string
   readonly log?: Logger
+  /** What its configuration has; default: the world's document. */
+  readonly configured?: Configured
 }
 
 export const TOKEN = 'c4naryTOKENc4naryTOKEN'

@@ -25,6 +25,8 @@ export interface StartOptions {
   readonly postgres?: string
   readonly elasticsearch?: string
   readonly definition?: DocumentDefinition
+  /** Documents that it has besides. */
+  readonly more?: Readonly<Record<string, DocumentDefinition>>
   readonly observer?: DaemonObserver
   readonly alerts?: AlertSettings
 }
@@ -62,14 +64,15 @@ export async function instancesWorld(): Promise<InstancesWorld> {
     ...world,
     definition,
     index,
-    start: (name, { limits = {}, postgres, elasticsearch, definition: own, observer, alerts } = {}) => {
+    start: (name, options = {}) => {
+      const { limits = {}, postgres, elasticsearch, definition: own, more = {}, observer, alerts } = options
       const settings: Settings = {
         postgres: postgres ?? world.database.url,
         elasticsearch: { url: elasticsearch ?? world.server.url },
         schema: world.schema,
         instance: name,
         logLevel: 'silent',
-        documents: new Map([['item', own ?? definition]]),
+        documents: new Map(Object.entries({ item: own ?? definition, ...more })),
         file: 'sluice.config.ts',
         limits: { ...LIMITS, ...limits },
         ...(alerts === undefined ? {} : { alerts }),

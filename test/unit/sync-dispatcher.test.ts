@@ -178,6 +178,22 @@ describe('a paused document', () => {
     expect(from.pause('a', obstacle)).toEqual(first)
   })
 
+  test('ends when its time has come and others have done what it had, and not while there are marks', () => {
+    const clock = { now: 0 }
+    const from = dispatcher(clock)
+    const pause = from.pause('a', obstacle)
+    from.found([bulk])
+    clock.now = pause.until
+    expect(from.rested('a')).toBe(undefined)
+    from.found([])
+    clock.now = pause.until - 1
+    expect(from.rested('a')).toBe(undefined)
+    clock.now = pause.until
+    expect(from.rested('a')).toEqual(pause)
+    expect(from.pauses).toEqual([])
+    expect(from.rested('a')).toBe(undefined)
+  })
+
   test('waits a second at most while each batch brings something through', () => {
     const from = dispatcher()
     const moving = Array.from({ length: 10 }, () => from.pause('a', obstacle, { moving: true }))

@@ -2,12 +2,14 @@
 // A card for each document: how it stands in words, and three plots.
 
 import { byId, el, list, listOr, say } from './dom.js'
-import { count, duration, percent, short } from './format.js'
-import { remember } from './history.js'
+import { count, duration, percent, perSecond, short } from './format.js'
+import { memory } from './history.js'
 import { plot } from './plots.js'
 
 /** @typedef {import('./stream.js').Snapshot} Snapshot */
 /** @typedef {NonNullable<Snapshot['known']>['status']['documents'][number]} DocumentStatus */
+
+const remember = memory()
 
 /**
  * @param {string} at
@@ -38,7 +40,7 @@ export function showDocuments(at, known) {
           { label: 'synced/s', colour: '--line' },
           { label: 'failed/s', colour: '--line-2' },
         ],
-        rateText,
+        perSecond,
       )
       const plots = el('div', 'plots', pending.figure, lag.figure, rate.figure)
       const head = el('div', 'head', el('h3', '', name), badge, figures)
@@ -97,9 +99,4 @@ function troublesOf({ state, reason, alarm, definition, laterColumns, blockedKey
       ({ table, columns }) => `Columns that came after the install: ${table} (${columns.join(', ')})`,
     ),
   ]
-}
-
-/** @param {number} perSecond */
-function rateText(perSecond) {
-  return perSecond > 0 && perSecond < 10 ? perSecond.toFixed(1) : short(perSecond)
 }

@@ -78,7 +78,7 @@ function card(group) {
 }
 
 function headings() {
-  const names = ['Document', 'State', 'Attempts', 'Last failed', 'Index', '']
+  const names = ['Document', 'State', 'Attempts', 'Last failed', 'Index', 'Action']
   return el('tr', '', ...names.map((name) => el('th', name === 'Attempts' ? 'number' : '', name)))
 }
 

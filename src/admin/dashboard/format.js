@@ -11,6 +11,15 @@ export const count = (n) => (n === null ? '–' : whole.format(n))
 export const short = (n) => compact.format(n)
 
 /**
+ * @param {number} rate of the last minute: one a minute is not nothing
+ * @returns {string} 0, 0.02, 0.3, 7.5, 12, 12.3K
+ */
+export function perSecond(rate) {
+  if (rate === 0 || rate >= 10) return short(rate)
+  return rate.toFixed(rate < 0.1 ? 2 : 1)
+}
+
+/**
  * @param {number | null} ms
  * @returns {string} 80 ms, 1.5 s, 12 min, 3 h, 2 d
  */

@@ -88,17 +88,28 @@ function standing({ alerts, failedRuns, notInstalled }) {
       critical: severity === 'critical',
       text: `${name}${document === null ? '' : ` of ${document}`}, since ${clock(since)}: ${reason}`,
     })),
-    ...failedRuns.map(({ id, kind, document, error, endedAt }) => ({
-      key: `run ${id}`,
-      critical: false,
-      text: `Run ${id}, a ${kind} of ${document}, failed at ${clock(endedAt)}: ${error ?? 'it says no more'}`,
-    })),
+    ...failedRuns
+      .filter((run) => !alerts.some((alert) => tells(alert, run)))
+      .map(({ id, kind, document, error, endedAt }) => ({
+        key: `run ${id}`,
+        critical: false,
+        text: `Run ${id}, a ${kind} of ${document}, failed at ${clock(endedAt)}: ${error ?? 'it says no more'}`,
+      })),
     ...notInstalled.map((name) => ({
       key: `missing ${name}`,
       critical: false,
       text: `${name} is configured, and not installed: sluice install`,
     })),
   ]
+}
+
+/**
+ * Once a daemon has looked, its alert says it.
+ * @param {Status['alerts'][number]} alert
+ * @param {Status['failedRuns'][number]} run
+ */
+function tells({ name, document, reason }, run) {
+  return name === 'run_failed' && document === run.document && reason.includes(`(run ${run.id})`)
 }
 
 /** @param {Component} component */

@@ -43,8 +43,11 @@ function connected(problem) {
 
 /** Whoever waits for a token to be stored. @type {(() => void)[]} */
 let waiting = []
+/** Why the daemon shows nothing; empty while it does. */
+let refusal = ''
 
 function tokenChanged() {
+  refusal = ''
   say(byId('token'), storedToken() === null ? 'Token' : 'Token ✓')
   for (const resolve of waiting) resolve()
   waiting = []
@@ -52,13 +55,16 @@ function tokenChanged() {
 
 prepareLogin(tokenChanged)
 tokenChanged()
-byId('token').addEventListener('click', () => void login())
+byId('token').addEventListener('click', () => void login(refusal))
 void watch({
   seen: show,
   connected,
   refused: async () => {
     const changed = new Promise((/** @type {(value: void) => void} */ resolve) => waiting.push(resolve))
-    void login(storedToken() === null ? 'This daemon shows nothing without it.' : 'That is not the token.')
+    refusal = storedToken() === null ? 'This daemon shows nothing without it.' : 'That is not the token.'
+    // Stays when the dialog is left: the way back in.
+    say(byId('token'), 'Log in')
+    void login(refusal)
     await changed
   },
 })

@@ -79,6 +79,18 @@ export function plot(title, lines, format) {
   }
 }
 
+/**
+ * Counts no further than to two.
+ * @param {ArrayLike<number | null | undefined> | undefined} column
+ * @param {number} from
+ * @param {number} to the last
+ */
+function valuesOf(column, from, to) {
+  let found = 0
+  for (let i = from; i <= to && found < 2; i += 1) if ((column?.[i] ?? null) !== null) found += 1
+  return found
+}
+
 /** @param {number} seconds Unix */
 const timeOf = (seconds) => new Date(seconds * 1000).toLocaleTimeString('en-GB')
 
@@ -134,12 +146,13 @@ function options(lines, format, place, caption, columns) {
         stroke: colour(line.colour),
         width: 1.5,
         points: {
+          // A line needs two: one value among gaps would not be seen.
           show: (
-            /** @type {Plot} */ _plot,
-            /** @type {number} */ _n,
+            /** @type {Plot} */ { data },
+            /** @type {number} */ n,
             /** @type {number} */ i0,
             /** @type {number} */ i1,
-          ) => i1 - i0 < 2,
+          ) => valuesOf(data[n], i0, i1) < 2,
         },
         spanGaps: true,
       })),

@@ -11,17 +11,21 @@ import { count, duration, percent } from './format.js'
 /** @typedef {import('zod').infer<typeof import('../../answers/json/run.ts').runJson>} Run */
 
 const LATEST = 10
+/** One that was over before a snapshot showed it changes nothing of what is under way: so often the latest are read all the same. */
+const AGAIN_MS = 20_000
 
 /** Which were under way when the list of the latest was asked for. @type {string | null} */
 let listed = null
+let listedAt = 0
 
 /** @param {Status} status */
 export function showRuns({ runs, failedRuns }) {
   listOr(byId('run-list'), runs, ({ id }) => id, underWay, 'No run is under way.')
-  // It changes when one begins or ends, and need not be read every two seconds.
+  // It changes when one begins or ends, and is not read every two seconds.
   const now = [...runs.map(({ id, state }) => `${id} ${state}`), ...failedRuns.map(({ id }) => id)].join()
-  if (now === listed) return
+  if (now === listed && Date.now() - listedAt < AGAIN_MS) return
   listed = now
+  listedAt = Date.now()
   get(`/api/runs?limit=${LATEST}`).then(
     (answer) => showLatest(answer.runs),
     () => {
