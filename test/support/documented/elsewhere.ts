@@ -119,6 +119,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run bench -- latency --rate 500': long,
   'npm run bench -- load-query': long,
   'npm run bench -- poison': long,
+  'npm run bench -- queue-limits': long,
   'npm run bench -- verify': long,
   'npm run bench -- verify-memory': long,
   'npm run bench -- write-tax': long,
