@@ -1,18 +1,20 @@
 import { escapeIdentifier } from 'pg'
 import type { Queryable } from '../postgres/types.ts'
 
-export interface PendingLane {
+/** A lane, and an id: that from which on its marks are sought, or that of its first mark. */
+export interface LaneFront {
   readonly document: string
   readonly lane: 0 | 1
-}
-
-/** A lane, and the id from which on its marks are sought. */
-export interface LaneFront extends PendingLane {
   readonly front: bigint
 }
 
-/** A lane with marks; `front` is the id of the first. */
-export type FrontedLane = LaneFront
+/** What a look found. */
+export interface Look {
+  /** Lanes with marks. */
+  readonly lanes: readonly LaneFront[]
+  /** The last id that was given out by then. */
+  readonly lastId: bigint
+}
 
 /**
  * The poll: which lanes have marks, from the fronts on (QueueFronts). Marks that another worker holds count, too, until it
@@ -23,7 +25,7 @@ export async function pendingLanes(
   db: Queryable,
   schema: string,
   lanes: readonly LaneFront[],
-): Promise<{ readonly lanes: readonly FrontedLane[]; readonly lastId: bigint }> {
+): Promise<Look> {
   if (lanes.length === 0) return { lanes: [], lastId: 0n }
   const s = escapeIdentifier(schema)
   const { rows } = await db.query<{

@@ -1,4 +1,4 @@
-import type { FrontedLane, LaneFront } from '../queue/pending-lanes.ts'
+import type { LaneFront, Look } from '../queue/pending-lanes.ts'
 import type { Lane } from '../queue/types.ts'
 
 /** Looks from the beginning may take this share of the time. */
@@ -9,12 +9,6 @@ const MARGIN_MS = 1_000
 
 /** The longest time from one look from the beginning to the next, whatever it took. */
 const LONGEST_MS = 30_000
-
-/** What a look found: lanes with marks, and the last id given out by then. */
-export interface Look {
-  readonly lanes: readonly FrontedLane[]
-  readonly lastId: bigint
-}
 
 /**
  * Where each lane of the queue begins: the id of its first mark. While an old snapshot is held (a dump, a report, a forgotten
@@ -43,7 +37,7 @@ export class QueueFronts {
   async look(
     documents: readonly string[],
     read: (lanes: readonly LaneFront[]) => Promise<Look>,
-  ): Promise<readonly FrontedLane[]> {
+  ): Promise<readonly LaneFront[]> {
     const began = this.#now()
     const whole = began >= this.#wholeAt
     const asked = documents.flatMap((document) =>

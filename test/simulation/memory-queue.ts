@@ -1,6 +1,5 @@
-import type { LaneFront } from '../../src/queue/pending-lanes.ts'
+import type { LaneFront, Look } from '../../src/queue/pending-lanes.ts'
 import type { ParkedQueue } from '../../src/sync/parked-keys.ts'
-import type { Look } from '../../src/sync/queue-fronts.ts'
 import { Connection, type StoreOptions } from './memory-connection.ts'
 import { requeueDueFailures } from './memory-failures.ts'
 import { sizeOf, waitingFor } from './memory-marks.ts'
