@@ -1,7 +1,7 @@
 import type { LaneFront, Look } from '../queue/pending-lanes.ts'
 import type { Lane } from '../queue/types.ts'
 
-/** Looks from the beginning may take this share of the time. */
+/** Looks from the beginning take one part in so many of the time at most. */
 const SHARE = 10
 
 /** A transaction that takes an id and commits within this time is never behind the front. */

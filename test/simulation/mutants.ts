@@ -97,4 +97,18 @@ export const simulationMutants = {
     below: {},
     within: 1_000,
   },
+  /** Ids commit in another order than they were taken, and nobody looks from the beginning again. */
+  'fronts-pass-what-has-not-committed': {
+    breaks: 'claims begin at a front',
+    source: [
+      { file: 'sync/queue-fronts.ts', find: 'const MARGIN_MS = 1_000', replace: 'const MARGIN_MS = 0' },
+      {
+        file: 'sync/queue-fronts.ts',
+        find: 'if (whole) this.#wholeAt = ended + Math.min(LONGEST_MS, SHARE * (ended - began))',
+        replace: 'if (whole) this.#wholeAt = Number.POSITIVE_INFINITY',
+      },
+    ],
+    below: {},
+    within: 1_000,
+  },
 } as const satisfies Readonly<Record<string, SimulationMutant>>
