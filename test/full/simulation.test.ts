@@ -7,10 +7,12 @@ import { simulationMutants } from '../simulation/mutants.ts'
 /** `npm run simulate` at length, as a user runs it: a process of its own, for a mutant's modules stay loaded. */
 const run = async (...args: readonly string[]): Promise<{ readonly code: number; readonly out: string }> => {
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      join(import.meta.dirname, '../simulation/simulate.ts'),
-      ...args,
-    ])
+    // What is stuck is shown at length.
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [join(import.meta.dirname, '../simulation/simulate.ts'), ...args],
+      { maxBuffer: 256 * 1024 * 1024 },
+    )
     return { code: 0, out: stdout }
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }

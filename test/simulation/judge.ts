@@ -34,10 +34,13 @@ function failureOf(postgres: MemoryPostgres, key: string, index: string): Failur
   )
 }
 
-/** What a document may be charged with: what an index says of it; and silence, or 502, where it was alone in its request. */
-export function isOwnFault({ type, state }: Pick<FailureRow, 'type' | 'state'>): boolean {
+/**
+ * What a document may be charged with: what an index says of it; and silence, or 502, where it was alone in its request.
+ * Only one that breaks connections (`mute`) may be dead of it.
+ */
+export function isOwnFault({ type, state }: Pick<FailureRow, 'type' | 'state'>, mute: boolean): boolean {
   if (type === 'document_parsing_exception') return true
-  return state === 'retrying' && ['connection_error', 'timeout', 'bad_gateway'].includes(type)
+  return (mute || state === 'retrying') && ['connection_error', 'timeout', 'bad_gateway'].includes(type)
 }
 
 /** Nothing is left to do: no mark, no retry, no transaction. */

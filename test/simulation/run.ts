@@ -3,7 +3,7 @@ import type { BatchResult } from '../../src/sync/types.ts'
 import { Application, AUTHOR, DOCUMENT, HASH, reindex } from './application.ts'
 import { isOwnFault, isQuiet, judge } from './judge.ts'
 import { LOAD_SQL } from './memory-documents.ts'
-import { MemoryElasticsearch, type RequestFault } from './memory-elasticsearch.ts'
+import { MemoryElasticsearch, MUTE_TITLE, type RequestFault } from './memory-elasticsearch.ts'
 import { MemoryPostgres, RULES, type Rules } from './memory-postgres.ts'
 import { memoryQueue } from './memory-queue.ts'
 import { memoryStore } from './memory-store.ts'
@@ -95,6 +95,8 @@ class Run {
   readonly #elasticsearch: MemoryElasticsearch
   readonly #application: Application
   readonly #wrong: string[] = []
+  /** Articles that have had a title which breaks connections. */
+  readonly #mute = new Set<string>()
   readonly #seen = new Map<string, number>()
   readonly #daemons: Actor[] = []
   #lives = 0
@@ -331,8 +333,10 @@ class Run {
     if (result.outcome === 'given-back')
       this.#saw(`given back: ${result.obstacle.scope} ${result.obstacle.type}`)
     else this.#saw(`a batch ${result.outcome}`)
+    for (const [id, { title }] of this.#postgres.articles)
+      if (title.startsWith(MUTE_TITLE)) this.#mute.add(id)
     for (const failure of this.#postgres.failures.values()) {
-      if (isOwnFault(failure)) continue
+      if (isOwnFault(failure, this.#mute.has(failure.key))) continue
       this.#wrong.push(`${failure.key} is charged with what is no fault of its own: ${failure.type}`)
     }
   }
