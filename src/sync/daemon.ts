@@ -91,7 +91,9 @@ export class Daemon {
       pollingInterval: limits.pollingInterval,
       poll: () =>
         this.#fronts
-          .look([...this.#plans.keys()], (lanes) => pendingLanes(pool, schema, lanes))
+          .look([...this.#plans.keys()], (fronts) =>
+            pendingLanes(pool, schema, [...this.#plans.keys()], fronts),
+          )
           .finally(() => options.onLook?.(this.state)),
       found: (pending) => {
         this.#dispatcher.found(pending)

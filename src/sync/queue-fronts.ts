@@ -33,25 +33,25 @@ export class QueueFronts {
     this.#now = now
   }
 
-  /** The lanes with marks, as `read` finds them from the fronts on. */
+  /** The lanes with marks, as `read` finds them from the fronts on; null: from the beginning. */
   async look(
     documents: readonly string[],
-    read: (lanes: readonly LaneFront[]) => Promise<Look>,
+    read: (fronts: readonly LaneFront[] | null) => Promise<Look>,
   ): Promise<readonly LaneFront[]> {
     const began = this.#now()
     const whole = began >= this.#wholeAt
-    const asked = documents.flatMap((document) =>
-      ([0, 1] as const).map((lane) => ({ document, lane, front: whole ? 0n : this.of(document, lane) })),
+    const fronts = documents.flatMap((document) =>
+      ([0, 1] as const).map((lane) => ({ document, lane, front: this.of(document, lane) })),
     )
-    const { lanes, lastId } = await read(asked)
+    const { lanes, lastId } = await read(whole ? null : fronts)
     const ended = this.#now()
     if (whole) this.#wholeAt = ended + Math.min(LONGEST_MS, SHARE * (ended - began))
-    if (began - this.#latest.at >= MARGIN_MS) {
+    if (lastId !== null && began - this.#latest.at >= MARGIN_MS) {
       this.#passed = this.#latest.id
       this.#latest = { at: ended, id: lastId }
     }
     const passed = this.#passed
-    for (const { document, lane } of asked) this.#fronts.set(nameOf(document, lane), passed)
+    for (const { document, lane } of fronts) this.#fronts.set(nameOf(document, lane), passed)
     for (const { document, lane, front } of lanes) {
       if (front < passed) this.#fronts.set(nameOf(document, lane), front)
     }

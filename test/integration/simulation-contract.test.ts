@@ -66,8 +66,7 @@ describe.each([
     await world.mark({ keys: ['9'], lane: 1 })
     const all = [await claims(), await claims(), await claims(), await claims()]
     expect(all.map(({ keys }) => keys)).toEqual([['1', '2', '3', '4'], ['5', '6', '7'], ['8'], null])
-    const asked = ([0, 1] as const).map((lane) => ({ document: DOCUMENT, lane, front: 0n }))
-    const look = await world.queue.pendingLanes(asked)
+    const look = await world.queue.pendingLanes([DOCUMENT])
     expect(look.lanes.map(({ lane }) => lane).sort()).toEqual([0, 1])
     for (const { session } of all) {
       await session.giveBack()
@@ -81,18 +80,17 @@ describe.each([
   test('seeks from a front on: marks before it are neither seen nor claimed', async () => {
     for (const key of ['1', '2', '3']) await world.mark({ keys: [key] })
     const lane = { document: DOCUMENT, lane: 0 } as const
-    const whole = await world.queue.pendingLanes([{ ...lane, front: 0n }])
+    const from = (front: bigint) => world.queue.pendingLanes([DOCUMENT], [{ ...lane, front }])
+    const whole = await world.queue.pendingLanes([DOCUMENT])
     const first = whole.lanes[0]?.front ?? 0n
     expect(whole).toEqual({ lanes: [{ ...lane, front: first }], lastId: first + 2n })
-    const behind = await world.queue.pendingLanes([{ ...lane, front: first + 1n }])
+    const behind = await from(first + 1n)
     expect(behind.lanes).toEqual([{ ...lane, front: first + 1n }])
     const { session, keys } = await claims({ front: first + 1n, maxKeys: 100 })
     expect(keys).toEqual(['2', '3'])
     // Marks of a claim that is open are there still.
-    expect((await world.queue.pendingLanes([{ ...lane, front: first + 2n }])).lanes).toEqual([
-      { ...lane, front: first + 2n },
-    ])
-    expect((await world.queue.pendingLanes([{ ...lane, front: first + 3n }])).lanes).toEqual([])
+    expect((await from(first + 2n)).lanes).toEqual([{ ...lane, front: first + 2n }])
+    expect(await from(first + 3n)).toEqual({ lanes: [], lastId: null })
     await session.giveBack()
     session.release(false)
   })

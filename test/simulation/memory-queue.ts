@@ -7,7 +7,7 @@ import { type MarkRow, put, remove } from './memory-postgres.ts'
 
 /** What a daemon asks of the queue beside its batches. */
 export interface MemoryQueue extends ParkedQueue {
-  pendingLanes(lanes: readonly LaneFront[]): Promise<Look>
+  pendingLanes(documents: readonly string[], fronts?: readonly LaneFront[] | null): Promise<Look>
   requeueDueFailures(): Promise<number>
   /** Joins the server: its identity. */
   join(raise: boolean): Promise<string>
@@ -23,14 +23,16 @@ export function memoryQueue(options: StoreOptions): MemoryQueue {
     }
   }
   return {
-    pendingLanes: (lanes) =>
-      run('polls', ({ postgres }) => ({
-        lanes: lanes.flatMap(({ document, lane, front }) => {
+    pendingLanes: (documents, fronts) =>
+      run('polls', ({ postgres }) => {
+        const beginning = () =>
+          documents.flatMap((document) => ([0, 1] as const).map((lane) => ({ document, lane, front: 0n })))
+        const lanes = (fronts ?? beginning()).flatMap(({ document, lane, front }) => {
           const first = postgres.marksOf(document, lane).find(({ id }) => id >= front)
           return first === undefined ? [] : [{ document, lane, front: BigInt(first.id) }]
-        }),
-        lastId: BigInt(postgres.lastMarkId),
-      })),
+        })
+        return { lanes, lastId: lanes.length === 0 ? null : BigInt(postgres.lastMarkId) }
+      }),
     requeueDueFailures: () =>
       run('marks due failures again', ({ postgres, session }) => {
         const { keys, change } = requeueDueFailures(postgres)

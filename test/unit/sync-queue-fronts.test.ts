@@ -7,17 +7,19 @@ function scene(takesMs = 0) {
   let clock = 10_000
   const marks = { 0: new Set<bigint>(), 1: new Set<bigint>() }
   let lastId = 0n
+  let told = true
   const asked: (readonly LaneFront[])[] = []
   const fronts = new QueueFronts(() => clock)
   const look = async () => {
     const lanes = await fronts.look(['city'], async (from) => {
-      asked.push(from)
-      if (from.every(({ front }) => front === 0n)) clock += takesMs
-      const found = from.flatMap((one) => {
+      const begins = from ?? ([0, 1] as const).map((lane) => ({ document: 'city', lane, front: 0n }))
+      asked.push(begins)
+      if (begins.every(({ front }) => front === 0n)) clock += takesMs
+      const found = begins.flatMap((one) => {
         const seen = [...marks[one.lane]].filter((id) => id >= one.front).sort((a, b) => Number(a - b))
         return seen[0] === undefined ? [] : [{ ...one, front: seen[0] }]
       })
-      return { lanes: found, lastId }
+      return { lanes: found, lastId: told ? lastId : null }
     })
     return lanes.map(({ lane, front }) => [lane, front])
   }
@@ -31,6 +33,10 @@ function scene(takesMs = 0) {
       if (id > lastId) lastId = id
     },
     done: (id: bigint, lane: 0 | 1 = 0) => marks[lane].delete(id),
+    /** From here on no look finds anything, and none says how far ids are. */
+    silence: () => {
+      told = false
+    },
     /** Ids that were taken, and whose marks are gone or not there yet. */
     ids: (last: bigint) => {
       lastId = last
@@ -108,6 +114,17 @@ describe('where lanes begin', () => {
     await s.look()
     expect(s.fronts.of('city', 0)).toBe(1000n)
   })
+})
+
+test('a look that finds nothing leaves fronts where they are', async () => {
+  const s = await longAgo()
+  s.ids(2000n)
+  s.silence()
+  for (let n = 0; n < 3; n++) {
+    s.pass(1000)
+    await s.look()
+  }
+  expect(s.fronts.of('city', 0)).toBe(1000n)
 })
 
 describe('looks from the beginning', () => {
