@@ -124,6 +124,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run bench -- verify-memory': long,
   'npm run bench -- write-tax': long,
   'npm run chaos': long,
+  'npm run chaos -- --mutants': long,
   'npm run chaos -- --seconds 120': long,
   'npm run chaos -- --transactions 200000': long,
   'npm run drill -- adopt': long,
