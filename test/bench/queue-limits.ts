@@ -1,4 +1,5 @@
-import pg from 'pg'
+import type pg from 'pg'
+import { createPool } from '../../src/postgres/connect.ts'
 import { drawVersion } from '../../src/postgres/version.ts'
 import { claimMarks } from '../../src/queue/claim-marks.ts'
 import { settleBatch } from '../../src/queue/settle-batch.ts'
@@ -33,7 +34,8 @@ export const queueLimits: Cell = {
     await world.sluice('install', '--no-backfill')
     for (let round = 0; round <= rounds; round++) {
       for (const workers of WORKERS) {
-        const connections = await connect(world.postgresUrl, 2 * workers)
+        const pool = createPool(world.postgresUrl, { max: 2 * workers, applicationName: 'bench client' })
+        const connections = await Promise.all(Array.from({ length: 2 * workers }, () => pool.connect()))
         try {
           for (const [kind, keysPerMark] of kinds) {
             const measured = await claimAll(world, connections, rows, keysPerMark)
@@ -43,7 +45,8 @@ export const queueLimits: Cell = {
           if (round > 0)
             yield { round, case: `versions, workers: ${workers}`, value: drawn, unit: 'versions/s' }
         } finally {
-          await Promise.all(connections.map((connection) => connection.end()))
+          for (const connection of connections) connection.release()
+          await pool.end()
         }
       }
       if (round === 0) note('warmed up')
@@ -54,7 +57,7 @@ export const queueLimits: Cell = {
 /** Keys a second until the queue is empty. */
 async function claimAll(
   world: World,
-  connections: readonly pg.Client[],
+  connections: readonly pg.PoolClient[],
   rows: number,
   keysPerMark: number,
 ): Promise<Pick<Measurement, 'value' | 'unit' | 'details'>> {
@@ -88,11 +91,8 @@ async function claimAll(
 
 const keysOf = ({ marks }: Claim) => marks.flatMap(({ keys }) => keys ?? [])
 
-/** The statements ask for nothing but `query`, which clients of a pool and others have alike. */
-const asPooled = (client: pg.Client) => client as unknown as pg.PoolClient
-
-function claimSome(client: pg.Client): Promise<Claim | null> {
-  return claimMarks(asPooled(client), 'sluice', {
+function claimSome(client: pg.PoolClient): Promise<Claim | null> {
+  return claimMarks(client, 'sluice', {
     document: flat.document,
     lane: 1,
     maxKeys: CLAIM_KEYS,
@@ -101,10 +101,10 @@ function claimSome(client: pg.Client): Promise<Claim | null> {
 }
 
 /** As where every key was answered well, and nothing is due in the log. */
-function settle(client: pg.Client, claim: Claim, version: bigint): Promise<void> {
+function settle(client: pg.PoolClient, claim: Claim, version: bigint): Promise<void> {
   const { document, lane } = claim
   return settleBatch(
-    asPooled(client),
+    client,
     'sluice',
     {
       document,
@@ -124,7 +124,7 @@ function settle(client: pg.Client, claim: Claim, version: bigint): Promise<void>
 }
 
 /** Versions a second, each durable, for so long. */
-async function drawFor(connections: readonly pg.Client[], milliseconds: number): Promise<number> {
+async function drawFor(connections: readonly pg.PoolClient[], milliseconds: number): Promise<number> {
   const began = performance.now()
   let drawn = 0
   await Promise.all(
@@ -136,15 +136,4 @@ async function drawFor(connections: readonly pg.Client[], milliseconds: number):
     }),
   )
   return (drawn * 1000) / (performance.now() - began)
-}
-
-function connect(url: string, count: number): Promise<readonly pg.Client[]> {
-  return Promise.all(
-    Array.from({ length: count }, async () => {
-      const client = new pg.Client({ connectionString: url, application_name: 'bench client' })
-      client.on('error', () => {})
-      await client.connect()
-      return client
-    }),
-  )
 }
