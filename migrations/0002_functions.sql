@@ -89,6 +89,25 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION claim IS 'Takes the oldest free marks of a document and lane out of the queue: up to max_keys keys, at least one mark, from the id front on. They are back if the transaction does not commit.';
 
+CREATE FUNCTION pending_lanes(documents text[], lanes smallint[], fronts bigint[])
+RETURNS TABLE (document text, lane smallint, front bigint, last_id bigint)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+AS $$
+#variable_conflict use_variable
+BEGIN
+  FOR n IN 1 .. cardinality(documents) LOOP
+    document := documents[n];
+    lane := lanes[n];
+    SELECT q.id INTO front FROM sync_queue q
+     WHERE q.document = documents[n] AND q.lane = lanes[n] AND q.id >= fronts[n] ORDER BY q.id LIMIT 1;
+    CONTINUE WHEN NOT FOUND;
+    last_id := (SELECT last_value FROM sync_queue_id_seq);
+    RETURN NEXT;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION pending_lanes IS 'Lanes with marks, those under way included: the id of the first mark of each from its front on, and the last id that was given out.';
+
 -- Keys parked for an index that takes no writes: marks of lane 2 with a target. Those without one are the brake's, and
 -- none of these functions touches them. As in claim(), statistics cannot be trusted: the way is the partial index.
 

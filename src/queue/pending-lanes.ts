@@ -16,43 +16,29 @@ export interface Look {
   readonly lastId: bigint | null
 }
 
+/** Both lanes that workers claim from, of each document, from their first mark on. */
+export function wholeLanes(documents: readonly string[]): readonly LaneFront[] {
+  return documents.flatMap((document) => ([0, 1] as const).map((lane) => ({ document, lane, front: 0n })))
+}
+
 /**
- * The poll: which lanes have marks, from the fronts on (QueueFronts), or from the beginning. Marks that another worker
- * holds count, too, until it commits. LIMIT 1 in a LATERAL keeps it to one probe of the primary key per document and lane
- * (an EXISTS may be planned as a hash join over the whole queue). Ten documents, one million marks: 0.4 ms. At rest it is
- * most of what a daemon costs, and always from the beginning: hence a statement of its own for that.
+ * The poll: which of these lanes have marks from their fronts on. Marks that another worker holds count, too, until it
+ * commits. One probe of the primary key for each, in a function, which keeps its plan: at rest the poll is most of what
+ * Postgres does for a daemon, and planning it was most of the poll. Ten documents, one million marks: 0.4 ms.
  */
 export async function pendingLanes(
   db: Queryable,
   schema: string,
-  documents: readonly string[],
-  fronts: readonly LaneFront[] | null = null,
+  lanes: readonly LaneFront[],
 ): Promise<Look> {
-  if (documents.length === 0) return { lanes: [], lastId: null }
-  const s = escapeIdentifier(schema)
-  const [lanes, condition, values] =
-    fronts === null
-      ? [
-          'unnest($1::text[]) AS d (document) CROSS JOIN (VALUES (0::smallint), (1::smallint)) AS l (lane)',
-          'q.document = d.document AND q.lane = l.lane',
-          [documents],
-        ]
-      : [
-          'unnest($1::text[], $2::smallint[], $3::bigint[]) AS l (document, lane, front)',
-          'q.document = l.document AND q.lane = l.lane AND q.id >= l.front',
-          [
-            fronts.map(({ document }) => document),
-            fronts.map(({ lane }) => lane),
-            fronts.map(({ front }) => String(front)),
-          ],
-        ]
+  if (lanes.length === 0) return { lanes: [], lastId: null }
   const { rows } = await db.query<{ document: string; lane: 0 | 1; front: string; last_id: string }>(
-    `SELECT m.document, m.lane, m.id::text AS front, (SELECT last_value FROM ${s}.sync_queue_id_seq)::text AS last_id
-       FROM ${lanes}
-      CROSS JOIN LATERAL (
-            SELECT q.document, q.lane, q.id FROM ${s}.sync_queue q
-             WHERE ${condition} ORDER BY q.id LIMIT 1) AS m`,
-    values,
+    `SELECT document, lane, front::text, last_id::text FROM ${escapeIdentifier(schema)}.pending_lanes($1, $2, $3)`,
+    [
+      lanes.map(({ document }) => document),
+      lanes.map(({ lane }) => lane),
+      lanes.map(({ front }) => String(front)),
+    ],
   )
   return {
     lanes: rows.map(({ document, lane, front }) => ({ document, lane, front: BigInt(front) })),

@@ -9,8 +9,8 @@ const maxKeys = 5_000
  * single failures are near to their change; more are a backlog, and bulk. They are due again in ten minutes (as long
  * as the longest backoff), so that a mark that still waits in the queue is not written twice; its outcome sets the time
  * anew or erases the row. A time further off than that is from before the database's clock was put back: it is now.
- * SKIP LOCKED: every daemon may call this at once. Rides sync_failed_due from both its ends; 0.4 ms when none of 100,000
- * is due, 40 ms for 5,000.
+ * SKIP LOCKED: every daemon may call this at once. Rides sync_failed_due from both its ends; 40 ms for 5,000. Whether any
+ * is due is asked first: planning the rest costs more than that.
  */
 export async function requeueDueFailures(
   db: Queryable,
@@ -19,6 +19,11 @@ export async function requeueDueFailures(
 ): Promise<number> {
   if (documents.length === 0) return 0
   const s = escapeIdentifier(schema)
+  const ends = await db.query<{ due: boolean | null }>(
+    `SELECT min(due_at) <= now() OR max(due_at) > now() + interval '11 minutes' AS due
+       FROM ${s}.sync_failed WHERE state = 'retrying'`,
+  )
+  if (ends.rows[0]?.due !== true) return 0
   const those = (condition: string, order: string) => `ARRAY(
                 SELECT ctid FROM ${s}.sync_failed
                  WHERE state = 'retrying' AND ${condition} AND document = ANY ($1)

@@ -89,12 +89,10 @@ export class Daemon {
     this.#away = new Absences(chance)
     this.#poller = new Poller({
       pollingInterval: limits.pollingInterval,
-      poll: () => {
-        const documents = [...this.#plans.keys()]
-        return this.#fronts
-          .look(documents, (fronts) => pendingLanes(pool, schema, documents, fronts))
-          .finally(() => options.onLook?.(this.state))
-      },
+      poll: () =>
+        this.#fronts
+          .look([...this.#plans.keys()], (lanes) => pendingLanes(pool, schema, lanes))
+          .finally(() => options.onLook?.(this.state)),
       found: (pending) => {
         this.#dispatcher.found(pending)
         this.#pauses.looked()

@@ -1,4 +1,4 @@
-import type { LaneFront, Look } from '../queue/pending-lanes.ts'
+import { type LaneFront, type Look, wholeLanes } from '../queue/pending-lanes.ts'
 import type { Lane } from '../queue/types.ts'
 
 /** Looks from the beginning take one part in so many of the time at most. */
@@ -33,17 +33,17 @@ export class QueueFronts {
     this.#now = now
   }
 
-  /** The lanes with marks, as `read` finds them from the fronts on; null: from the beginning. */
+  /** The lanes with marks, as `read` finds them from the fronts on. */
   async look(
     documents: readonly string[],
-    read: (fronts: readonly LaneFront[] | null) => Promise<Look>,
+    read: (lanes: readonly LaneFront[]) => Promise<Look>,
   ): Promise<readonly LaneFront[]> {
     const began = this.#now()
     const whole = began >= this.#wholeAt
-    const fronts = documents.flatMap((document) =>
-      ([0, 1] as const).map((lane) => ({ document, lane, front: this.of(document, lane) })),
+    const all = wholeLanes(documents)
+    const { lanes, lastId } = await read(
+      whole ? all : all.map((one) => ({ ...one, front: this.of(one.document, one.lane) })),
     )
-    const { lanes, lastId } = await read(whole ? null : fronts)
     const ended = this.#now()
     if (whole) this.#wholeAt = ended + Math.min(LONGEST_MS, SHARE * (ended - began))
     if (lastId !== null && began - this.#latest.at >= MARGIN_MS) {
@@ -51,7 +51,7 @@ export class QueueFronts {
       this.#latest = { at: ended, id: lastId }
     }
     const passed = this.#passed
-    for (const { document, lane } of fronts) this.#fronts.set(nameOf(document, lane), passed)
+    for (const { document, lane } of all) this.#fronts.set(nameOf(document, lane), passed)
     for (const { document, lane, front } of lanes) {
       if (front < passed) this.#fronts.set(nameOf(document, lane), front)
     }

@@ -5,7 +5,7 @@ import { assertClaimLives } from '../../src/queue/assert-claim-lives.ts'
 import { claimMarks } from '../../src/queue/claim-marks.ts'
 import { enqueueKeys } from '../../src/queue/enqueue-keys.ts'
 import { giveBack } from '../../src/queue/give-back.ts'
-import { pendingLanes } from '../../src/queue/pending-lanes.ts'
+import { pendingLanes, wholeLanes } from '../../src/queue/pending-lanes.ts'
 import { eventually } from '../support/context.ts'
 import { claimOn, keysOf, type QueueDatabase, queueDatabase } from './queue-fixture.ts'
 
@@ -179,7 +179,7 @@ test('from the front on, the dead marks before it are not walked over while an o
       SELECT 'city', 0, 'update', ARRAY[n::text] FROM generate_series(1, 5000) n`)
     await db.pool.query(`DELETE FROM ${db.s}.sync_queue`)
     await mark(['living'])
-    const [living] = (await pendingLanes(db.pool, db.schema, ['city'])).lanes
+    const [living] = (await pendingLanes(db.pool, db.schema, wholeLanes(['city']))).lanes
     if (living === undefined) throw new Error('the mark is not seen')
 
     for (const [front, walks] of [
@@ -191,7 +191,7 @@ test('from the front on, the dead marks before it are not walked over while an o
         const claim = await claimMarks(client, db.schema, asked)
         expect(claim?.marks.map(({ keys }) => keys)).toEqual([['living']])
       })
-      const looked = await entriesRead(() => pendingLanes(client, db.schema, ['city'], [{ ...lane, front }]))
+      const looked = await entriesRead(() => pendingLanes(client, db.schema, [{ ...lane, front }]))
       expect({ front, claimed: claimed > 5000, looked: looked > 5000 }).toEqual({
         front,
         claimed: walks,
@@ -209,7 +209,11 @@ test('the poll names documents and lanes with marks, and no parked ones', async 
   await mark(['a'])
   await enqueueKeys(db.pool, db.schema, { document: 'country', lane: 1, op: 'backfill', keys: ['b'] })
   await enqueueKeys(db.pool, db.schema, { document: 'parked', lane: 2, op: 'update', keys: ['c'] })
-  const { lanes, lastId } = await pendingLanes(db.pool, db.schema, ['city', 'country', 'parked', 'idle'])
+  const { lanes, lastId } = await pendingLanes(
+    db.pool,
+    db.schema,
+    wholeLanes(['city', 'country', 'parked', 'idle']),
+  )
   expect(lanes).toEqual([
     { document: 'city', lane: 0, front: expect.any(BigInt) },
     { document: 'country', lane: 1, front: expect.any(BigInt) },
@@ -218,8 +222,31 @@ test('the poll names documents and lanes with marks, and no parked ones', async 
   expect(fronts[1]).toBe((fronts[0] ?? 0n) + 1n)
   expect(lastId).toBe((fronts[1] ?? 0n) + 1n)
   const none = { lanes: [], lastId: null }
-  expect(await pendingLanes(db.pool, db.schema, ['idle'])).toEqual(none)
+  expect(await pendingLanes(db.pool, db.schema, wholeLanes(['idle']))).toEqual(none)
   expect(await pendingLanes(db.pool, db.schema, [])).toEqual(none)
+})
+
+test('the poll walks the primary key, whatever statistics said when its plan was made', async () => {
+  const client = await db.pool.connect()
+  try {
+    await client.query(`VACUUM ANALYZE ${db.s}.sync_queue`)
+    // A plan is kept from the sixth call on at the latest.
+    for (let n = 0; n < 10; n++) await pendingLanes(client, db.schema, wholeLanes(['city']))
+    await db.pool.query(`INSERT INTO ${db.s}.sync_queue (document, lane, op, keys)
+      SELECT 'city', 1, 'update', ARRAY[n::text] FROM generate_series(1, 5000) n`)
+    const scanned = async () => {
+      const { rows } = await client.query<{ scanned: string }>(
+        `SELECT pg_stat_get_xact_tuples_returned('${db.s}.sync_queue'::regclass) AS scanned`,
+      )
+      return Number(rows[0]?.scanned)
+    }
+    const before = await scanned()
+    const { lanes } = await pendingLanes(client, db.schema, wholeLanes(['city']))
+    expect(lanes.map(({ lane }) => lane)).toEqual([1])
+    expect((await scanned()) - before).toBe(0)
+  } finally {
+    client.release()
+  }
 })
 
 test('a temporary table named like ours swallows nothing and shows nothing', async () => {

@@ -7,6 +7,7 @@ import {
 } from '../../src/elasticsearch/client.ts'
 import { physicalName } from '../../src/elasticsearch/names.ts'
 import type { Operation } from '../../src/elasticsearch/types.ts'
+import { wholeLanes } from '../../src/queue/pending-lanes.ts'
 import type { BatchKey, Failure, Settlement } from '../../src/queue/types.ts'
 import type { ClaimSession } from '../../src/sync/batch-store.ts'
 import { obstacleOf } from '../../src/sync/obstacle.ts'
@@ -66,7 +67,7 @@ describe.each([
     await world.mark({ keys: ['9'], lane: 1 })
     const all = [await claims(), await claims(), await claims(), await claims()]
     expect(all.map(({ keys }) => keys)).toEqual([['1', '2', '3', '4'], ['5', '6', '7'], ['8'], null])
-    const look = await world.queue.pendingLanes([DOCUMENT])
+    const look = await world.queue.pendingLanes(wholeLanes([DOCUMENT]))
     expect(look.lanes.map(({ lane }) => lane).sort()).toEqual([0, 1])
     for (const { session } of all) {
       await session.giveBack()
@@ -80,8 +81,8 @@ describe.each([
   test('seeks from a front on: marks before it are neither seen nor claimed', async () => {
     for (const key of ['1', '2', '3']) await world.mark({ keys: [key] })
     const lane = { document: DOCUMENT, lane: 0 } as const
-    const from = (front: bigint) => world.queue.pendingLanes([DOCUMENT], [{ ...lane, front }])
-    const whole = await world.queue.pendingLanes([DOCUMENT])
+    const from = (front: bigint) => world.queue.pendingLanes([{ ...lane, front }])
+    const whole = await world.queue.pendingLanes(wholeLanes([DOCUMENT]))
     const first = whole.lanes[0]?.front ?? 0n
     expect(whole).toEqual({ lanes: [{ ...lane, front: first }], lastId: first + 2n })
     const behind = await from(first + 1n)

@@ -119,7 +119,7 @@ export async function realWorld(): Promise<StoreWorld> {
     store: postgresStore(pool, schema),
     queue: {
       ...parkedQueue(pool, schema),
-      pendingLanes: (documents, fronts) => pendingLanes(pool, schema, documents, fronts),
+      pendingLanes: (lanes) => pendingLanes(pool, schema, lanes),
       requeueDueFailures: () => requeueDueFailures(pool, schema, [DOCUMENT]),
     },
     plan: { key, idParts: 1, loadSql },

@@ -7,7 +7,7 @@ import { type MarkRow, put, remove } from './memory-postgres.ts'
 
 /** What a daemon asks of the queue beside its batches. */
 export interface MemoryQueue extends ParkedQueue {
-  pendingLanes(documents: readonly string[], fronts?: readonly LaneFront[] | null): Promise<Look>
+  pendingLanes(lanes: readonly LaneFront[]): Promise<Look>
   requeueDueFailures(): Promise<number>
   /** Joins the server: its identity. */
   join(raise: boolean): Promise<string>
@@ -23,11 +23,9 @@ export function memoryQueue(options: StoreOptions): MemoryQueue {
     }
   }
   return {
-    pendingLanes: (documents, fronts) =>
+    pendingLanes: (asked) =>
       run('polls', ({ postgres }) => {
-        const beginning = () =>
-          documents.flatMap((document) => ([0, 1] as const).map((lane) => ({ document, lane, front: 0n })))
-        const lanes = (fronts ?? beginning()).flatMap(({ document, lane, front }) => {
+        const lanes = asked.flatMap(({ document, lane, front }) => {
           const first = postgres.marksOf(document, lane).find(({ id }) => id >= front)
           return first === undefined ? [] : [{ document, lane, front: BigInt(first.id) }]
         })

@@ -109,7 +109,7 @@ export function startDaemon(parts: DaemonParts): Dispatcher {
   }
   const fronts = new pipeline.QueueFronts(now)
   const poll = async () => {
-    dispatcher.found(await fronts.look([DOCUMENT], (from) => queue.pendingLanes([DOCUMENT], from)))
+    dispatcher.found(await fronts.look([DOCUMENT], (lanes) => queue.pendingLanes(lanes)))
     pauses.looked()
   }
   const hurry = () => {

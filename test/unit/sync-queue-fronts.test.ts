@@ -11,8 +11,7 @@ function scene(takesMs = 0) {
   const asked: (readonly LaneFront[])[] = []
   const fronts = new QueueFronts(() => clock)
   const look = async () => {
-    const lanes = await fronts.look(['city'], async (from) => {
-      const begins = from ?? ([0, 1] as const).map((lane) => ({ document: 'city', lane, front: 0n }))
+    const lanes = await fronts.look(['city'], async (begins) => {
       asked.push(begins)
       if (begins.every(({ front }) => front === 0n)) clock += takesMs
       const found = begins.flatMap((one) => {
