@@ -25,7 +25,7 @@ const kinds = [
 export const queueLimits: Cell = {
   name: 'queue-limits',
   about:
-    'Claim, version and settlement of --rows keys by 1 to 32 workers that load and send nothing; versions drawn alone.',
+    'Claim, version and settlement of --rows keys by 1 to 32 workers that load and send nothing, and their WAL; versions drawn alone.',
   defaults: { ...usual, rounds: 3, rows: 500_000, seconds: 5 },
   figures: {},
   world: { documents: { [flat.document]: flat.definition } },
@@ -62,8 +62,11 @@ async function claimAll(
   keysPerMark: number,
 ): Promise<Pick<Measurement, 'value' | 'unit' | 'details'>> {
   await world.pool.query('TRUNCATE sluice.sync_queue')
-  await writeMarks(world, { document: flat.document, lane: 1, count: rows, keysPerMark })
+  // Before the marks: their pages are not written to WAL as a whole again when they are claimed.
   await world.checkpoint()
+  const start = await walBytes(world)
+  await writeMarks(world, { document: flat.document, lane: 1, count: rows, keysPerMark })
+  const written = await walBytes(world)
   const { pids } = world
   const before = pids === null ? 0 : treeCpuSeconds(pids.postgres)
   const began = performance.now()
@@ -83,10 +86,22 @@ async function claimAll(
       }),
   )
   if (keys !== rows) throw new Error(`${keys} keys were claimed of ${rows}`)
-  const measured = { value: (keys * 1000) / (performance.now() - began), unit: 'keys/s' }
-  if (pids === null) return measured
-  const cost = ((treeCpuSeconds(pids.postgres) - before) * 1e6) / rows
-  return { ...measured, details: { cpu_us_postgres: Number(cost.toFixed(2)) } }
+  const value = (keys * 1000) / (performance.now() - began)
+  const perKey = (total: number) => Number((total / rows).toFixed(2))
+  const wal = {
+    wal_bytes_written: perKey(written - start),
+    wal_bytes_claimed: perKey((await walBytes(world)) - written),
+  }
+  const cost =
+    pids === null ? {} : { cpu_us_postgres: perKey((treeCpuSeconds(pids.postgres) - before) * 1e6) }
+  return { value, unit: 'keys/s', details: { ...wal, ...cost } }
+}
+
+async function walBytes({ pool }: World): Promise<number> {
+  const { rows } = await pool.query<{ bytes: number }>(
+    `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS bytes`,
+  )
+  return rows[0]?.bytes ?? 0
 }
 
 const keysOf = ({ marks }: Claim) => marks.flatMap(({ keys }) => keys ?? [])

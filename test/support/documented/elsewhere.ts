@@ -120,6 +120,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run bench -- load-query': long,
   'npm run bench -- poison': long,
   'npm run bench -- queue-limits': long,
+  'npm run bench -- scale': long,
   'npm run bench -- verify': long,
   'npm run bench -- verify-memory': long,
   'npm run bench -- write-tax': long,
