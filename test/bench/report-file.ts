@@ -72,7 +72,7 @@ const report = z.object({
   began: z.string(),
   /** Last time that a cell was added. */
   changed: z.string(),
-  /** Of the source; with `-modified` where the working tree is; null where there is no git. */
+  /** The last one that changed what is measured; with `-modified` where the working tree does; null where there is no git. */
   commit: z.string().nullable(),
   /** `own`, or where they are. */
   servers: z.string(),

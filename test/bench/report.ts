@@ -3,7 +3,7 @@ import { FailedError, UsageError } from '../../src/errors.ts'
 import { closing, say } from '../support/program.ts'
 import type { Cell } from './cell.ts'
 import { type Command, commandOf, describeServers, type Flags } from './command-line.ts'
-import { currentCommit, MODIFIED } from './commit.ts'
+import { MODIFIED, measuredCommit } from './commit.ts'
 import { measureApart } from './measure-apart.ts'
 import { type CellReport, type Report, readReport, saveReport } from './report-file.ts'
 import { countFigures } from './report-text.ts'
@@ -14,7 +14,7 @@ type Wish = Extract<Command, { kind: 'report' }>
 
 /** Measures the cells one after the other, each in a process of its own. False where one could not be measured. */
 export async function writeReport({ cells, flags, outside, out, resume }: Wish): Promise<boolean> {
-  const commit = await currentCommit(PROJECT)
+  const commit = await measuredCommit(PROJECT)
   const fresh = { commit, servers: describeServers(outside), flags }
   const before = await readReport(out)
   const kept = before === null ? {} : keep(before, fresh)
@@ -27,7 +27,7 @@ export async function writeReport({ cells, flags, outside, out, resume }: Wish):
     const rest = left.slice(n + 1).map(({ name }) => name)
     say(`${n + 1} of ${left.length}: ${cell.name}${rest.length === 0 ? '' : `; then ${rest.join(', ')}`}`)
     // What has been measured so far would be of another program than the rest.
-    if ((await currentCommit(PROJECT)) !== commit) throw new FailedError('the source has changed meanwhile')
+    if ((await measuredCommit(PROJECT)) !== commit) throw new FailedError('the source has changed meanwhile')
     const command = commandOf(cell, flags, outside)
     const result: CellReport =
       outside !== null && cell.ownServers !== undefined
