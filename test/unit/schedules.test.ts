@@ -155,8 +155,52 @@ describe('the configuration of schedules', () => {
       { weekly: { ...at, run: 'verify', repair: 'all' } },
       'schedules.weekly.repair: got "all", expected true, false or "extra"',
     ],
+    // A mistake is told once, not again as what follows from it.
+    [
+      { nightly: { ...at, run: 'backfil', repair: true, since: '2 hours' } },
+      'schedules.nightly.run: got "backfil", expected one of backfill, verify, optimize, reindex',
+    ],
+    [
+      { nightly: { ...at, documents: 'city' } },
+      'schedules.nightly.documents: got "city", expected a list of documents',
+    ],
+    [
+      { nightly: { ...at, documents: ['city', 7] } },
+      'schedules.nightly.documents[1]: got 7, expected a list of documents: each a text that is not empty',
+    ],
+    [
+      { nightly: { ...at, documents: ['river'], tenant: 'ch' } },
+      'schedules.nightly.documents[0]: got "river", expected a document of this configuration',
+    ],
   ])('%j is refused', (schedules, problem) => {
     expect(problemsOf(schedules).join('\n')).toBe(problem)
+  })
+
+  test.each<[run: string, options: Record<string, unknown>]>([
+    ['backfill', { since: '2 hours', column: 'at', where: 'active', tenant: 'ch' }],
+    ['verify', { deep: true, sample: 10, repair: true }],
+    ['optimize', { threshold: 0.1 }],
+    ['reindex', { keep: '24h' }],
+  ])('options of %s are refused with any other run', (kind, options) => {
+    const others = ['backfill', 'verify', 'optimize', 'reindex'].filter((run) => run !== kind)
+    for (const run of others) {
+      expect(problemsOf({ nightly: { ...at, run, documents: ['city'], ...options } })).toEqual(
+        Object.keys(options).map(
+          (key) =>
+            `schedules.nightly.${key}: given with run "${run}", expected with "${kind}" only → Remove "${key}", or take run "${kind}".`,
+        ),
+      )
+    }
+  })
+
+  test('names all documents that have no tenant', () => {
+    const config = {
+      documents: { ...documents, lake: { table: 'lake', index: 'lakes' } },
+      schedules: { nightly: { ...at, tenant: 'ch' } },
+    }
+    expect(checkConfig(config).problems).toMatchObject([
+      { what: 'given for line, lake, which have no "tenant"' },
+    ])
   })
 })
 
