@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { curlFor } from '../../src/cli/doctor/curl.ts'
 import type { Servers } from '../../src/cli/doctor/read-servers.ts'
-import { serverFindings, snapshotFinding, vacuumFinding } from '../../src/cli/doctor/server-findings.ts'
-import { structureFindings } from '../../src/cli/doctor/structure-findings.ts'
+import {
+  grantFinding,
+  openSchemaFinding,
+  serverFindings,
+  snapshotFinding,
+  vacuumFinding,
+} from '../../src/cli/doctor/server-findings.ts'
 import { watermarkPassed } from '../../src/elasticsearch/disks.ts'
 
 const curl = curlFor({ url: 'http://127.0.0.1:9200' })
@@ -48,6 +53,12 @@ describe('what is found about the servers', () => {
       "the database's clock is 1 h behind this machine's",
     ],
     [
+      'clock_differs',
+      'warning',
+      { clockAheadMs: 60_000 },
+      "the database's clock is 1 min ahead of this machine's",
+    ],
+    [
       'connections_short',
       'warning',
       {
@@ -60,6 +71,12 @@ describe('what is found about the servers', () => {
       'warning',
       { disks: [{ node: 'one', total: 1024 ** 3, free: 1024 ** 2, passed: 'low' }] },
       '1.0 MiB of 1.0 GiB are free, which is past the watermark low: no new shards come to it, so that a reindex finds no place there',
+    ],
+    [
+      'disk_low',
+      'warning',
+      { disks: [{ node: 'one', total: 1024 ** 3, free: 1024 ** 2, passed: 'high' }] },
+      '1.0 MiB of 1.0 GiB are free, which is past the watermark high: its shards are being moved away',
     ],
     [
       'disk_low',
@@ -78,6 +95,52 @@ describe('what is found about the servers', () => {
     expect(found(changed)).toEqual([expect.objectContaining({ name, severity, evidence })])
   })
 
+  test('nothing of disks and health that nobody could read', () =>
+    expect(found({ disks: null, health: null })).toEqual([]))
+
+  test.each([
+    ['server', '', 'max_connections', 'ALTER SYSTEM SET max_connections = 35'],
+    ['database', 'shop', 'CONNECTION LIMIT of database shop', 'ALTER DATABASE shop CONNECTION LIMIT 25'],
+    ['role', 'ann', 'CONNECTION LIMIT of role ann', 'ALTER ROLE ann CONNECTION LIMIT 25'],
+  ] as const)(
+    'too few connections of a %s are raised where they are limited',
+    (kind, name, limited, remedy) => {
+      const limitedTo = (limit: number) => ({
+        each: 10,
+        limits: [{ kind, name, limit, others: 5, wanted: 20 }],
+      })
+      expect(found({ connections: limitedTo(24) })).toMatchObject([
+        { evidence: expect.stringContaining(`${limited} leaves 24, others use 5, `), remedy },
+      ])
+      expect(found({ connections: limitedTo(25) })).toEqual([])
+    },
+  )
+
+  test('whoever is spoken to without encryption is told of, and nothing else about it', () => {
+    const channel = { server: 'Elasticsearch', host: 'search', encrypted: false, verified: false } as const
+    expect(found({ channels: [{ ...channel, validTo: null }] })).toMatchObject([
+      {
+        name: 'plaintext',
+        severity: 'note',
+        what: 'Elasticsearch at search is spoken to without encryption',
+        advice: expect.stringContaining('take search out of PLAINTEXT_HOSTS'),
+      },
+    ])
+  })
+
+  test('a full disk is told by its node, with a request that shows what takes the space', () => {
+    const disks = [{ node: 'two', total: 10, free: 1, passed: 'low' } as const]
+    expect(found({ disks })).toMatchObject([
+      {
+        what: expect.stringContaining('node two'),
+        remedy: "curl -X GET 'http://127.0.0.1:9200/_cat/indices?v=true&s=store.size:desc'",
+      },
+    ])
+    expect(found({ health: { status: 'red', nodes: 1, unassignedShards: 2 } })).toMatchObject([
+      { remedy: "curl -X GET 'http://127.0.0.1:9200/_cluster/allocation/explain'" },
+    ])
+  })
+
   test('a certificate is told of fourteen days before its end, in the last three as an error', () => {
     const severities = ['2026-03-14', '2026-03-04', '2026-03-03', '2026-02-01'].map((day) =>
       found({
@@ -91,6 +154,14 @@ describe('what is found about the servers', () => {
       ['certificate_expires warning'],
       ['certificate_expires error'],
       ['certificate_expires error'],
+    ])
+    const [first] = good.channels
+    const soon = { ...first, validTo: new Date('2026-03-14') } as typeof first
+    expect(found({ channels: [soon] as Servers['channels'] })).toMatchObject([
+      {
+        what: 'the certificate of Postgres at db expires soon',
+        evidence: 'on 2026-03-14T00:00:00.000Z: from then on every connection is refused',
+      },
     ])
   })
 
@@ -113,36 +184,34 @@ describe('what is found about the servers', () => {
       remedy: "ROLLBACK PREPARED 'it''s'",
     })
     expect(vacuumFinding({ kind: 'server', name: 'autovacuum' })).toMatchObject({
+      evidence: 'autovacuum is off',
       remedy: 'ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf()',
     })
   })
-})
 
-test('of a refusal, the SQL for the owner can be pasted', () => {
-  const status = {
-    documents: [],
-    alerts: [],
-    notInstalled: [],
-    workers: [],
-    runs: [],
-    failedRuns: [],
-    schedules: [],
-    schedulesNotInstalled: [],
-    indices: [],
-  }
-  const plan = { steps: [], plans: [], removed: [], reindexes: [], reading: [] }
-  const error = {
-    message: 'ann may not read city',
-    remedy: 'Let its owner run: GRANT SELECT, TRIGGER ON city TO ann',
-  }
-  expect(structureFindings(plan, [{ document: 'city', error }], status)).toMatchObject([
-    {
-      name: 'not_installable',
-      evidence: 'ann may not read city',
-      remedy: 'GRANT SELECT, TRIGGER ON city TO ann',
-      advice: 'let the owner of the table run it',
-    },
-  ])
+  test.each([
+    ['', 'process 7 (no application name, idle in transaction) has held its snapshot for 1 h'],
+    ['psql', 'process 7 (psql, idle in transaction) has held its snapshot for 1 h'],
+  ])('a transaction of %j is ended by its process', (application, evidence) => {
+    const snapshot = { pid: 7, gid: null, application, state: 'idle in transaction', ageMs: 3_600_000 }
+    expect(snapshotFinding(snapshot)).toMatchObject({ evidence, remedy: 'SELECT pg_terminate_backend(7)' })
+  })
+
+  test('what stands in the SQL of a remedy is what was found', () => {
+    expect(vacuumFinding({ kind: 'table', name: 'sluice.sync_queue' })).toMatchObject({
+      evidence: 'autovacuum_enabled is off for sluice.sync_queue',
+      remedy: 'ALTER TABLE sluice.sync_queue RESET (autovacuum_enabled)',
+    })
+    expect(grantFinding({ role: 'ann', lacks: ['DELETE on a', 'USAGE on b'] })).toMatchObject({
+      what: expect.stringContaining('ann lacks'),
+      evidence: 'DELETE on a, USAGE on b',
+      remedy: 'sluice migrate --roles',
+    })
+    expect(openSchemaFinding('shared')).toMatchObject({
+      what: 'everybody may create functions in schema shared',
+      remedy: 'REVOKE CREATE ON SCHEMA shared FROM PUBLIC',
+    })
+  })
 })
 
 describe('a command line for a request', () => {
