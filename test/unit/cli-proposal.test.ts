@@ -110,3 +110,37 @@ test('whatever tables are called, each gets a name of its own, which Elasticsear
   for (const index of indices) expect([index, indexProblem(index)]).toEqual([index, null])
   expect(indices.every((index) => /^[a-z][a-z0-9_]{0,39}$/.test(index))).toBe(true)
 })
+
+test.each([
+  'password',
+  'passwd',
+  'client_secret',
+  'Token',
+  'api_key',
+  'apikey',
+  'PRIVATE_KEY',
+  'credentials',
+])('a column %s goes into no document, and its table goes where it would be the _id', (name) => {
+  const { documents, skipped } = proposed(
+    table('account', [column(name)]),
+    table('session', [column(name, 'text', true)], { primaryKey: [name], uniqueKeys: [[name]] }),
+  )
+  expect(documents.map(({ definition }) => definition)).toEqual([
+    { table: 'account', index: 'account', omit: [name] },
+  ])
+  expect(skipped).toEqual([
+    { table: 'session', reason: `its key, ${name}, looks like a secret, and would be the _id` },
+  ])
+})
+
+test('views, partitions and our own tables are not spoken of; a table of a migration tool is', () => {
+  const ours = table('sync_queue', [], { schema: 'sluice' })
+  const view = table('report', [], { kind: 'v' })
+  const partition = table('log_2026', [], { partitionOf: { schema: 'public', name: 'log' } })
+  const tool = table('knex_migrations_lock')
+  const own = table('my_knex_migrations', [], { schema: 'app' })
+  expect(proposed(ours, view, partition, tool, own)).toMatchObject({
+    documents: [{ name: 'my_knex_migrations' }],
+    skipped: [{ table: 'knex_migrations_lock', reason: "a migration tool's own table" }],
+  })
+})
