@@ -104,6 +104,7 @@ describe('relations that are wrong', () => {
       '.through.too: is not a known key (did you mean "to"?) → Known here: table, on, to.',
     ],
     [{ many: 'a.b.c' }, '.many: got "a.b.c", expected a table: "schema.table", or "table" for public.table'],
+    [{ ...reviews, orderBy: [] }, '.orderBy: got [], expected a list of columns: at least one'],
     [{ ...reviews, on: {} }, '.on: got {}, expected at least one pair of columns'],
     [
       { ...reviews, orderBy: 'id', limit: 0 },
@@ -148,6 +149,9 @@ describe('documents made by SQL', () => {
 
   it('need an id and what they depend on', () => {
     expect(problemsIn({ sql, id: ['id'], dependsOn })).toEqual([])
+    expect(problemsIn({ sql, id: ['id'], dependsOn: {} })).toEqual([
+      'documents.city.dependsOn: got {}, expected at least one table',
+    ])
     expect(problemsIn({ sql })).toEqual([
       'documents.city.id: is missing, and "sql" needs it → Name the columns of "table" that are the id.',
       'documents.city.dependsOn: is missing, and "sql" needs it → Name each table that the query reads, and its column that holds the id.',

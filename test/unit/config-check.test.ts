@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checkBase, checkConfig } from '../../src/config/check.ts'
+import { defineConfig, sql } from '../../src/config/define.ts'
 
 const city = { table: 'geo.city', index: 'cities' }
 
@@ -30,6 +31,9 @@ describe('a configuration that is right', () => {
       },
     }
     expect(checkConfig(config)).toEqual({ value: config, problems: [] })
+    const fields = { name: 'name', 'geo.lat': 'lat', slug: sql('lower(name)') }
+    const documents = { ...config.documents, city: { ...config.documents.city, fields } }
+    expect(defineConfig({ ...config, documents })).toEqual(config)
   })
 
   it('may hold undefined where a key is left out by a condition', () => {
@@ -205,6 +209,10 @@ describe('a configuration that is wrong', () => {
 documents.city.fields.slug.sqll: is not a known key (did you mean "sql"?) → Known here: sql.`,
     ],
     [
+      { documents: { city: { ...city, fields: { slug: { sql: 'x', sq: 'y' } } } } },
+      'documents.city.fields.slug.sq: is not a known key (did you mean "sql"?) → Known here: sql.',
+    ],
+    [
       { documents: { city: { ...city, fields: { 'a..b': 'name' } } } },
       'documents.city.fields["a..b"]: got "a..b", expected a field path such as "name" or "geo.lat"',
     ],
@@ -219,6 +227,10 @@ documents.city.fields.slug.sqll: is not a known key (did you mean "sql"?) → Kn
     [
       { documents: { city: { ...city, settings: { refresh: () => 1 } } } },
       'documents.city.settings.refresh: got a function, expected a value that JSON has',
+    ],
+    [
+      { documents: { city: { ...city, settings: { refresh: { after: Number.NaN } } } } },
+      'documents.city.settings.refresh.after: got null, expected a value that JSON has',
     ],
     [
       { documents: { city: { ...city, fields: ['id'], omit: ['secret'] } } },

@@ -270,6 +270,11 @@ describe('credentials of Elasticsearch', () => {
     })
   })
 
+  it('stated twice are to be stated once', () => {
+    const environment = { ELASTICSEARCH_URL: 'https://u:p@a:9200', ELASTICSEARCH_API_KEY: 'k' }
+    expect(merge({ environment }).problems).toMatchObject([{ remedy: 'State the credentials once.' }])
+  })
+
   it('come from the configuration otherwise', () => {
     expect(merge({ config: { connection } }).settings.elasticsearch).toEqual({
       url: 'https://a:9200',

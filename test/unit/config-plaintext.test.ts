@@ -67,7 +67,7 @@ describe('Elasticsearch off this machine', () => {
       {
         where: 'ELASTICSEARCH_URL',
         what: 'http:// speaks to b without encryption',
-        remedy: expect.stringContaining('PLAINTEXT_HOSTS=b'),
+        remedy: expect.stringMatching(/^Write https:.*ELASTICSEARCH_CA_FILE.* PLAINTEXT_HOSTS=b$/),
       },
     ])
   })
@@ -116,7 +116,7 @@ describe('the webhook of alerts', () => {
       {
         where: 'ALERT_WEBHOOK',
         what: 'http:// speaks to hooks.example.com without encryption',
-        remedy: expect.stringContaining('PLAINTEXT_HOSTS=hooks.example.com'),
+        remedy: 'Write https://, or allow it by name: PLAINTEXT_HOSTS=hooks.example.com',
       },
     ])
     expect(JSON.stringify(problems)).not.toContain('s3cr3t')
