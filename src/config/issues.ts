@@ -79,8 +79,7 @@ function knownInDocument(path: readonly PropertyKey[], shape: object): string[] 
 function furthest(
   branches: readonly (readonly z.core.$ZodIssue[])[],
 ): readonly z.core.$ZodIssue[] | undefined {
-  const depth = (issues: readonly z.core.$ZodIssue[]) =>
-    Math.max(...issues.map((issue) => (issue.code === 'invalid_type' ? 0 : 1) + issue.path.length))
+  const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(...issues.map(({ path }) => path.length))
   const [best, second] = branches.toSorted((a, b) => depth(b) - depth(a))
   return best !== undefined && (second === undefined || depth(best) > depth(second)) ? best : undefined
 }

@@ -66,7 +66,10 @@ describe('what Postgres says', () => {
     const remedyOf = (fields: Partial<pg.DatabaseError>) => explain(databaseError(fields), url)
     expect(remedyOf({ code: '42501' })).toMatchObject({ remedy: expect.stringContaining('migrate --roles') })
     expect(remedyOf({ code: '42501', hint: 'do that' })).toMatchObject({ remedy: 'do that' })
-    expect(remedyOf({ code: '42703' })).toMatchObject({ remedy: undefined })
+    expect(remedyOf({ code: '42703' })).toMatchObject({
+      message: 'Postgres 42703: it is so',
+      remedy: undefined,
+    })
   })
 
   it.each(['42704', '22004', '22023'])('is wrong usage in a function of ours with %s', (code) => {

@@ -4,7 +4,7 @@ import { createProgress, progressText } from '../../src/cli/progress.ts'
 
 /** A stream that remembers, with a clock that the test moves. */
 async function place({ isTTY = false, silent = false } = {}) {
-  const clock = { ms: 0 }
+  const clock = { ms: 100_000 }
   const stream = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY })
   const progress = await createProgress('run 1', { stream, silent, now: () => clock.ms })
   return { clock, progress, written: () => String(stream.read() ?? '') }
@@ -16,9 +16,9 @@ describe('progress', () => {
   it('is one line at most every five seconds where there is no terminal', async () => {
     const { clock, progress, written } = await place()
     progress.update(state)
-    clock.ms = 4999
+    clock.ms = 104_999
     progress.update({ ...state, done: 600 })
-    clock.ms = 5000
+    clock.ms = 105_000
     progress.update({ ...state, done: 700 })
     progress.end('done')
     expect(written()).toBe(
@@ -31,7 +31,17 @@ describe('progress', () => {
     progress.update(state)
     progress.end()
     progress.end()
-    expect(written()).toContain('50%')
+    const shown = written()
+    expect(shown).toContain('50%  500 of 1,000 (50 %) · 250/s · 2.0 s left')
+    expect(shown).not.toContain('undefined')
+    progress.end('done')
+    expect(written()).toBe('done\n')
+  })
+
+  it('says nothing at the end where it has nothing to say', async () => {
+    const { progress, written } = await place()
+    progress.end()
+    expect(written()).toBe('')
   })
 
   it('is nothing with --json or --quiet', async () => {

@@ -26,19 +26,21 @@ describe('a configuration that is wrong', () => {
     expect(JSON.stringify(problems)).not.toContain(hidden)
   })
 
-  it('shows what is no credential', () => {
-    const connection = { elasticsearchCaFile: 7 }
-    const { problems } = checkConfig({
-      connection,
-      admin: { host: 'a b' },
-      alerts: { drift: -1 },
-      documents: {},
-    })
-    expect(problems.map(({ where, what }) => `${where}: ${what.split(', expected')[0]}`)).toEqual([
-      'connection.elasticsearchCaFile: got 7',
-      'admin.host: got "a b"',
-      'alerts.drift: got -1',
-    ])
+  it.each<[config: object, shown: string]>([
+    [{ connection: 7 }, 'connection: got 7'],
+    [{ connection: { elasticsearchCaFile: 7 } }, 'connection.elasticsearchCaFile: got 7'],
+    [
+      { connection: { elasticsearch: `ftp://a:${hidden}@b` } },
+      'connection.elasticsearch: got "ftp://a:***@b"',
+    ],
+    [{ admin: { host: 'a b' } }, 'admin.host: got "a b"'],
+    [{ alerts: { drift: -1 } }, 'alerts.drift: got -1'],
+    // Names that are keys of other parts.
+    [{ documents: { token: 'x' } }, 'documents.token: got "x"'],
+    [{ documents: { webhook: 'x' } }, 'documents.webhook: got "x"'],
+  ])('shows what is no credential: %j', (config, shown) => {
+    const { problems } = checkConfig({ documents: {}, ...config })
+    expect(problems.map(({ where, what }) => `${where}: ${what.split(', expected')[0]}`)).toEqual([shown])
   })
 })
 

@@ -94,7 +94,7 @@ const kinds: Readonly<Record<string, [z.ZodType, taken: readonly unknown[], refu
       ' ',
       'public',
       'information_schema',
-      'pg_x',
+      'pg_toast',
       'x'.repeat(64),
       'ä'.repeat(32),
       "a'b",

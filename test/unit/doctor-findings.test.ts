@@ -4,11 +4,11 @@ import type { Servers } from '../../src/cli/doctor/read-servers.ts'
 import {
   grantFinding,
   openSchemaFinding,
+  searchServer,
   serverFindings,
   snapshotFinding,
   vacuumFinding,
 } from '../../src/cli/doctor/server-findings.ts'
-import { watermarkPassed } from '../../src/elasticsearch/disks.ts'
 
 const curl = curlFor({ url: 'http://127.0.0.1:9200' })
 const now = new Date('2026-03-01T00:00:00Z')
@@ -110,11 +110,52 @@ describe('what is found about the servers', () => {
         limits: [{ kind, name, limit, others: 5, wanted: 20 }],
       })
       expect(found({ connections: limitedTo(24) })).toMatchObject([
-        { evidence: expect.stringContaining(`${limited} leaves 24, others use 5, `), remedy },
+        {
+          evidence: expect.stringContaining(`${limited} leaves 24, others use 5, `),
+          remedy,
+          advice: expect.stringMatching(
+            kind === 'server' ? /restart of Postgres/ : /^or a lower CONCURRENCY/,
+          ),
+        },
       ])
       expect(found({ connections: limitedTo(25) })).toEqual([])
     },
   )
+
+  test('each with its evidence, and with what to do', () => {
+    const limits = (['server', 'database', 'role'] as const).map((kind) => ({
+      ...{ kind, name: 'x', limit: 1, others: 5, wanted: 20 },
+    }))
+    const channel = { server: 'Postgres', host: 'db', encrypted: true, verified: true, validTo: now } as const
+    const all = [
+      ...found({
+        postgres: { version: '19.0', number: 190_000 },
+        clockAheadMs: 3_600_000,
+        connections: { each: 10, limits },
+        channels: [channel, { ...channel, verified: false }, { ...channel, encrypted: false }],
+        disks: [{ node: 'one', total: 10, free: 1, passed: 'high' }],
+        health: { status: 'red', nodes: 1, unassignedShards: 2 },
+        unexamined: ['the disks: 403'],
+      }),
+      ...[7, null].map((pid) => snapshotFinding({ pid, gid: 'g', application: 'a', state: 's', ageMs: 1 })),
+      ...(['server', 'table'] as const).map((kind) => vacuumFinding({ kind, name: 'x' })),
+      ...[grantFinding({ role: 'ann', lacks: ['DELETE'] }), openSchemaFinding('shared')],
+    ]
+    expect(all).toHaveLength(17)
+    for (const finding of all) {
+      expect(Object.values(finding)).not.toContain('')
+      expect(finding.evidence).not.toBeNull()
+      expect(finding.remedy ?? finding.advice).not.toBeNull()
+    }
+  })
+
+  test('a server by its name and version', () => {
+    expect(searchServer({ product: 'opensearch', version: '3.1.0' })).toBe('OpenSearch 3.1.0')
+    expect(searchServer({ product: 'elasticsearch', version: '9.5.3' })).toBe('Elasticsearch 9.5.3')
+    expect(found({ postgres: { version: '19.0', number: 190_000 } })).toMatchObject([
+      { what: 'Postgres 19.0 is newer than what this sluice was tested with' },
+    ])
+  })
 
   test('whoever is spoken to without encryption is told of, and nothing else about it', () => {
     const channel = { server: 'Elasticsearch', host: 'search', encrypted: false, verified: false } as const
@@ -182,6 +223,7 @@ describe('what is found about the servers', () => {
     ).toMatchObject({
       evidence: "prepared transaction it's has held its snapshot for 1 h",
       remedy: "ROLLBACK PREPARED 'it''s'",
+      advice: expect.stringContaining('COMMIT PREPARED'),
     })
     expect(vacuumFinding({ kind: 'server', name: 'autovacuum' })).toMatchObject({
       evidence: 'autovacuum is off',
@@ -194,7 +236,11 @@ describe('what is found about the servers', () => {
     ['psql', 'process 7 (psql, idle in transaction) has held its snapshot for 1 h'],
   ])('a transaction of %j is ended by its process', (application, evidence) => {
     const snapshot = { pid: 7, gid: null, application, state: 'idle in transaction', ageMs: 3_600_000 }
-    expect(snapshotFinding(snapshot)).toMatchObject({ evidence, remedy: 'SELECT pg_terminate_backend(7)' })
+    expect(snapshotFinding(snapshot)).toMatchObject({
+      evidence,
+      remedy: 'SELECT pg_terminate_backend(7)',
+      advice: 'or let it end in order',
+    })
   })
 
   test('what stands in the SQL of a remedy is what was found', () => {
@@ -229,44 +275,5 @@ describe('a command line for a request', () => {
     expect(curl('PUT', '/a', { b: "it's $HOME" })).toBe(
       `curl -X PUT 'http://127.0.0.1:9200/a' -H 'Content-Type: application/json' -d '{"b":"it'\\''s $HOME"}'`,
     )
-  })
-})
-
-describe('which watermark a disk has passed', () => {
-  const at = 'cluster.routing.allocation.disk'
-  const GB = 1024 ** 3
-  const shares = {
-    [`${at}.watermark.low`]: '85%',
-    [`${at}.watermark.high`]: '0.9',
-    [`${at}.watermark.flood_stage`]: '95%',
-  }
-  const headroom = {
-    ...shares,
-    [`${at}.watermark.low.max_headroom`]: '200GB',
-    [`${at}.watermark.high.max_headroom`]: '150gb',
-    [`${at}.watermark.flood_stage.max_headroom`]: '-1',
-  }
-  const absolute = {
-    [`${at}.watermark.low`]: '30gb',
-    [`${at}.watermark.high`]: '20gb',
-    [`${at}.watermark.flood_stage`]: '500mb',
-  }
-  test.each<[free: number, total: number, settings: Record<string, string>, passed: string | null]>([
-    [15.1, 100, shares, null],
-    [14.9, 100, shares, 'low'],
-    [9.9, 100, shares, 'high'],
-    [4.9, 100, shares, 'flood_stage'],
-    [4.9, 100, { ...shares, [`${at}.threshold_enabled`]: 'false' }, null],
-    // Of ten terabytes 1,500 GB would have to be free.
-    [201, 10_000, headroom, 'flood_stage'],
-    [501, 10_000, headroom, null],
-    [199, 3_000, headroom, 'low'],
-    [149.9, 2_900, headroom, 'high'],
-    [30, 1_000, absolute, null],
-    [25, 1_000, absolute, 'low'],
-    [0.4, 1_000, absolute, 'flood_stage'],
-    [1, 1_000, {}, null],
-  ])('%d of %d GB free', (free, total, settings, passed) => {
-    expect(watermarkPassed({ free: free * GB, total: total * GB }, settings)).toBe(passed)
   })
 })

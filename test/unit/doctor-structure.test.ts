@@ -68,6 +68,24 @@ describe('what install would do or refuse', () => {
     ])
   })
 
+  test('each with the command that puts it right, and with words for all that it says', () => {
+    const step = { action: 'change', document: 'city', what: 'trigger t' } as const
+    const problem = { document: 'city', missing: 'rows', what: 'no', remedy: 'GRANT', advice: null } as const
+    const all = [
+      ...found({ steps: [step], removed: ['lake'], reading: [problem] }),
+      ...found({ reindexes: [{ document: 'city', why: 'a type changed' }] }),
+      ...structureFindings(nothing, [{ document: 'city', error: { message: 'no', remedy: 'Do.' } }], status),
+    ]
+    expect(all.map(({ name, remedy }) => [name, remedy])).toEqual([
+      ['not_as_configured', 'sluice install'],
+      ['not_configured', 'sluice uninstall lake'],
+      ['reading_role', 'GRANT'],
+      ['reindex_needed', 'sluice reindex city'],
+      ['not_installable', null],
+    ])
+    for (const finding of all) expect(Object.values(finding)).not.toContain('')
+  })
+
   test('whoever may not read a table is told with the SQL that lets him', () => {
     const problem = {
       document: 'city',
@@ -98,7 +116,7 @@ test('a missing index is told once, with its SQL; other warnings of the plan bes
   }
   const plan = {
     document: 'city',
-    missingIndexes: [index],
+    missingIndexes: [index, { ...index, columns: ['at'], sql: 'CREATE INDEX ON geo.review (at)' }],
     warnings: [`reviews: ${index.sql}`, 'now() passes without a mark'],
   } as unknown as DocumentPlan
   expect(planFindings(plan)).toMatchObject([
@@ -109,6 +127,7 @@ test('a missing index is told once, with its SQL; other warnings of the plan bes
       evidence: 'without it, loading reviews reads the whole table',
       remedy: index.sql,
     },
+    { name: 'unindexed_link', remedy: 'CREATE INDEX ON geo.review (at)' },
     { name: 'plan_warning', document: 'city', what: 'now() passes without a mark' },
   ])
 })

@@ -1,16 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { parsePgsync } from '../../src/cli/pgsync/schema.ts'
-
-const child = (more: object, relationship: object = {}) => ({
-  table: 'actor',
-  ...more,
-  relationship: { variant: 'object', type: 'one_to_many', ...relationship },
-})
+import { child } from './pgsync-file.ts'
 
 describe('a file that PGSync would refuse', () => {
   it.each<[string, unknown, readonly string[]]>([
     ['is no list', { nodes: {} }, ['the schema file: got {"nodes":{}}, expected a list of documents']],
     ['is empty', [], ['the schema file: got [], expected a list of documents: at least one']],
+    ['has a document that is none', [7], ['[0]: got 7, expected a document: { "database": …, "nodes": … }']],
     ['has no root', [{ index: 'a' }], ['[0].nodes: is missing, expected a node: { "table": … }']],
     [
       'has a child without a relationship, and one of an unknown type',
@@ -50,6 +46,7 @@ describe('a file that PGSync would refuse', () => {
     ['plugins', { plugins: 'Hero', nodes: root }],
     ['plugins[0]', { plugins: [''], nodes: root }],
     ['nodes', { nodes: [] }],
+    ['nodes[0]', { nodes: ['film'] }],
     ['nodes.table', { nodes: { table: ' ' } }],
     ['nodes.schema', { nodes: { ...root, schema: 7 } }],
     ['nodes.label', { nodes: { ...root, label: '' } }],
@@ -65,6 +62,7 @@ describe('a file that PGSync would refuse', () => {
     ...(
       [
         ['variant', { variant: 'list' }],
+        ['variant', { variant: 7 }],
         ['through_tables', { through_tables: 'x' }],
         ['foreign_key', { foreign_key: 'id' }],
         ['foreign_key.key', { foreign_key: { child: 'a', parent: 'b', key: 'c' } }],
@@ -76,6 +74,10 @@ describe('a file that PGSync would refuse', () => {
       { nodes: { ...root, children: [child({}, relationship)] } },
     ]),
   ])('has a bad %s', (where, document) => {
-    expect(parsePgsync([document]).problems.map((problem) => problem.where)).toEqual([`[0].${where}`])
+    const { problems } = parsePgsync([document])
+    expect(problems.map((problem) => problem.where)).toEqual([`[0].${where}`])
+    // A key too many is told by its name; of all others it is said what was expected.
+    if (where.endsWith('.key')) return
+    expect(problems[0]?.what).toMatch(/^got .*, expected (an? |the |one of )[a-z"]/)
   })
 })

@@ -1,57 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { catalogOf } from '../../src/catalog/read-catalog.ts'
-import type { Table } from '../../src/catalog/types.ts'
 import { importPgsync } from '../../src/cli/pgsync/import.ts'
-import { parsePgsync } from '../../src/cli/pgsync/schema.ts'
-import { translatePgsync } from '../../src/cli/pgsync/translate.ts'
+import { child, translate } from './pgsync-file.ts'
 
 /** Schema files of PGSync: what they become, and what is said of the rest. */
-
-function table(name: string, columns: readonly string[], more: Partial<Table> = {}): Table {
-  return {
-    ...{ oid: 1, schema: 'public', name, kind: 'r', primaryKey: ['id'], uniqueKeys: [['id']] },
-    columns: columns.map((column) => ({
-      name: column,
-      type: 'text',
-      baseType: { name: 'text', schema: 'pg_catalog', kind: 'base', array: false },
-      notNull: false,
-      generated: 'no',
-      generatedFrom: [],
-    })),
-    ...{ indexes: [], foreignKeys: [], leaves: [], inherits: false, partitionOf: null, unlogged: false },
-    ...{ rowSecurity: false, subscribed: false, estimatedRows: null, comment: null },
-    ...more,
-  }
-}
-
-const catalog = catalogOf(
-  [
-    table('film', ['id', 'title', 'actors', 'meta']),
-    table('actor', ['id', 'name']),
-    table('rental', ['day', 'shop'], { schema: 'Desk', primaryKey: ['day', 'shop'] }),
-  ],
-  170_000,
-)
-
-/** A file with one document of that root; problems of a file that cannot be read fail the test. */
-function translate(root: object, more: object = {}, others: readonly object[] = []) {
-  const { documents, problems } = parsePgsync([{ index: 'films', ...more, nodes: root }, ...others])
-  expect(problems).toEqual([])
-  const imported = translatePgsync(documents ?? [], catalog, 'video')
-  const remarks = [...imported.remarks.all, ...imported.documents.flatMap((one) => one.remarks.all)]
-  return {
-    definitions: imported.documents.map(({ definition }) => definition),
-    todo: remarks.filter(({ remedy }) => remedy !== null).map(({ where, what }) => `${where}: ${what}`),
-    notes: remarks.filter(({ remedy }) => remedy === null).map(({ where, what }) => `${where}: ${what}`),
-    remedies: remarks.flatMap(({ remedy }) => remedy ?? []),
-  }
-}
-
-const child = (more: object, relationship: object = {}) => ({
-  table: 'actor',
-  ...more,
-  relationship: { variant: 'object', type: 'one_to_many', ...relationship },
-})
 
 it('null stands for what is left out', () => {
   const row = {
@@ -155,6 +106,12 @@ describe('what has a counterpart', () => {
     expect(todo).toEqual([])
   })
 
+  it('a foreign key of one column, written as a text', () => {
+    const link = { foreign_key: { child: 'film_id', parent: 'id' } }
+    const { definitions } = translate({ table: 'film', children: [child({}, link)] })
+    expect(definitions).toMatchObject([{ relations: { actor: { on: { id: 'film_id' } } } }])
+  })
+
   it('settings, pipeline, routing, a key, mappings of the document; a list of one root', () => {
     const { definitions, todo } = translate([{ table: 'film', columns: ['id'], primary_key: ['title'] }], {
       setting: { number_of_shards: 2 },
@@ -245,7 +202,7 @@ describe('what has none is named', () => {
   it('in a document: plugins, unknown keys, more roots, base tables, odd and shared index names', () => {
     const { definitions, todo, notes, remedies } = translate(
       [{ table: 'film', base_tables: ['a'], colour: 1 }, { table: 'actor' }],
-      { index: '_My Films', plugins: ['Hero'], es: {}, database: 'other' },
+      { index: '_My Films', plugins: ['Hero', 'Anti'], es: {}, database: 'other' },
       [
         { index: '_My Films', nodes: { table: 'rental', schema: 'Desk' }, database: 'other' },
         { database: 'other', nodes: { table: 'actor' } },
@@ -255,7 +212,7 @@ describe('what has none is named', () => {
       '[0].nodes[1]: is a second root, which PGSync ignores',
       '[0].nodes[0].colour: was not translated',
       '[0].nodes[0].base_tables: was not translated: a view is read by "sql", and "dependsOn" names a',
-      '[0].plugins: was not translated: Hero is Python',
+      '[0].plugins: was not translated: Hero, Anti is Python',
       '[0].es: was not translated',
       '[0].index: "_My Films" must be lower case',
       '[1].index: "_My Films" must be lower case',
@@ -269,8 +226,12 @@ describe('what has none is named', () => {
   })
 
   it('an index of which nothing can stay is called as its table', () => {
-    const { definitions } = translate({ table: 'rental', schema: 'Desk' }, { index: '***' })
+    const { definitions } = translate({ table: 'Rental', schema: 'Desk' }, { index: '***' })
     expect(definitions).toMatchObject([{ index: 'rental' }])
+    expect(translate({ table: 'film' }, { index: 'A**b' }).definitions).toMatchObject([{ index: 'a_b' }])
+    expect(translate({ table: 'film' }, { index: '__A**b-_c' }).definitions).toMatchObject([
+      { index: 'a_b-_c' },
+    ])
   })
 
   it('a key is stated where it is not the primary key', () => {
@@ -279,9 +240,17 @@ describe('what has none is named', () => {
     expect(idOf(['day', 'shop'])).toBeUndefined()
     expect(idOf(['day'])).toEqual(['day'])
     expect(idOf(['shop', 'day'])).toEqual(['shop', 'day'])
+    expect(idOf(['day', 'at'])).toEqual(['day', 'at'])
+    expect(translate({ table: 'nobody', primary_key: ['id'] }, { plugins: [] })).toMatchObject({
+      definitions: [{ table: 'nobody', id: ['id'] }],
+      todo: [],
+    })
   })
 
   it('of several databases, those that this one is not', () => {
+    const [ours, other] = [{ database: 'video' }, { database: 'music', nodes: { table: 'actor' } }]
+    expect(translate({ table: 'film' }, ours, [other]).definitions).toHaveLength(1)
+    expect(translate({ table: 'film' }, ours)).toMatchObject({ todo: [], notes: [] })
     const { definitions, todo } = translate({ table: 'film' }, { database: 'video' }, [
       { database: 'music', nodes: { table: 'actor' } },
       { nodes: { table: 'actor' } },
