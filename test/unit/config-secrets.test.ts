@@ -57,6 +57,10 @@ describe('redactUrl', () => {
       'https://a:9200?api_key=k&access_token=t&x=y&KEY=k',
       'https://a:9200?api_key=***&access_token=***&x=y&KEY=***',
     ],
+    [
+      'postgres://db/shop?sslpassword=secret&sslmode=require',
+      'postgres://db/shop?sslpassword=***&sslmode=require',
+    ],
     ['HTTPS://a:b@one,HTTPS://c:d@two', 'HTTPS://a:***@one,HTTPS://c:***@two'],
     ['postgres://me:two\nlines@db/shop', 'postgres://me:***@db/shop'],
   ])('%s → %s', (url, redacted) => {

@@ -47,6 +47,11 @@ describe('plain data as TypeScript', () => {
     expect(write({ a: value, left: undefined })).toBe(`{ a: ${text} }`)
   })
 
+  it('breaks a list in a list, each level two columns further in', () => {
+    const long = 'x'.repeat(110)
+    expect(write([[long], { sql: 'a' }], false)).toBe(`[\n  [\n    '${long}',\n  ],\n  { sql: 'a' },\n]`)
+  })
+
   it('leaves out what is undefined on several lines, too', () => {
     const long = { first: 'x'.repeat(110), left: undefined }
     expect(write(long)).toBe(`{\n  first: '${'x'.repeat(110)}',\n}`)
