@@ -152,6 +152,6 @@ export function documentName(text: string): string {
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '_')
-    .replaceAll(/^_+|_+$/g, '')
+    .replaceAll(/^_|_$/g, '')
   return (/^[a-z]/.test(name) ? name : `t_${name}`).slice(0, 40)
 }

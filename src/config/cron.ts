@@ -47,5 +47,5 @@ function read(text: string): Cron | null {
  * interval, and follows the time as it passes. "no-wildcard" counts `30 2,14 * * *` among the fixed, as cron does.
  */
 function parse(cron: string, timezone: string): Cron {
-  return new Cron(cron.trim(), { mode: '5-part', timezone, fixedTimeRule: 'no-wildcard' })
+  return new Cron(cron, { mode: '5-part', timezone, fixedTimeRule: 'no-wildcard' })
 }

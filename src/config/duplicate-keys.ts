@@ -66,8 +66,6 @@ export function duplicateNames(source: string): string[] {
       if (name !== null && names.seen.has(name)) found.push(`${names.of}.${name}`)
       if (name !== null) names.seen.add(name)
     }
-    // A computed name is none.
-    if (names && token === '[') names.expected = false
     before = [before[1], token]
   }
   return found

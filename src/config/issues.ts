@@ -79,20 +79,27 @@ function knownInDocument(path: readonly PropertyKey[], shape: object): string[] 
 function furthest(
   branches: readonly (readonly z.core.$ZodIssue[])[],
 ): readonly z.core.$ZodIssue[] | undefined {
-  const depth = (issues: readonly z.core.$ZodIssue[]) =>
-    Math.max(...issues.map((issue) => (issue.code === 'invalid_type' ? 0 : 1) + issue.path.length))
+  const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(...issues.map(({ path }) => path.length))
   const [best, second] = branches.toSorted((a, b) => depth(b) - depth(a))
   return best !== undefined && (second === undefined || depth(best) > depth(second)) ? best : undefined
 }
 
+/** What may hold a credential somewhere: the configuration as a whole, and these of its parts. */
+const secretive: ReadonlySet<unknown> = new Set([undefined, 'connection', 'admin', 'alerts'])
+
 /** Never a credential: errors end in logs and in issue trackers. */
-function showAt(path: readonly PropertyKey[], value: unknown): string {
-  if (path[0] === 'admin' && path[1] === 'token') return 'a text that is not shown'
-  if (path[0] === 'alerts' && path[1] === 'webhook') return 'a text that is not shown'
-  if (path[0] !== 'connection' || typeof value !== 'string') return show(value)
-  const key = String(path[1])
-  if (key === 'postgres' || key === 'elasticsearch') return show(redactUrl(value))
-  return key === 'elasticsearchCaFile' ? show(value) : 'a text that is not shown'
+function showAt([part, key]: readonly PropertyKey[], value: unknown): string {
+  const hidden = `a ${typeof value === 'string' ? 'text' : 'value'} that is not shown`
+  if (key === undefined && secretive.has(part)) {
+    return typeof value === 'string' || (Array.isArray(value) && value.length > 0) ? hidden : show(value)
+  }
+  if (part === 'connection') {
+    if (key === 'elasticsearchCaFile') return show(value)
+    const isUrl = (key === 'postgres' || key === 'elasticsearch') && typeof value === 'string'
+    return isUrl ? show(redactUrl(value)) : hidden
+  }
+  const isSecret = (part === 'admin' && key === 'token') || (part === 'alerts' && key === 'webhook')
+  return isSecret ? hidden : show(value)
 }
 
 /** `documents.city.fields.geo\.lat`: a key that holds a dot is written in brackets. */

@@ -51,6 +51,11 @@ export const throughSchema = object(
   'the table in between: { table, on, to }',
 )
 
+const orderColumns = z
+  .array(value.orderColumn)
+  .min(1, { error: 'a list of columns: at least one' })
+  .readonly()
+
 const relations: z.ZodType<Readonly<Record<string, Relation>>> = z.lazy(() =>
   z.record(value.relationName, relationSchema, { error: 'an object of field → relation' }).readonly(),
 )
@@ -65,7 +70,7 @@ export const relationSchema = object(
     omit: omit.exactOptional(),
     where: value.text('an SQL condition over the related row, such as "approved"').exactOptional(),
     orderBy: z
-      .union([value.orderColumn, z.array(value.orderColumn).min(1).readonly()], {
+      .union([value.orderColumn, orderColumns], {
         error: 'a column or a list of columns, each perhaps followed by " desc"',
       })
       .exactOptional(),
@@ -202,11 +207,9 @@ export const baseSchema = z.strictObject({
   schedules: z.unknown().optional(),
 })
 
-/** An object without unknown keys; `expected` is said where it is no object. */
+/** An object without unknown keys (issues.ts words those); `expected` is said where it is no object. */
 function object<Shape extends z.core.$ZodLooseShape>(shape: Shape, expected: string) {
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : expected),
-  })
+  return z.strictObject(shape, { error: expected })
 }
 
 /** True when each is assignable to the other, so that neither has a key or a type that the other lacks. */

@@ -9,25 +9,25 @@ import { logLevels, scheduledRuns, type Transform } from './types.ts'
 
 /**
  * The kinds of value in a configuration. The message of each is what was expected, and only that: the caller adds
- * where it is and what was there.
+ * where it is and what was there. Checks that have no message of their own (`refine`, `min`) take that of what they check.
  */
 
 /** A text that satisfies a condition. */
 export function text(expected: string, holds: (value: string) => boolean = (value) => value.trim() !== '') {
-  return z.string({ error: expected }).refine(holds, { error: expected })
+  return z.string({ error: expected }).refine(holds)
 }
 
 /** A whole number in a range, with its unit in the message: `a whole number of keys from 1 to 100000`. */
 export function whole({ unit, min, max }: { unit: string; min: number; max: number }) {
   const error = `a whole number of ${unit} from ${min} to ${max}`
-  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error })
+  return z.number({ error }).int().min(min).max(max)
 }
 
 /** 0.1 is a tenth. */
 export const share = fraction('a share from 0 to 1, such as 0.1 for 10 %')
 
 function fraction(error: string) {
-  return z.number({ error }).min(0, { error }).max(1, { error })
+  return z.number({ error }).min(0).max(1)
 }
 
 /** A list of texts, none twice. */

@@ -62,9 +62,25 @@ describe('what Postgres says', () => {
     expect(JSON.stringify(errorDocument(error))).not.toContain('secret')
   })
 
-  it('leaves other errors alone: they are ours to mend', () => {
-    const error = new TypeError('x')
-    expect(explain(error, url)).toBe(error)
+  it('says which roles there are, where one may not do it', () => {
+    const remedyOf = (fields: Partial<pg.DatabaseError>) => explain(databaseError(fields), url)
+    expect(remedyOf({ code: '42501' })).toMatchObject({ remedy: expect.stringContaining('migrate --roles') })
+    expect(remedyOf({ code: '42501', hint: 'do that' })).toMatchObject({ remedy: 'do that' })
+    expect(remedyOf({ code: '42703' })).toMatchObject({
+      message: 'Postgres 42703: it is so',
+      remedy: undefined,
+    })
+  })
+
+  it.each(['42704', '22004', '22023'])('is wrong usage in a function of ours with %s', (code) => {
+    expect(explain(databaseError({ code, routine: 'exec_stmt_raise' }), url)).toBeInstanceOf(UsageError)
+    expect(explain(databaseError({ code }), url)).toBeInstanceOf(FailedError)
+  })
+
+  it('leaves other errors alone: they are ours to mend, or said already', () => {
+    for (const error of [new TypeError('x'), new UnreachableError('x')]) {
+      expect(explain(error, url)).toBe(error)
+    }
   })
 })
 

@@ -13,6 +13,7 @@ describe('the version of Node', () => {
   })
 
   it.each(['22.17.9', '20.20.2', '9.9.9'])('%s is too old', (version) => {
+    expect(tooOld(version)?.remedy).toContain('Install a newer Node.js')
     expect(tooOld(version)?.message).toBe(`this is Node.js ${version}, and sluice needs 22.18 or later`)
   })
 })

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { createProgress, progressText } from '../../src/cli/progress.ts'
 
 /** A stream that remembers, with a clock that the test moves. */
-async function place({ isTTY = false, silent = false } = {}) {
-  const clock = { ms: 0 }
+async function place({ isTTY = false, silent = false, ms = 0 } = {}) {
+  const clock = { ms }
   const stream = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY })
   const progress = await createProgress('run 1', { stream, silent, now: () => clock.ms })
   return { clock, progress, written: () => String(stream.read() ?? '') }
@@ -13,12 +13,12 @@ async function place({ isTTY = false, silent = false } = {}) {
 const state = { done: 500, total: 1000, perSecond: 250, remainingMs: 2000 }
 
 describe('progress', () => {
-  it('is one line at most every five seconds where there is no terminal', async () => {
-    const { clock, progress, written } = await place()
+  it.each([0, 100_000])('is one line at most every five seconds where there is no terminal', async (ms) => {
+    const { clock, progress, written } = await place({ ms })
     progress.update(state)
-    clock.ms = 4999
+    clock.ms = ms + 4999
     progress.update({ ...state, done: 600 })
-    clock.ms = 5000
+    clock.ms = ms + 5000
     progress.update({ ...state, done: 700 })
     progress.end('done')
     expect(written()).toBe(
@@ -31,7 +31,17 @@ describe('progress', () => {
     progress.update(state)
     progress.end()
     progress.end()
-    expect(written()).toContain('50%')
+    const shown = written()
+    expect(shown).toContain('50%  500 of 1,000 (50 %) · 250/s · 2.0 s left')
+    expect(shown).not.toContain('undefined')
+    progress.end('done')
+    expect(written()).toBe('done\n')
+  })
+
+  it('says nothing at the end where it has nothing to say', async () => {
+    const { progress, written } = await place()
+    progress.end()
+    expect(written()).toBe('')
   })
 
   it('is nothing with --json or --quiet', async () => {

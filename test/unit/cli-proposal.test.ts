@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { catalogOf } from '../../src/catalog/read-catalog.ts'
 import type { Column, Table } from '../../src/catalog/types.ts'
-import { propose } from '../../src/cli/proposal.ts'
+import { documentName, propose } from '../../src/cli/proposal.ts'
 import { indexProblem } from '../../src/config/index-name.ts'
 
 const column = (name: string, type = 'text', notNull = false): Column => ({
@@ -69,6 +69,8 @@ test('another unique key stands in for a primary key whose text is not settled',
   const { documents } = proposed(table('part', more, { primaryKey: ['share'], uniqueKeys }))
   expect(documents[0]?.definition.id).toEqual(['code'])
   expect(documents[0]?.notes).toEqual(['its primary key cannot be the id: code is unique, too'])
+  const second = proposed(table('part', more, { primaryKey: [], uniqueKeys }))
+  expect(second.documents[0]?.definition.id).toEqual(['code'])
   const alone = proposed(table('part', more, { primaryKey: ['share'], uniqueKeys: [['share']] }))
   expect(alone.skipped[0]?.reason).toMatch(/^part\.share is float8, which cannot be a key/)
 })
@@ -109,4 +111,72 @@ test('whatever tables are called, each gets a name of its own, which Elasticsear
   expect(new Set(indices).size).toBe(tables.length + 1)
   for (const index of indices) expect([index, indexProblem(index)]).toEqual([index, null])
   expect(indices.every((index) => /^[a-z][a-z0-9_]{0,39}$/.test(index))).toBe(true)
+})
+
+test.each([
+  'password',
+  'passwd',
+  'client_secret',
+  'Token',
+  'api_key',
+  'apikey',
+  'PRIVATE_KEY',
+  'privatekey',
+  'credentials',
+])('a column %s goes into no document, and its table goes where it would be the _id', (name) => {
+  const { documents, skipped } = proposed(
+    table('account', [column(name)]),
+    table('session', [column(name, 'text', true)], { primaryKey: [name], uniqueKeys: [[name]] }),
+  )
+  expect(documents.map(({ definition }) => definition)).toEqual([
+    { table: 'account', index: 'account', omit: [name] },
+  ])
+  expect(skipped).toEqual([
+    { table: 'session', reason: `its key, ${name}, looks like a secret, and would be the _id` },
+  ])
+})
+
+test('views, partitions and our own tables are not spoken of; a table of a migration tool is', () => {
+  const ours = table('sync_queue', [], { schema: 'sluice' })
+  const view = table('report', [], { kind: 'v' })
+  const partition = table('log_2026', [], { partitionOf: { schema: 'public', name: 'log' } })
+  const tools = ['knex_migrations', 'knex_migrations_lock', 'databasechangelog', 'databasechangeloglock']
+  const own = ['my_knex_migrations', 'databasechangelog_old'].map((name) => table(name))
+  expect(proposed(ours, view, partition, ...tools.map((name) => table(name)), ...own)).toMatchObject({
+    documents: [{ name: 'my_knex_migrations' }, { name: 'databasechangelog_old' }],
+    skipped: tools.map((name) => ({ table: name, reason: "a migration tool's own table" })),
+  })
+})
+
+test.each([
+  ['city', 'city'],
+  ['OrderItem2Line', 'order_item2_line'],
+  ['Order  Details', 'order_details'],
+  ['__x--Y__', 'x_y'],
+  ['2026_log', 't_2026_log'],
+  ['Städte', 'st_dte'],
+])('a table %s is the document %s', (name, document) => expect(documentName(name)).toBe(document))
+
+test('a name that is taken gets its schema before it, or a number after it', () => {
+  const tables = [
+    ...['a_b', 'a-b', 'a b', 'A B'].map((name) => table(name)),
+    table('a_b', [], { schema: 'shop' }),
+  ]
+  expect(proposed(...tables).documents.map(({ name }) => name)).toEqual([
+    ...['a_b', 'public_a_b', 'a_b_2', 'a_b_3', 'shop_a_b'],
+  ])
+})
+
+test('a key of several columns is named as a whole, and not taken where one looks secret', () => {
+  const columns = [column('a', 'text', true), column('b', 'text', true), column('token', 'text', true)]
+  const withKey = (key: readonly string[]) =>
+    proposed(table('state', columns, { primaryKey: [], uniqueKeys: [key] })).documents
+  expect(withKey(['a', 'b'])[0]?.notes[0]).toBe('without a primary key: a, b is unique, too')
+  expect(withKey(['a', 'token'])).toEqual([])
+})
+
+test('a column below a column below a column is left out', () => {
+  const { documents } = proposed(table('imported', [column('a.b'), column('a.b.c')]))
+  expect(documents[0]?.definition.omit).toEqual(['a.b.c'])
+  expect(documents[0]?.notes[0]).toContain('a.b is a column too')
 })

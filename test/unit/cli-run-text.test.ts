@@ -135,8 +135,14 @@ describe('all about a run', () => {
   })
 
   test('as JSON is without what only its execution needs', () => {
-    const json = runToJson(run({ result: { comparison } }))
-    expect(json).toMatchObject({ id: '7', waitsFor: null, totalIsExact: true, result: { comparison } })
+    const json = runToJson(run({ result: { comparison }, options: { since: '2 hours' } }))
+    expect(json).toMatchObject({
+      id: '7',
+      options: { since: '2 hours' },
+      waitsFor: null,
+      totalIsExact: true,
+      result: { comparison },
+    })
     expect(Object.keys(json)).not.toEqual(expect.arrayContaining(['cursor']))
     for (const hidden of ['cursor', 'origin', 'truncated']) expect(json).not.toHaveProperty(hidden)
     expect(runToJson(requested, 'run 6')).toMatchObject({

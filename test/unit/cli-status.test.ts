@@ -177,6 +177,33 @@ describe('a status', () => {
     ])
   })
 
+  test('of alerts says each with its reason, but for what a note of its document says already', () => {
+    const alert = {
+      name: 'backlog_old',
+      document: 'city',
+      severity: 'warning',
+      since,
+      reason: 'too old',
+    } as const
+    const alerts: Status['alerts'] = [
+      alert,
+      { ...alert, name: 'brake_tripped', severity: 'critical', reason: 'the brake' },
+      { ...alert, name: 'document_paused', document: 'lake', reason: 'by ann' },
+      { ...alert, name: 'drift', document: null, reason: 'by ann' },
+    ]
+    const documents = [
+      { ...city, alarm: 'the brake' },
+      { ...city, name: 'lake', reason: 'by ann' },
+    ]
+    expect(lines({ alerts, documents }).slice(0, 5)).toEqual([
+      'warning: backlog_old of city (since 2026-01-01 00:00:00 UTC): too old',
+      'critical: brake_tripped of city (since 2026-01-01 00:00:00 UTC)',
+      'warning: document_paused of lake (since 2026-01-01 00:00:00 UTC)',
+      'warning: drift (since 2026-01-01 00:00:00 UTC): by ann',
+      '',
+    ])
+  })
+
   test('of indices says which one is kept until when', () => {
     const index = { name: 'i', alias: 'cities', document: 'city', role: 'live', createdAt: since } as const
     const kept = { ...index, name: 'j', role: 'kept', dropAt: '2026-01-02T00:00:00.000Z' } as const

@@ -84,8 +84,8 @@ describe('relations that are wrong', () => {
       '.relations: given together with "flatten", which takes one value of each row → Remove "relations" or "flatten".',
     ],
     [
-      { ...reviews, flatten: 'title', fields: { label: 'title' } },
-      '.flatten: got "title", expected one of its fields: label → Name the field to take of each row.',
+      { ...reviews, flatten: 'title', fields: { label: 'title', of: 'city_id' } },
+      '.flatten: got "title", expected one of its fields: label, of → Name the field to take of each row.',
     ],
     [
       { ...reviews, on: { a: 'b' }, through: { table: 'x', on: { a: 'b' } } },
@@ -104,6 +104,7 @@ describe('relations that are wrong', () => {
       '.through.too: is not a known key (did you mean "to"?) → Known here: table, on, to.',
     ],
     [{ many: 'a.b.c' }, '.many: got "a.b.c", expected a table: "schema.table", or "table" for public.table'],
+    [{ ...reviews, orderBy: [] }, '.orderBy: got [], expected a list of columns: at least one'],
     [{ ...reviews, on: {} }, '.on: got {}, expected at least one pair of columns'],
     [
       { ...reviews, orderBy: 'id', limit: 0 },
@@ -124,9 +125,21 @@ describe('relations that are wrong', () => {
     expect(problemsIn({ relations: { 'a.b': country } })).toEqual([
       `${at}["a.b"]: got "a.b", expected a field name without "." or ":"`,
     ])
-    expect(problemsIn({ relations: { a: 'geo.country' } })).toEqual([
-      `${at}.a: got "geo.country", expected a relation: { one: "table" } or { many: "table" }, …`,
+  })
+
+  it.each(['geo.country', null, 7])('are no more than wrong where they are %j', (relation) => {
+    expect(problemsIn({ relations: { a: relation } })).toEqual([
+      `${at}.a: got ${JSON.stringify(relation)}, expected a relation: { one: "table" } or { many: "table" }, …`,
     ])
+  })
+
+  it('limit and sort what is one row', () => {
+    expect(problemsIn({ relations: { a: { ...country, orderBy: 'id', limit: 3 } } })).toEqual(
+      ['orderBy', 'limit'].map(
+        (key) =>
+          `${at}.a.${key}: given together with "one", expected with "many" only → Remove "${key}", or take "many".`,
+      ),
+    )
   })
 })
 
@@ -136,6 +149,9 @@ describe('documents made by SQL', () => {
 
   it('need an id and what they depend on', () => {
     expect(problemsIn({ sql, id: ['id'], dependsOn })).toEqual([])
+    expect(problemsIn({ sql, id: ['id'], dependsOn: {} })).toEqual([
+      'documents.city.dependsOn: got {}, expected at least one table',
+    ])
     expect(problemsIn({ sql })).toEqual([
       'documents.city.id: is missing, and "sql" needs it → Name the columns of "table" that are the id.',
       'documents.city.dependsOn: is missing, and "sql" needs it → Name each table that the query reads, and its column that holds the id.',
@@ -143,13 +159,11 @@ describe('documents made by SQL', () => {
   })
 
   it('say in SQL what others say in keys', () => {
+    const told = (key: string) =>
+      `documents.city.${key}: given together with "sql", which says it all → Say it in "sql", and remove "${key}".`
     const others = { fields: ['id'], relations: { country }, where: 'active' }
-    expect(problemsIn({ sql, id: ['id'], dependsOn, ...others })).toEqual(
-      ['fields', 'relations', 'where'].map(
-        (key) =>
-          `documents.city.${key}: given together with "sql", which says it all → Say it in "sql", and remove "${key}".`,
-      ),
-    )
+    expect(problemsIn({ sql, id: ['id'], dependsOn, ...others })).toEqual(Object.keys(others).map(told))
+    expect(problemsIn({ sql, id: ['id'], dependsOn, omit: ['secret'] })).toEqual([told('omit')])
   })
 
   it('are the only ones that name what they depend on', () => {

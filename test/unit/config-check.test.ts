@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checkBase, checkConfig } from '../../src/config/check.ts'
+import { defineConfig, sql } from '../../src/config/define.ts'
 
 const city = { table: 'geo.city', index: 'cities' }
 
@@ -30,6 +31,9 @@ describe('a configuration that is right', () => {
       },
     }
     expect(checkConfig(config)).toEqual({ value: config, problems: [] })
+    const fields = { name: 'name', 'geo.lat': 'lat', slug: sql('lower(name)') }
+    const documents = { ...config.documents, city: { ...config.documents.city, fields } }
+    expect(defineConfig({ ...config, documents })).toEqual(config)
   })
 
   it('may hold undefined where a key is left out by a condition', () => {
@@ -38,6 +42,10 @@ describe('a configuration that is right', () => {
     ).toEqual({
       documents: { city },
     })
+    const mappings = (more: object) => ({ dynamic_templates: [{ a: { match: '*', ...more } }] })
+    expect(
+      checkConfig({ documents: { city: { ...city, mappings: mappings({ unmatch: undefined }) } } }).value,
+    ).toEqual({ documents: { city: { ...city, mappings: mappings({}) } } })
   })
 
   it('may be frozen', () => {
@@ -110,6 +118,18 @@ describe('a configuration that is wrong', () => {
     [
       { limits: { batchsize: 5 }, documents: {} },
       'limits.batchsize: is not a known key (did you mean "batchSize"?) → Known here: batchSize, batchBytes, concurrency, pollingInterval, maxRetries, requestTimeout, shutdownTimeout, syncLogRetentionDays.',
+    ],
+    [
+      { connection: { elasticsearchApikey: 'k' }, documents: {} },
+      'connection.elasticsearchApikey: is not a known key (did you mean "elasticsearchApiKey"?) → Known here: postgres, elasticsearch, elasticsearchApiKey, elasticsearchUsername, elasticsearchPassword, elasticsearchCaFile, plaintextHosts.',
+    ],
+    [
+      { admin: { prot: 1 }, documents: {} },
+      'admin.prot: is not a known key (did you mean "port"?) → Known here: host, port, token, hosts, trustedProxies.',
+    ],
+    [
+      { alerts: { webhok: 'x' }, documents: {} },
+      'alerts.webhok: is not a known key (did you mean "webhook"?) → Known here: webhook, backlogAfter, drift.',
     ],
     [
       { limits: { batchSize: 0 }, documents: {} },
@@ -189,6 +209,10 @@ describe('a configuration that is wrong', () => {
 documents.city.fields.slug.sqll: is not a known key (did you mean "sql"?) → Known here: sql.`,
     ],
     [
+      { documents: { city: { ...city, fields: { slug: { sql: 'x', sq: 'y' } } } } },
+      'documents.city.fields.slug.sq: is not a known key (did you mean "sql"?) → Known here: sql.',
+    ],
+    [
       { documents: { city: { ...city, fields: { 'a..b': 'name' } } } },
       'documents.city.fields["a..b"]: got "a..b", expected a field path such as "name" or "geo.lat"',
     ],
@@ -205,6 +229,10 @@ documents.city.fields.slug.sqll: is not a known key (did you mean "sql"?) → Kn
       'documents.city.settings.refresh: got a function, expected a value that JSON has',
     ],
     [
+      { documents: { city: { ...city, settings: { refresh: { after: Number.NaN } } } } },
+      'documents.city.settings.refresh.after: got null, expected a value that JSON has',
+    ],
+    [
       { documents: { city: { ...city, fields: ['id'], omit: ['secret'] } } },
       'documents.city.omit: given together with "fields", expected one of the two → List the columns to take in "fields", or those to leave out in "omit".',
     ],
@@ -215,6 +243,28 @@ documents.city.fields.slug.sqll: is not a known key (did you mean "sql"?) → Kn
     [
       { documents: { city: { ...city }, old: { table: 'old', index: 'cities-2025' } } },
       'documents.old.index: got "cities-2025", which overlaps "cities" of documents.city: physical indices are "cities-2*-*" and "cities-2025-2*-*", and a name can fit both → Choose names of which none is another followed by "-2…".',
+    ],
+    [
+      {
+        documents: {
+          city: { ...city, index: 'cities-{tenant}', tenant: 'country' },
+          old: { table: 'old', index: 'cities' },
+        },
+      },
+      'documents.old.index: got "cities", which overlaps "cities-{tenant}" of documents.city: physical indices are "cities-*-2*-*" and "cities-2*-*", and a name can fit both → Choose names of which none begins with what stands before {tenant} in another.',
+    ],
+    [
+      {
+        documents: {
+          city: { ...city },
+          old: { table: 'old', index: 'cities-{tenant}', tenant: 'country' },
+        },
+      },
+      'documents.old.index: got "cities-{tenant}", which overlaps "cities" of documents.city: physical indices are "cities-2*-*" and "cities-*-2*-*", and a name can fit both → Choose names of which none begins with what stands before {tenant} in another.',
+    ],
+    [
+      { documents: { city: { ...city }, old: { table: 'old', index: 7 } } },
+      'documents.old.index: got 7, expected the alias that searches use, such as "cities"',
     ],
   ])('%j', (config, problem) => {
     expect(problemsIn(config).join('\n')).toBe(problem)

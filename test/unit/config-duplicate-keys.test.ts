@@ -12,6 +12,8 @@ describe('documents of one name in a module', () => {
     [`export default defineConfig({ documents: { "city": { fields: ['a'] }, 'city': b } })`],
     [`const documents = 1; export default { 'documents': { city, town: { city: 1 }, city: () => ({}) } }`],
     [`// it's\nexport default { documents: { city: a, /* } */ ...others, city: sql(\`a } \${b}\`) } }`],
+    [`export default { documents: { // one\n city: a, /* another */ city /* town */ : b } }`],
+    [`export default { documents: { ['town']: a, city: b, [f(1)]: c, city: d } }`],
   ])('are found in %s', (source) => {
     expect(duplicateNames(source)).toEqual(['documents.city'])
   })
@@ -23,6 +25,9 @@ describe('documents of one name in a module', () => {
     [`export default { documents: { ...city, city: b } }`],
     [`export default { documents: { city: 'city', [city]: city /* city: */ } } // city: {}, city`],
     [`export default { documents: { city: a ? city : city, town: [city, city], port: f(city, city) } }`],
+    [`export default { documents: { city: a, // town, city\n town: b /* , city, town */ } }`],
+    [String.raw`export default { documents: { city: "a\", city", town: 'b\', town', lake: c } }`],
+    ['export default { documents: { city: `a\\`, city, b`, town: b } }'],
     [`const city = { city: 1 }; const more = { city: 2 }; export default { documents: { city } }`],
   ])('are not seen in %s', (source) => {
     expect(duplicateNames(source)).toEqual([])

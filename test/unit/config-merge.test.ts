@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { type Layers, mergeSettings } from '../../src/config/merge.ts'
-import { redactUrl } from '../../src/config/redact.ts'
 
 function merge(layers: Partial<Layers>) {
   return mergeSettings({ flags: {}, environment: {}, fromFiles: new Map(), config: {}, ...layers }, 'host-1')
@@ -49,6 +48,76 @@ describe('settings', () => {
       logLevel: 'fatal',
       limits: { batchSize: 2, maxRetries: 3 },
     })
+  })
+
+  it('come from the configuration, key by key, and from the environment over it', () => {
+    const settings = {
+      alerts: { webhook: 'https://hooks.example.com/a', backlogAfterMs: 3_600_000, drift: 4 },
+      postgres: 'postgres://localhost/shop',
+      elasticsearch: { url: 'https://a:9200', username: 'me', password: 'pw', caFile: '/etc/ca.pem' },
+      admin: {
+        ...{ host: '::1', port: 8080, token: '0123456789abcdef' },
+        ...{ hosts: ['search.internal'], trustedProxies: ['10.0.0.1'] },
+      },
+      schema: 'other',
+      instance: 'blue',
+      logLevel: 'debug' as const,
+      limits: {
+        ...{ batchSize: 11, batchBytes: 2048, concurrency: 12, pollingInterval: 13, maxRetries: 14 },
+        ...{ requestTimeout: 150, shutdownTimeout: 160, syncLogRetentionDays: 17 },
+      },
+    }
+    const { schema, instance, logLevel, limits } = settings
+    const config = {
+      connection: {
+        postgres: settings.postgres,
+        elasticsearch: 'https://a:9200/',
+        elasticsearchUsername: 'me',
+        elasticsearchPassword: 'pw',
+        elasticsearchCaFile: '/etc/ca.pem',
+      },
+      admin: { ...settings.admin, hosts: 'search.internal', trustedProxies: '10.0.0.1' },
+      alerts: { webhook: settings.alerts.webhook, backlogAfter: '1h', drift: 4 },
+      ...{ schema, instance, logLevel, limits },
+    }
+    expect(merge({ config })).toEqual({ problems: [], settings })
+    const environment = {
+      ...{ DATABASE_URL: 'postgres://localhost/shop', ELASTICSEARCH_URL: 'https://a:9200/' },
+      ...{ ELASTICSEARCH_USERNAME: 'me', ELASTICSEARCH_PASSWORD: 'pw', ELASTICSEARCH_CA_FILE: '/etc/ca.pem' },
+      ...{ ADMIN_HOST: '::1', ADMIN_PORT: '8080', ADMIN_TOKEN: '0123456789abcdef' },
+      ...{ ADMIN_HOSTS: 'search.internal', ADMIN_TRUSTED_PROXIES: '10.0.0.1' },
+      ...{ ALERT_WEBHOOK: settings.alerts.webhook, ALERT_BACKLOG_AFTER: '1h', ALERT_DRIFT: '4' },
+      ...{ SLUICE_SCHEMA: 'other', SLUICE_INSTANCE: 'blue', LOG_LEVEL: 'debug' },
+      ...{ BATCH_SIZE: ' 11 ', BATCH_BYTES: '2048', CONCURRENCY: '12', POLLING_INTERVAL: '13' },
+      ...{ MAX_RETRIES: '14', REQUEST_TIMEOUT: '150', SHUTDOWN_TIMEOUT: '160' },
+      ...{ SYNC_LOG_RETENTION_DAYS: '17' },
+    }
+    const overruled = {
+      connection: { elasticsearchCaFile: 'x', elasticsearchApiKey: 'x' },
+      admin: { hosts: 'x', trustedProxies: '10.9.9.9' },
+      alerts: { backlogAfter: '2h' },
+      instance: 'x',
+    }
+    expect(merge({ environment, config: overruled })).toEqual({ problems: [], settings })
+  })
+
+  it('four of them have flags', () => {
+    const flags = {
+      ...{ databaseUrl: 'postgres://localhost/shop', elasticsearchUrl: 'https://a:9200' },
+      ...{ schema: 'other', logLevel: 'debug' },
+    }
+    expect(merge({ flags })).toMatchObject({
+      problems: [],
+      settings: {
+        postgres: flags.databaseUrl,
+        elasticsearch: { url: flags.elasticsearchUrl },
+        schema: 'other',
+        logLevel: 'debug',
+      },
+    })
+    expect(
+      merge({ flags: { elasticsearchUrl: 'x', logLevel: 'y' } }).problems.map(({ where }) => where),
+    ).toEqual(['--elasticsearch-url', '--log-level'])
   })
 
   it('a variable that is set to nothing, or that is overruled, does not count', () => {
@@ -163,9 +232,19 @@ describe('a bad value', () => {
       'ELASTICSEARCH_PASSWORD: is missing, expected with ELASTICSEARCH_USERNAME',
     ],
     [
-      { environment: { ELASTICSEARCH_URL: 'https://u:p@a:9200', ELASTICSEARCH_API_KEY: 'k' } },
-      'ELASTICSEARCH_URL: holds a user name, and there are ELASTICSEARCH_API_KEY or ELASTICSEARCH_USERNAME too',
+      { environment: { ELASTICSEARCH_PASSWORD: 'p' } },
+      'ELASTICSEARCH_USERNAME: is missing, expected with ELASTICSEARCH_PASSWORD',
     ],
+    [
+      { environment: { ELASTICSEARCH_API_KEY: 'k', ELASTICSEARCH_PASSWORD: 'p' } },
+      'ELASTICSEARCH_API_KEY: given together with ELASTICSEARCH_USERNAME or ELASTICSEARCH_PASSWORD, expected one of the two',
+    ],
+    ...[{ ELASTICSEARCH_API_KEY: 'k' }, { ELASTICSEARCH_USERNAME: 'u', ELASTICSEARCH_PASSWORD: 'p' }].map(
+      (twice): [Partial<Layers>, string] => [
+        { environment: { ELASTICSEARCH_URL: 'https://a:9200,https://u:p@b:9200', ...twice } },
+        'ELASTICSEARCH_URL: holds a user name, and there are ELASTICSEARCH_API_KEY or ELASTICSEARCH_USERNAME too',
+      ],
+    ),
   ])('%j', (layers, problem) => {
     expect(merge(layers).problems.map(({ where, what }) => `${where}: ${what}`)).toEqual([problem])
   })
@@ -191,6 +270,11 @@ describe('credentials of Elasticsearch', () => {
     })
   })
 
+  it('stated twice are to be stated once', () => {
+    const environment = { ELASTICSEARCH_URL: 'https://u:p@a:9200', ELASTICSEARCH_API_KEY: 'k' }
+    expect(merge({ environment }).problems).toMatchObject([{ remedy: 'State the credentials once.' }])
+  })
+
   it('come from the configuration otherwise', () => {
     expect(merge({ config: { connection } }).settings.elasticsearch).toEqual({
       url: 'https://a:9200',
@@ -205,66 +289,8 @@ describe('credentials of Elasticsearch', () => {
       username: 'el',
       password: 'p@ss',
     })
-  })
-})
-
-describe('HTTP for operators', () => {
-  const token = '0123456789abcdef'
-
-  it('takes its settings from environment and configuration', () => {
-    const environment = { ADMIN_PORT: '0', ADMIN_HOSTS: 'Search.internal, b' }
-    expect(merge({ environment, config: { admin: { host: '::1', port: 'off', token } } })).toMatchObject({
-      problems: [],
-      settings: { admin: { host: '::1', port: 0, token, hosts: ['search.internal', 'b'] } },
-    })
-    expect(merge({ environment: { ADMIN_PORT: 'off' } }).settings.admin.port).toBeNull()
-  })
-
-  it('believes proxies that are named, and lets nobody in through one without a token', () => {
-    const environment = { ADMIN_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8,fd00::/8' }
-    expect(merge({ environment: { ...environment, ADMIN_TOKEN: token } })).toMatchObject({
-      problems: [],
-      settings: { admin: { trustedProxies: ['127.0.0.1', '10.0.0.0/8', 'fd00::/8'] } },
-    })
-    expect(merge({ environment }).problems).toEqual([
-      {
-        where: 'ADMIN_TRUSTED_PROXIES',
-        what: 'a proxy lets other machines in, and ADMIN_TOKEN is missing',
-        remedy: expect.stringContaining('Set ADMIN_TOKEN'),
-      },
-    ])
-  })
-
-  it.each(['0.0.0.0', '::', '10.1.2.3', 'search', '127.0.0.1.example'])(
-    'off this machine (%s) needs a token, or to be off',
-    (host) => {
-      expect(merge({ environment: { ADMIN_HOST: host } }).problems).toEqual([
-        {
-          where: 'ADMIN_HOST',
-          what: `${host} lets other machines in, and ADMIN_TOKEN is missing`,
-          remedy: expect.stringContaining('Set ADMIN_TOKEN'),
-        },
-      ])
-      expect(merge({ environment: { ADMIN_HOST: host, ADMIN_TOKEN: token } }).problems).toEqual([])
-      expect(merge({ environment: { ADMIN_HOST: host, ADMIN_PORT: 'off' } }).problems).toEqual([])
-    },
-  )
-
-  it.each(['localhost', '127.0.0.1', '127.1.2.3', '::1'])('on this machine (%s) needs none', (host) => {
-    expect(merge({ environment: { ADMIN_HOST: host } }).problems).toEqual([])
-  })
-})
-
-describe('redactUrl', () => {
-  it.each([
-    ['postgres://me:secret@db:5432/shop', 'postgres://me:***@db:5432/shop'],
-    ['postgres://me:se/cr#e?t@x@db/shop', 'postgres://me:***@db/shop'],
-    ['postgres://me@db/shop', 'postgres://me@db/shop'],
-    ['postgres:///shop?host=/run&user=me&password=secret', 'postgres:///shop?host=/run&user=me&password=***'],
-    ['https://a:b@one:9200,https://c:d@two:9200', 'https://a:***@one:9200,https://c:***@two:9200'],
-    ['http://localhost:9200', 'http://localhost:9200'],
-    ['nonsense', 'nonsense'],
-  ])('%s → %s', (url, redacted) => {
-    expect(redactUrl(url)).toBe(redacted)
+    const later = { ELASTICSEARCH_URL: 'https://a:9200,https://b%40:c@b:9200' }
+    const elasticsearch = { url: 'https://a:9200,https://b:9200', username: 'b@', password: 'c' }
+    expect(merge({ environment: later })).toMatchObject({ problems: [], settings: { elasticsearch } })
   })
 })

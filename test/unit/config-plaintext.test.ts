@@ -17,6 +17,8 @@ describe('Postgres off this machine', () => {
       'postgres://me@db:6432/shop?application_name=x&sslmode=verify-full',
     ],
     ['postgresql://db', 'postgresql://db?sslmode=verify-full'],
+    ['postgres://notlocalhost/shop', 'postgres://notlocalhost/shop?sslmode=verify-full'],
+    ['postgres://x.127.0.0.1/shop', 'postgres://x.127.0.0.1/shop?sslmode=verify-full'],
     ['postgres://127.0.0.1.evil.example/shop', 'postgres://127.0.0.1.evil.example/shop?sslmode=verify-full'],
     ['postgres:///shop?host=db', 'postgres:///shop?host=db&sslmode=verify-full'],
     ['postgres://localhost/shop?host=db', 'postgres://localhost/shop?host=db&sslmode=verify-full'],
@@ -37,6 +39,7 @@ describe('Postgres off this machine', () => {
     ['postgres://db/shop?sslmode=disable', {}, 'sslmode=disable'],
     ['postgres://db/shop?sslmode=verify-full&sslmode=disable', {}, 'sslmode=disable'],
     ['postgres://db/shop?ssl=0', {}, 'sslmode=disable'],
+    ['postgres://db/shop?ssl=false&sslmode=require', {}, 'sslmode=disable'],
     ['postgres://db/shop?sslmode=allow', {}, 'sslmode=allow'],
     ['postgres://db/shop', { PGSSLMODE: 'disable' }, 'sslmode=disable'],
     ['postgres:///shop?sslmode=disable', { PGHOST: 'db' }, 'sslmode=disable'],
@@ -51,7 +54,7 @@ describe('Postgres off this machine', () => {
   })
 
   it('goes without, where somebody named it', () => {
-    for (const url of ['postgres://db/shop', 'postgres://db/shop?sslmode=disable']) {
+    for (const url of ['postgres://db/shop', 'postgres://DB/shop?sslmode=disable']) {
       const named = postgres(url, { PLAINTEXT_HOSTS: 'search, DB' })
       expect(named).toMatchObject({ problems: [], settings: { postgres: url } })
     }
@@ -64,7 +67,7 @@ describe('Elasticsearch off this machine', () => {
       {
         where: 'ELASTICSEARCH_URL',
         what: 'http:// speaks to b without encryption',
-        remedy: expect.stringContaining('PLAINTEXT_HOSTS=b'),
+        remedy: expect.stringMatching(/^Write https:.*ELASTICSEARCH_CA_FILE.* PLAINTEXT_HOSTS=b$/),
       },
     ])
   })
@@ -79,7 +82,7 @@ describe('Elasticsearch off this machine', () => {
 })
 
 describe('this machine', () => {
-  it.each(['localhost', '127.0.0.1', '127.1.2.3', '[::1]', 'LOCALHOST'])('%s needs no TLS', (host) => {
+  it.each(['localhost', '127.0.0.1', '127.10.200.255', '[::1]', 'LOCALHOST'])('%s needs no TLS', (host) => {
     const url = `postgres://${host}/shop`
     const settings = merge({ DATABASE_URL: url, ELASTICSEARCH_URL: `http://${host}:9200` })
     expect(settings).toMatchObject({ problems: [], settings: { postgres: url } })
@@ -87,6 +90,15 @@ describe('this machine', () => {
 
   it.each(['postgres:///shop', 'postgres:///shop?host=/run/postgresql'])('nor does %s', (url) => {
     expect(postgres(url)).toMatchObject({ problems: [], settings: { postgres: url } })
+  })
+
+  it('is what the environment says, where a URL names no host', () => {
+    const here = postgres('postgres:///shop?sslmode=disable', { PGHOST: 'LocalHost' })
+    expect(here.problems).toEqual([])
+    const off = postgres('postgres:///shop', { PGHOST: 'db', PGSSLMODE: 'require' })
+    expect(off).toMatchObject({ problems: [], settings: { postgres: 'postgres:///shop' } })
+    const unsaid = postgres('postgres:///shop', { PGHOST: 'db', PGSSLMODE: '' })
+    expect(unsaid.settings.postgres).toBe('postgres:///shop?sslmode=verify-full')
   })
 })
 
@@ -104,7 +116,7 @@ describe('the webhook of alerts', () => {
       {
         where: 'ALERT_WEBHOOK',
         what: 'http:// speaks to hooks.example.com without encryption',
-        remedy: expect.stringContaining('PLAINTEXT_HOSTS=hooks.example.com'),
+        remedy: 'Write https://, or allow it by name: PLAINTEXT_HOSTS=hooks.example.com',
       },
     ])
     expect(JSON.stringify(problems)).not.toContain('s3cr3t')

@@ -19,6 +19,7 @@ describe('the index of a tenant', () => {
     ['cities-{tenant}', 'Acme', 'cities-_41cme'],
     ['cities-{tenant}', 'a-b', 'cities-a_2db'],
     ['cities-{tenant}', 'Zürich', 'cities-_5a_c3_bcrich'],
+    ['cities-{tenant}', 'a\tb', 'cities-a_09b'],
     ['cities-{tenant}-v2', '$&', 'cities-_24_26-v2'],
     ['cities-{tenant}', '', 'cities-_empty'],
     ['cities-{tenant}', null, 'cities-_null'],

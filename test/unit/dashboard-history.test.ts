@@ -78,7 +78,9 @@ test('the same snapshot twice is one point, and a clock that was set back begins
   expect([...(at(0) ?? [])]).toEqual([time(0)])
   expect([...(at(2) ?? [])]).toEqual([time(0), time(2)])
   expect([...(at(2) ?? [])]).toEqual([time(0), time(2)])
-  expect([...(at(1) ?? [])]).toEqual([time(1)])
+  expect([...(at(4) ?? [])]).toEqual([time(0), time(2), time(4)])
+  expect([...(at(4) ?? [])]).toEqual([time(0), time(2), time(4)])
+  expect([...(at(3) ?? [])]).toEqual([time(3)])
 })
 
 test('ten minutes are kept', () => {

@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { curlFor } from '../../src/cli/doctor/curl.ts'
 import type { Servers } from '../../src/cli/doctor/read-servers.ts'
-import { serverFindings, snapshotFinding, vacuumFinding } from '../../src/cli/doctor/server-findings.ts'
-import { structureFindings } from '../../src/cli/doctor/structure-findings.ts'
-import { watermarkPassed } from '../../src/elasticsearch/disks.ts'
+import {
+  grantFinding,
+  openSchemaFinding,
+  searchServer,
+  serverFindings,
+  snapshotFinding,
+  vacuumFinding,
+} from '../../src/cli/doctor/server-findings.ts'
 
 const curl = curlFor({ url: 'http://127.0.0.1:9200' })
 const now = new Date('2026-03-01T00:00:00Z')
@@ -48,6 +53,12 @@ describe('what is found about the servers', () => {
       "the database's clock is 1 h behind this machine's",
     ],
     [
+      'clock_differs',
+      'warning',
+      { clockAheadMs: 60_000 },
+      "the database's clock is 1 min ahead of this machine's",
+    ],
+    [
       'connections_short',
       'warning',
       {
@@ -60,6 +71,12 @@ describe('what is found about the servers', () => {
       'warning',
       { disks: [{ node: 'one', total: 1024 ** 3, free: 1024 ** 2, passed: 'low' }] },
       '1.0 MiB of 1.0 GiB are free, which is past the watermark low: no new shards come to it, so that a reindex finds no place there',
+    ],
+    [
+      'disk_low',
+      'warning',
+      { disks: [{ node: 'one', total: 1024 ** 3, free: 1024 ** 2, passed: 'high' }] },
+      '1.0 MiB of 1.0 GiB are free, which is past the watermark high: its shards are being moved away',
     ],
     [
       'disk_low',
@@ -78,6 +95,93 @@ describe('what is found about the servers', () => {
     expect(found(changed)).toEqual([expect.objectContaining({ name, severity, evidence })])
   })
 
+  test('nothing of disks and health that nobody could read', () =>
+    expect(found({ disks: null, health: null })).toEqual([]))
+
+  test.each([
+    ['server', '', 'max_connections', 'ALTER SYSTEM SET max_connections = 35'],
+    ['database', 'shop', 'CONNECTION LIMIT of database shop', 'ALTER DATABASE shop CONNECTION LIMIT 25'],
+    ['role', 'ann', 'CONNECTION LIMIT of role ann', 'ALTER ROLE ann CONNECTION LIMIT 25'],
+  ] as const)(
+    'too few connections of a %s are raised where they are limited',
+    (kind, name, limited, remedy) => {
+      const limitedTo = (limit: number) => ({
+        each: 10,
+        limits: [{ kind, name, limit, others: 5, wanted: 20 }],
+      })
+      expect(found({ connections: limitedTo(24) })).toMatchObject([
+        {
+          evidence: expect.stringContaining(`${limited} leaves 24, others use 5, `),
+          remedy,
+          advice: expect.stringMatching(
+            kind === 'server' ? /restart of Postgres/ : /^or a lower CONCURRENCY/,
+          ),
+        },
+      ])
+      expect(found({ connections: limitedTo(25) })).toEqual([])
+    },
+  )
+
+  test('each with its evidence, and with what to do', () => {
+    const limits = (['server', 'database', 'role'] as const).map((kind) => ({
+      ...{ kind, name: 'x', limit: 1, others: 5, wanted: 20 },
+    }))
+    const channel = { server: 'Postgres', host: 'db', encrypted: true, verified: true, validTo: now } as const
+    const all = [
+      ...found({
+        postgres: { version: '19.0', number: 190_000 },
+        clockAheadMs: 3_600_000,
+        connections: { each: 10, limits },
+        channels: [channel, { ...channel, verified: false }, { ...channel, encrypted: false }],
+        disks: [{ node: 'one', total: 10, free: 1, passed: 'high' }],
+        health: { status: 'red', nodes: 1, unassignedShards: 2 },
+        unexamined: ['the disks: 403'],
+      }),
+      ...[7, null].map((pid) => snapshotFinding({ pid, gid: 'g', application: 'a', state: 's', ageMs: 1 })),
+      ...(['server', 'table'] as const).map((kind) => vacuumFinding({ kind, name: 'x' })),
+      ...[grantFinding({ role: 'ann', lacks: ['DELETE'] }), openSchemaFinding('shared')],
+    ]
+    expect(all).toHaveLength(17)
+    for (const finding of all) {
+      expect(Object.values(finding)).not.toContain('')
+      expect(finding.evidence).not.toBeNull()
+      expect(finding.remedy ?? finding.advice).not.toBeNull()
+    }
+  })
+
+  test('a server by its name and version', () => {
+    expect(searchServer({ product: 'opensearch', version: '3.1.0' })).toBe('OpenSearch 3.1.0')
+    expect(searchServer({ product: 'elasticsearch', version: '9.5.3' })).toBe('Elasticsearch 9.5.3')
+    expect(found({ postgres: { version: '19.0', number: 190_000 } })).toMatchObject([
+      { what: 'Postgres 19.0 is newer than what this sluice was tested with' },
+    ])
+  })
+
+  test('whoever is spoken to without encryption is told of, and nothing else about it', () => {
+    const channel = { server: 'Elasticsearch', host: 'search', encrypted: false, verified: false } as const
+    expect(found({ channels: [{ ...channel, validTo: null }] })).toMatchObject([
+      {
+        name: 'plaintext',
+        severity: 'note',
+        what: 'Elasticsearch at search is spoken to without encryption',
+        advice: expect.stringContaining('take search out of PLAINTEXT_HOSTS'),
+      },
+    ])
+  })
+
+  test('a full disk is told by its node, with a request that shows what takes the space', () => {
+    const disks = [{ node: 'two', total: 10, free: 1, passed: 'low' } as const]
+    expect(found({ disks })).toMatchObject([
+      {
+        what: expect.stringContaining('node two'),
+        remedy: "curl -X GET 'http://127.0.0.1:9200/_cat/indices?v=true&s=store.size:desc'",
+      },
+    ])
+    expect(found({ health: { status: 'red', nodes: 1, unassignedShards: 2 } })).toMatchObject([
+      { remedy: "curl -X GET 'http://127.0.0.1:9200/_cluster/allocation/explain'" },
+    ])
+  })
+
   test('a certificate is told of fourteen days before its end, in the last three as an error', () => {
     const severities = ['2026-03-14', '2026-03-04', '2026-03-03', '2026-02-01'].map((day) =>
       found({
@@ -91,6 +195,14 @@ describe('what is found about the servers', () => {
       ['certificate_expires warning'],
       ['certificate_expires error'],
       ['certificate_expires error'],
+    ])
+    const [first] = good.channels
+    const soon = { ...first, validTo: new Date('2026-03-14') } as typeof first
+    expect(found({ channels: [soon] as Servers['channels'] })).toMatchObject([
+      {
+        what: 'the certificate of Postgres at db expires soon',
+        evidence: 'on 2026-03-14T00:00:00.000Z: from then on every connection is refused',
+      },
     ])
   })
 
@@ -111,38 +223,41 @@ describe('what is found about the servers', () => {
     ).toMatchObject({
       evidence: "prepared transaction it's has held its snapshot for 1 h",
       remedy: "ROLLBACK PREPARED 'it''s'",
+      advice: expect.stringContaining('COMMIT PREPARED'),
     })
     expect(vacuumFinding({ kind: 'server', name: 'autovacuum' })).toMatchObject({
+      evidence: 'autovacuum is off',
       remedy: 'ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf()',
     })
   })
-})
 
-test('of a refusal, the SQL for the owner can be pasted', () => {
-  const status = {
-    documents: [],
-    alerts: [],
-    notInstalled: [],
-    workers: [],
-    runs: [],
-    failedRuns: [],
-    schedules: [],
-    schedulesNotInstalled: [],
-    indices: [],
-  }
-  const plan = { steps: [], plans: [], removed: [], reindexes: [], reading: [] }
-  const error = {
-    message: 'ann may not read city',
-    remedy: 'Let its owner run: GRANT SELECT, TRIGGER ON city TO ann',
-  }
-  expect(structureFindings(plan, [{ document: 'city', error }], status)).toMatchObject([
-    {
-      name: 'not_installable',
-      evidence: 'ann may not read city',
-      remedy: 'GRANT SELECT, TRIGGER ON city TO ann',
-      advice: 'let the owner of the table run it',
-    },
-  ])
+  test.each([
+    ['', 'process 7 (no application name, idle in transaction) has held its snapshot for 1 h'],
+    ['psql', 'process 7 (psql, idle in transaction) has held its snapshot for 1 h'],
+  ])('a transaction of %j is ended by its process', (application, evidence) => {
+    const snapshot = { pid: 7, gid: null, application, state: 'idle in transaction', ageMs: 3_600_000 }
+    expect(snapshotFinding(snapshot)).toMatchObject({
+      evidence,
+      remedy: 'SELECT pg_terminate_backend(7)',
+      advice: 'or let it end in order',
+    })
+  })
+
+  test('what stands in the SQL of a remedy is what was found', () => {
+    expect(vacuumFinding({ kind: 'table', name: 'sluice.sync_queue' })).toMatchObject({
+      evidence: 'autovacuum_enabled is off for sluice.sync_queue',
+      remedy: 'ALTER TABLE sluice.sync_queue RESET (autovacuum_enabled)',
+    })
+    expect(grantFinding({ role: 'ann', lacks: ['DELETE on a', 'USAGE on b'] })).toMatchObject({
+      what: expect.stringContaining('ann lacks'),
+      evidence: 'DELETE on a, USAGE on b',
+      remedy: 'sluice migrate --roles',
+    })
+    expect(openSchemaFinding('shared')).toMatchObject({
+      what: 'everybody may create functions in schema shared',
+      remedy: 'REVOKE CREATE ON SCHEMA shared FROM PUBLIC',
+    })
+  })
 })
 
 describe('a command line for a request', () => {
@@ -160,44 +275,5 @@ describe('a command line for a request', () => {
     expect(curl('PUT', '/a', { b: "it's $HOME" })).toBe(
       `curl -X PUT 'http://127.0.0.1:9200/a' -H 'Content-Type: application/json' -d '{"b":"it'\\''s $HOME"}'`,
     )
-  })
-})
-
-describe('which watermark a disk has passed', () => {
-  const at = 'cluster.routing.allocation.disk'
-  const GB = 1024 ** 3
-  const shares = {
-    [`${at}.watermark.low`]: '85%',
-    [`${at}.watermark.high`]: '0.9',
-    [`${at}.watermark.flood_stage`]: '95%',
-  }
-  const headroom = {
-    ...shares,
-    [`${at}.watermark.low.max_headroom`]: '200GB',
-    [`${at}.watermark.high.max_headroom`]: '150gb',
-    [`${at}.watermark.flood_stage.max_headroom`]: '-1',
-  }
-  const absolute = {
-    [`${at}.watermark.low`]: '30gb',
-    [`${at}.watermark.high`]: '20gb',
-    [`${at}.watermark.flood_stage`]: '500mb',
-  }
-  test.each<[free: number, total: number, settings: Record<string, string>, passed: string | null]>([
-    [15.1, 100, shares, null],
-    [14.9, 100, shares, 'low'],
-    [9.9, 100, shares, 'high'],
-    [4.9, 100, shares, 'flood_stage'],
-    [4.9, 100, { ...shares, [`${at}.threshold_enabled`]: 'false' }, null],
-    // Of ten terabytes 1,500 GB would have to be free.
-    [201, 10_000, headroom, 'flood_stage'],
-    [501, 10_000, headroom, null],
-    [199, 3_000, headroom, 'low'],
-    [149.9, 2_900, headroom, 'high'],
-    [30, 1_000, absolute, null],
-    [25, 1_000, absolute, 'low'],
-    [0.4, 1_000, absolute, 'flood_stage'],
-    [1, 1_000, {}, null],
-  ])('%d of %d GB free', (free, total, settings, passed) => {
-    expect(watermarkPassed({ free: free * GB, total: total * GB }, settings)).toBe(passed)
   })
 })

@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest'
 import { CountedHistogram } from '../../src/metrics/counted-histogram.ts'
 import { DaemonMetrics } from '../../src/metrics/daemon-metrics.ts'
 import { DatabaseMetrics } from '../../src/metrics/database-metrics.ts'
-import { errorTypeLabel } from '../../src/metrics/labels.ts'
 import { createMetrics } from '../../src/metrics/metrics.ts'
 import type { Reading } from '../../src/metrics/read-database.ts'
 import type { Vitals } from '../../src/sync/observer.ts'
@@ -138,20 +137,6 @@ describe('a daemon', () => {
     for (let n = 1; n < 200; n++) feed(n)
     expect(await series()).toBe(after)
     expect(await registry.metrics()).not.toContain('tenant-')
-  })
-})
-
-describe('the type of an error', () => {
-  it.each([
-    ['document_parsing_exception', 'document_parsing_exception'],
-    ['sqlstate_42P01', 'sqlstate_42'],
-    ['sqlstate_ZZ999', 'other'],
-    ['http_429', 'http_429'],
-    ['http_299', 'other'],
-    ['brand_new_exception', 'other'],
-    ['', 'other'],
-  ])('%j is told as %s', (type, label) => {
-    expect(errorTypeLabel(type)).toBe(label)
   })
 })
 

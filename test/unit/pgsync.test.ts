@@ -1,90 +1,31 @@
 import { describe, expect, it } from 'vitest'
-import { catalogOf } from '../../src/catalog/read-catalog.ts'
-import type { Table } from '../../src/catalog/types.ts'
 import { importPgsync } from '../../src/cli/pgsync/import.ts'
-import { parsePgsync } from '../../src/cli/pgsync/schema.ts'
-import { translatePgsync } from '../../src/cli/pgsync/translate.ts'
-import { tsLiteral } from '../../src/cli/ts-literal.ts'
+import { child, translate } from './pgsync-file.ts'
 
 /** Schema files of PGSync: what they become, and what is said of the rest. */
 
-function table(name: string, columns: readonly string[], more: Partial<Table> = {}): Table {
-  return {
-    ...{ oid: 1, schema: 'public', name, kind: 'r', primaryKey: ['id'], uniqueKeys: [['id']] },
-    columns: columns.map((column) => ({
-      name: column,
-      type: 'text',
-      baseType: { name: 'text', schema: 'pg_catalog', kind: 'base', array: false },
-      notNull: false,
-      generated: 'no',
-      generatedFrom: [],
-    })),
-    ...{ indexes: [], foreignKeys: [], leaves: [], inherits: false, partitionOf: null, unlogged: false },
-    ...{ rowSecurity: false, subscribed: false, estimatedRows: null, comment: null },
-    ...more,
+it('null stands for what is left out', () => {
+  const row = {
+    schema: null,
+    label: null,
+    columns: null,
+    primary_key: null,
+    base_tables: null,
+    transform: null,
   }
-}
-
-const catalog = catalogOf(
-  [
-    table('film', ['id', 'title', 'actors', 'meta']),
-    table('actor', ['id', 'name']),
-    table('rental', ['day', 'shop'], { schema: 'Desk', primaryKey: ['day', 'shop'] }),
-  ],
-  170_000,
-)
-
-/** A file with one document of that root; problems of a file that cannot be read fail the test. */
-function translate(root: object, more: object = {}, others: readonly object[] = []) {
-  const { documents, problems } = parsePgsync([{ index: 'films', ...more, nodes: root }, ...others])
-  expect(problems).toEqual([])
-  const imported = translatePgsync(documents ?? [], catalog, 'video')
-  const remarks = [...imported.remarks.all, ...imported.documents.flatMap((one) => one.remarks.all)]
-  return {
-    definitions: imported.documents.map(({ definition }) => definition),
-    todo: remarks.filter(({ remedy }) => remedy !== null).map(({ where, what }) => `${where}: ${what}`),
-    notes: remarks.filter(({ remedy }) => remedy === null).map(({ where, what }) => `${where}: ${what}`),
-    remedies: remarks.flatMap(({ remedy }) => remedy ?? []),
-  }
-}
-
-const child = (more: object, relationship: object = {}) => ({
-  table: 'actor',
-  ...more,
-  relationship: { variant: 'object', type: 'one_to_many', ...relationship },
-})
-
-describe('a file that PGSync would refuse', () => {
-  it.each<[string, unknown, readonly string[]]>([
-    ['is no list', { nodes: {} }, ['the schema file: got {"nodes":{}}, expected a list of documents']],
-    ['is empty', [], ['the schema file: got [], expected a list of documents: at least one']],
-    ['has no root', [{ index: 'a' }], ['[0].nodes: is missing, expected a node: { "table": … }']],
-    [
-      'has a child without a relationship, and one of an unknown type',
-      [{ nodes: { table: 'a', children: [{ table: 'b' }, child({}, { type: 'many' })] } }],
-      [
-        '[0].nodes.children[0].relationship: is missing, expected an object: { "type": …, "variant": … }',
-        '[0].nodes.children[1].relationship.type: got "many", expected one of "one_to_one", "one_to_many"',
-      ],
-    ],
-    [
-      'goes through two tables, with half a foreign key',
-      [
-        {
-          nodes: {
-            table: 'a',
-            children: [child({}, { through_tables: ['x', 'y'], foreign_key: { child: ['id'] } })],
-          },
-        },
-      ],
-      [
-        '[0].nodes.children[0].relationship.through_tables: got ["x","y"], expected a list of at most one table',
-        '[0].nodes.children[0].relationship.foreign_key.parent: is missing, expected a list of columns',
-      ],
-    ],
-  ])('%s', (_, value, expected) => {
-    expect(parsePgsync(value).problems.map(({ where, what }) => `${where}: ${what}`)).toEqual(expected)
+  const link = { through_tables: null, foreign_key: null }
+  const nulls = { database: null, setting: null, mapping: null, pipeline: null, routing: null, plugins: null }
+  const root = { table: 'actor', ...row, children: [child({ ...row, children: null }, link)] }
+  expect(translate(root, { ...nulls, index: null })).toEqual({
+    definitions: [{ table: 'actor', index: 'video', relations: { actor: { many: 'actor' } } }],
+    todo: [],
+    notes: [],
+    remedies: [],
   })
+  const transform = { rename: null, mapping: null }
+  expect(translate({ table: 'actor', transform, children: null }).definitions).toEqual([
+    { table: 'actor', index: 'films' },
+  ])
 })
 
 describe('what has a counterpart', () => {
@@ -163,6 +104,12 @@ describe('what has a counterpart', () => {
       },
     ])
     expect(todo).toEqual([])
+  })
+
+  it('a foreign key of one column, written as a text', () => {
+    const link = { foreign_key: { child: 'film_id', parent: 'id' } }
+    const { definitions } = translate({ table: 'film', children: [child({}, link)] })
+    expect(definitions).toMatchObject([{ relations: { actor: { on: { id: 'film_id' } } } }])
   })
 
   it('settings, pipeline, routing, a key, mappings of the document; a list of one root', () => {
@@ -253,9 +200,9 @@ describe('what has none is named', () => {
   })
 
   it('in a document: plugins, unknown keys, more roots, base tables, odd and shared index names', () => {
-    const { definitions, todo, notes } = translate(
+    const { definitions, todo, notes, remedies } = translate(
       [{ table: 'film', base_tables: ['a'], colour: 1 }, { table: 'actor' }],
-      { index: '_My Films', plugins: ['Hero'], es: {}, database: 'other' },
+      { index: '_My Films', plugins: ['Hero', 'Anti'], es: {}, database: 'other' },
       [
         { index: '_My Films', nodes: { table: 'rental', schema: 'Desk' }, database: 'other' },
         { database: 'other', nodes: { table: 'actor' } },
@@ -265,43 +212,54 @@ describe('what has none is named', () => {
       '[0].nodes[1]: is a second root, which PGSync ignores',
       '[0].nodes[0].colour: was not translated',
       '[0].nodes[0].base_tables: was not translated: a view is read by "sql", and "dependsOn" names a',
-      '[0].plugins: was not translated: Hero is Python',
+      '[0].plugins: was not translated: Hero, Anti is Python',
       '[0].es: was not translated',
       '[0].index: "_My Films" must be lower case',
       '[1].index: "_My Films" must be lower case',
       '[1].index: "my_films" is another document\'s, and here each has an index of its own',
     ])
     expect(notes).toContain('[1].nodes: the _id is day:shop; PGSync joined it with "|"')
+    expect(notes).toContain('[0].database: is other; DATABASE_URL names the database, here video')
+    expect(remedies).toContain('Search "my_films", or choose another.')
+    expect(remedies).toContain('Search "my_films,my_films_rental" to search both.')
     expect(definitions.map(({ index }) => index)).toEqual(['my_films', 'my_films_rental', 'other'])
   })
 
+  it('an index of which nothing can stay is called as its table', () => {
+    const { definitions } = translate({ table: 'Rental', schema: 'Desk' }, { index: '***' })
+    expect(definitions).toMatchObject([{ index: 'rental' }])
+    expect(translate({ table: 'film' }, { index: 'A**b' }).definitions).toMatchObject([{ index: 'a_b' }])
+    expect(translate({ table: 'film' }, { index: '__A**b-_c' }).definitions).toMatchObject([
+      { index: 'a_b-_c' },
+    ])
+  })
+
+  it('a key is stated where it is not the primary key', () => {
+    const idOf = (primary_key: readonly string[]) =>
+      translate({ table: 'rental', schema: 'Desk', primary_key }).definitions[0]?.id
+    expect(idOf(['day', 'shop'])).toBeUndefined()
+    expect(idOf(['day'])).toEqual(['day'])
+    expect(idOf(['shop', 'day'])).toEqual(['shop', 'day'])
+    expect(idOf(['day', 'at'])).toEqual(['day', 'at'])
+    expect(translate({ table: 'nobody', primary_key: ['id'] }, { plugins: [] })).toMatchObject({
+      definitions: [{ table: 'nobody', id: ['id'] }],
+      todo: [],
+    })
+  })
+
   it('of several databases, those that this one is not', () => {
+    const [ours, other] = [{ database: 'video' }, { database: 'music', nodes: { table: 'actor' } }]
+    expect(translate({ table: 'film' }, ours, [other]).definitions).toHaveLength(1)
+    expect(translate({ table: 'film' }, ours)).toMatchObject({ todo: [], notes: [] })
     const { definitions, todo } = translate({ table: 'film' }, { database: 'video' }, [
       { database: 'music', nodes: { table: 'actor' } },
+      { nodes: { table: 'actor' } },
     ])
     expect(definitions).toHaveLength(1)
     expect(todo).toEqual([
       '[1].database: is music, and DATABASE_URL leads to video: the document is left out',
+      '[2].database: is missing, and DATABASE_URL leads to video: the document is left out',
     ])
-  })
-})
-
-describe('plain data as TypeScript', () => {
-  const write = (value: unknown, sqlFunction = true) => tsLiteral(value, { indent: 0, taken: 0, sqlFunction })
-
-  it('is on one line where it fits, and means the same', () => {
-    const value = { a: ['x', "it's"], 'b-c': { sql: 'lower(a)' }, n: null, t: [true, 1.5], e: {} }
-    expect(write(value)).toBe(`{ a: ['x', "it's"], 'b-c': sql('lower(a)'), n: null, t: [true, 1.5], e: {} }`)
-    expect(write({ ...value, left: undefined }, false)).toContain(`{ sql: 'lower(a)' }`)
-  })
-
-  it('is on several otherwise', () => {
-    const long = { first: 'x'.repeat(60), rest: [{ second: 'y'.repeat(90) }, 2] }
-    const text = write(long)
-    expect(text.split('\n')[1]).toBe(`  first: '${'x'.repeat(60)}',`)
-    expect(new Function(`return ${text}`)()).toEqual(long)
-    const odd = JSON.parse('{"__proto__": {"a": 1}}')
-    expect(Object.hasOwn(new Function(`return ${write(odd)}`)(), '__proto__')).toBe(true)
   })
 })
 

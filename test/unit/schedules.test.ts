@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { runInThisContext } from 'node:vm'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Status } from '../../src/answers/read-status.ts'
 import { schedulesText } from '../../src/cli/schedules-text.ts'
 import { checkConfig } from '../../src/config/check.ts'
-import { cronProblem, dueAfter } from '../../src/config/cron.ts'
+import { cronProblem, DEFAULT_TIMEZONE, dueAfter } from '../../src/config/cron.ts'
 import { scheduleSchema } from '../../src/config/schema.ts'
 import { scheduleHash } from '../../src/documents/hash.ts'
 
@@ -26,6 +26,16 @@ describe('a cron expression', () => {
     ['0 0 29 2 *', 'UTC', '2026-01-01T00:00:00Z', ['02-29T00:00']],
   ])('%s in %s', (cron, timezone, after, expected) => {
     expect(times(cron, timezone, after, expected.length)).toEqual(expected)
+  })
+
+  test('is read in UTC by default, whatever the host has, and with blanks around it', () => {
+    vi.stubEnv('TZ', 'Asia/Dubai')
+    try {
+      const due = times(' 0  3 * * * ', DEFAULT_TIMEZONE, '2026-01-01T00:00:00Z', 1)
+      expect([new Date('2026-01-01T00:00:00Z').getHours(), due]).toEqual([4, ['01-01T03:00']])
+    } finally {
+      vi.unstubAllEnvs()
+    }
   })
 
   test.each([
@@ -91,6 +101,7 @@ describe('the configuration of schedules', () => {
       weekly: { cron: '0 4 * * 0', run: 'optimize', threshold: 0.1 },
       orphans: { cron: '0 5 * * 0', run: 'verify', repair: 'extra', sample: 1000, deep: false },
       monthly: { cron: '0 5 1 * *', run: 'reindex', keep: '24h' },
+      told: { cron: ' 0  5 * * 0 ', run: 'verify', repair: false, deep: true },
     }
     expect(checkConfig({ documents, schedules })).toEqual({ value: { documents, schedules }, problems: [] })
   })
@@ -155,8 +166,52 @@ describe('the configuration of schedules', () => {
       { weekly: { ...at, run: 'verify', repair: 'all' } },
       'schedules.weekly.repair: got "all", expected true, false or "extra"',
     ],
+    // A mistake is told once, not again as what follows from it.
+    [
+      { nightly: { ...at, run: 'backfil', repair: true, since: '2 hours' } },
+      'schedules.nightly.run: got "backfil", expected one of backfill, verify, optimize, reindex',
+    ],
+    [
+      { nightly: { ...at, documents: 'city' } },
+      'schedules.nightly.documents: got "city", expected a list of documents',
+    ],
+    [
+      { nightly: { ...at, documents: ['city', 7] } },
+      'schedules.nightly.documents[1]: got 7, expected a list of documents: each a text that is not empty',
+    ],
+    [
+      { nightly: { ...at, documents: ['river'], tenant: 'ch' } },
+      'schedules.nightly.documents[0]: got "river", expected a document of this configuration',
+    ],
   ])('%j is refused', (schedules, problem) => {
     expect(problemsOf(schedules).join('\n')).toBe(problem)
+  })
+
+  test.each<[run: string, options: Record<string, unknown>]>([
+    ['backfill', { since: '2 hours', column: 'at', where: 'active', tenant: 'ch' }],
+    ['verify', { deep: true, sample: 10, repair: true }],
+    ['optimize', { threshold: 0.1 }],
+    ['reindex', { keep: '24h' }],
+  ])('options of %s are refused with any other run', (kind, options) => {
+    const others = ['backfill', 'verify', 'optimize', 'reindex'].filter((run) => run !== kind)
+    for (const run of others) {
+      expect(problemsOf({ nightly: { ...at, run, documents: ['city'], ...options } })).toEqual(
+        Object.keys(options).map(
+          (key) =>
+            `schedules.nightly.${key}: given with run "${run}", expected with "${kind}" only → Remove "${key}", or take run "${kind}".`,
+        ),
+      )
+    }
+  })
+
+  test('names all documents that have no tenant', () => {
+    const config = {
+      documents: { ...documents, lake: { table: 'lake', index: 'lakes' } },
+      schedules: { nightly: { ...at, tenant: 'ch' } },
+    }
+    expect(checkConfig(config).problems).toMatchObject([
+      { what: 'given for line, lake, which have no "tenant"' },
+    ])
   })
 })
 

@@ -7,7 +7,7 @@ import { type Problem, show } from '../../config/problems.ts'
  * translation can name them; values of those that are here must be what PGSync itself would take.
  */
 
-const name = (what: string) => z.string({ error: what }).refine((text) => text.trim() !== '', { error: what })
+const name = (what: string) => z.string({ error: what }).refine((text) => text.trim() !== '')
 const names = (what: string) => z.array(name(`${what}: each a text`), { error: what })
 const jsonObject = z.record(z.string(), z.unknown(), { error: 'an object, as Elasticsearch has it' })
 
@@ -76,9 +76,15 @@ const documentSchema = z.looseObject(
     database: name('the name of a database').nullish(),
     index: name('the name of an index').nullish(),
     // A list of one in older releases.
-    nodes: z.union([rootSchema.transform((node) => [node]), z.array(rootSchema).min(1)], {
-      error: 'a node: { "table": … }',
-    }),
+    nodes: z.union(
+      [
+        rootSchema.transform((node) => [node]),
+        z.array(rootSchema).min(1, { error: 'a node: { "table": … }' }),
+      ],
+      {
+        error: 'a node: { "table": … }',
+      },
+    ),
     setting: jsonObject.nullish(),
     mapping: jsonObject.nullish(),
     pipeline: name('the name of a pipeline').nullish(),
