@@ -142,6 +142,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run soak': long,
   'npm run soak -- --minutes 0.7 --seed 7': long,
   'npm run soak -- --minutes 30': long,
+  'npm run soak -- --minutes 30 --seed 31': long,
   'ALTER SYSTEM SET': name,
   'CREATE INDEX CONCURRENTLY': name,
   'REVOKE CREATE ON SCHEMA': name,
