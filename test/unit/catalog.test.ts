@@ -39,15 +39,16 @@ describe('table names', () => {
 
 describe('suggestions', () => {
   const columns = ['id', 'name', 'country_code', 'population', 'Updated_At']
-  it.each([
+  it.each<readonly [string, string]>([
     ['nmae', ' (did you mean "name"?)'],
     ['nam', ' (did you mean "name"?)'],
     ['countrycode', ' (did you mean "country_code"?)'],
     ['updated_at', ' (did you mean "Updated_At"?)'],
     ['foo', ''],
     ['it', ' (did you mean "id"?)'],
-    // Two letters wrong in four.
-    ['mnea', ''],
+    // Two letters wrong in four, which are not two that changed places.
+    ...['mnea', 'xxme', 'axme', 'xnme'].map((name) => [name, ''] as const),
+    ['opupalitno', ''],
     ['populatoin', ' (did you mean "population"?)'],
     ['oppulaiton', ' (did you mean "population"?)'],
     ['popxulatixn', ' (did you mean "population"?)'],
@@ -57,6 +58,7 @@ describe('suggestions', () => {
 
   it('find a table in another schema', () => {
     expect(suggest('city', ['public.country', 'geo.city'])).toBe(' (did you mean "geo.city"?)')
+    expect(suggest('city', ['geo.city', 'geo.cit'])).toBe(' (did you mean "geo.city"?)')
     expect(suggest('goe.city', ['geo.city', 'geo.country'])).toBe(' (did you mean "geo.city"?)')
   })
 })

@@ -79,6 +79,17 @@ describe('a version that is not drawn in time', () => {
     await failed
   })
 
+  test('may fail afterwards: its connection is given up, and how it ends is nobody’s business', async () => {
+    vi.useFakeTimers()
+    const late = Promise.withResolvers<bigint>()
+    const failed = expect(draw(drawing(late.promise).work, {} as BatchStore)).rejects.toThrow(Obstructed)
+    await vi.advanceTimersByTimeAsync(10_000)
+    await failed
+    // Unhandled, it would fail this run.
+    late.reject(new Error('connection terminated'))
+    await vi.advanceTimersByTimeAsync(1)
+  })
+
   test('is waited for no longer than until it is there', async () => {
     vi.useFakeTimers()
     await draw(drawing(5n).work, {} as BatchStore)
