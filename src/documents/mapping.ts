@@ -66,7 +66,6 @@ export function planValue(column: Typed, mapping: FieldMapping): ValuePlan {
   if (name === 'inet' && stated === 'ip_range') return { encoding: 'text', hazard: null }
   if (['inet', 'cidr'].includes(name) && stated === 'ip') return { encoding: 'address', hazard: null }
   if (name === 'interval' && numeric.has(stated)) return { encoding: 'seconds', hazard: 'interval' }
-  if (name === 'bytea' && !textual.has(stated)) return { encoding: 'base64', hazard: null }
   if (['vector', 'halfvec'].includes(name)) return { encoding: 'json text', hazard: null }
   return withHazard(derived, column)
 }
