@@ -50,6 +50,16 @@ describe('of keys under suspicion', () => {
     expect(next('abcdef')).toEqual(['bcdef', 5])
   })
 
+  test('but not where the search is elsewhere, nor when they were answered', () => {
+    const { lost, answered, next } = world()
+    lost('abcdef')
+    lost('abcd')
+    lost('xyz')
+    expect(next('efxyz')).toEqual(['ef', 2])
+    answered('e')
+    expect(next('abcde')).toEqual(['e', 1])
+  })
+
   test('but not for more than twenty seconds, however many steps the search takes', () => {
     const { clock, lost, next } = world()
     lost('abcdefgh')
@@ -92,6 +102,13 @@ describe('of keys under suspicion', () => {
     expect(lost('abx').first).toBe(true)
     answered('abx')
     expect(suspects.none).toBe(true)
+  })
+
+  test('the others are still suspected when one of them came into a new search', () => {
+    const { lost, next } = world()
+    lost('abc')
+    lost('cx')
+    expect(next('abcx')).toEqual(['ab', 1])
   })
 
   test('of two searches that end with one answer, that counts for which less got through', () => {
