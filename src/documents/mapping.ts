@@ -60,13 +60,12 @@ export function planValue(column: Typed, mapping: FieldMapping): ValuePlan {
   if (stated === undefined || stated === deriveMapping(column).type) return withHazard(derived, column)
   const name = column.baseType.name
   if (textual.has(stated))
-    return { encoding: asText(derived, name), hazard: isUnbounded(column) ? 'too many digits' : null }
+    return { encoding: asText(derived), hazard: isUnbounded(column) ? 'too many digits' : null }
   if (shapeless.has(stated)) return { encoding: derived.encoding, hazard: null }
   if (name === 'point' && stated === 'geo_point') return { encoding: 'location', hazard: 'point' }
   if (name === 'inet' && stated === 'ip_range') return { encoding: 'text', hazard: null }
   if (['inet', 'cidr'].includes(name) && stated === 'ip') return { encoding: 'address', hazard: null }
   if (name === 'interval' && numeric.has(stated)) return { encoding: 'seconds', hazard: 'interval' }
-  if (name === 'bytea' && !textual.has(stated)) return { encoding: 'base64', hazard: null }
   if (['vector', 'halfvec'].includes(name)) return { encoding: 'json text', hazard: null }
   return withHazard(derived, column)
 }
@@ -80,11 +79,9 @@ function isUnbounded({ type, baseType }: Typed): boolean {
   return baseType.name === 'numeric' && !type.includes('(')
 }
 
-const structured: ReadonlySet<string> = new Set(['json', 'jsonb', 'hstore', 'geometry', 'geography'])
-
-function asText({ encoding, mapping }: FieldType, name: string): Encoding {
+function asText({ encoding, mapping }: FieldType): Encoding {
   if (encoding === 'base64') return 'hex'
-  if (encoding === 'range' || encoding === 'point' || structured.has(name)) return 'text'
-  // A composite: row_to_json would nest it.
+  if (encoding === 'range' || encoding === 'point') return 'text'
+  // JSON and composites: row_to_json would nest them.
   return mapping.type === 'object' ? 'text' : encoding
 }

@@ -20,13 +20,12 @@ export interface SourcesInput extends ExpansionInput {
 /** Every part that a table has in the document, the root table first. */
 export function planSources(input: SourcesInput): readonly SourcePlan[] {
   const { root, key, id, catalog } = input
-  const used = [...usedColumns(root), ...key.map(({ name }) => name)]
   const first = planSource(catalog, {
     source: '',
     table: root.table,
     key,
     rowKey: id,
-    used,
+    used: usedColumns(root),
     expansion: null,
   })
   return [first, ...relatedSources(input, root, [])]

@@ -52,8 +52,6 @@ async function inTime(drawing: Promise<Version>, mostMs: number): Promise<Versio
       )
     }, mostMs)
   })
-  // Its connection is given up; how it ends is nobody's business any more.
-  drawing.catch(() => undefined)
   try {
     return await Promise.race([drawing, late])
   } finally {

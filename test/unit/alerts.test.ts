@@ -40,6 +40,13 @@ describe('an alert', () => {
     expect(decideAlerts([worse], [stands()])).toEqual({ raise: [], reword, clear: [] })
   })
 
+  it.each<Partial<Condition>>([{ reason: 'older' }, { severity: 'critical' }])(
+    'is reworded by %j alone',
+    (more) => {
+      expect(decideAlerts([holds(more)], [stands()]).reword).toMatchObject([{ id: '7', ...more }])
+    },
+  )
+
   it('is cleared when its condition is gone', () => {
     expect(decideAlerts([], [stands()])).toEqual({ raise: [], reword: [], clear: [stands()] })
   })
@@ -49,6 +56,22 @@ describe('an alert', () => {
     expect(decideAlerts(others, [stands()])).toEqual({ raise: others, reword: [], clear: [stands()] })
     expect(decideAlerts([holds({ document: null })], [stands({ document: null })]).raise).toEqual([])
   })
+})
+
+it('there is something to do where alerts are raised, reworded or cleared, whatever else is', () => {
+  const [raise, reword, clear] = [[holds()], [stands()], [stands()]]
+  const none = { raise: [], reword: [], clear: [] }
+  expect(isNothing(none)).toBe(true)
+  for (const some of [
+    { raise },
+    { reword },
+    { clear },
+    { raise, reword },
+    { raise, clear },
+    { reword, clear },
+  ]) {
+    expect(isNothing({ ...none, ...some })).toBe(false)
+  }
 })
 
 describe('what is posted', () => {

@@ -59,8 +59,9 @@ describe('mappings of a living index', () => {
   })
 
   it('keep their dynamic setting', () => {
-    expect(compareMappings(mappings({}), mappings({}, { dynamic: 'false' }))).toMatchObject({
+    expect(compareMappings(mappings({}), mappings({}, { dynamic: 'false' }))).toEqual({
       kind: 'incompatible',
+      problem: 'the mappings would change from {"dynamic":"strict"} to {"dynamic":"false"}',
     })
   })
 
@@ -85,6 +86,12 @@ describe('a field that the server has from an earlier definition', () => {
       /field a\.b is long/,
     ],
     ['none of them', { a: { type: 'long' } }, { b: { type: 'text' } }, null],
+    [
+      'the last of several',
+      { a: { type: 'long' }, b: { type: 'long' } },
+      { c: { type: 'text' }, a: { type: 'long' }, b: { type: 'text' } },
+      /field b is long/,
+    ],
   ])('%s', (_, index, wanted, conflict) => {
     const found = typeConflict(mappings(index), mappings(wanted))
     if (conflict === null) expect(found).toBeNull()

@@ -82,6 +82,22 @@ test.each([
   expect(mappingDrift(index, wanted)).toEqual([{ kind: 'changed', wanted: undefined, ...change }])
 })
 
+test('a parameter that is an object, whose numbers the server may show as text', () => {
+  const options = (m: unknown) => ({
+    type: 'dense_vector',
+    index_options: { type: 'hnsw', m, sizes: [1, 2] },
+  })
+  const drift = (is: unknown) =>
+    mappingDrift({ properties: { v: options(is) } }, { properties: { v: options(16) } })
+  expect(drift('16')).toEqual([])
+  expect(drift(32)).toMatchObject([{ kind: 'changed', field: 'v', parameter: 'index_options' }])
+})
+
+test.each([false, 'false', 'strict'])('dynamic %j adds no field: one that is there is foreign', (dynamic) => {
+  const drift = mappingDrift({ dynamic: String(dynamic), properties: { odd: { type: 'long' } } }, { dynamic })
+  expect(drift).toEqual([{ kind: 'foreign', field: 'odd', type: 'long', nested: null }])
+})
+
 test('fields that nobody defined, by the nested field around them', () => {
   const odd = { type: 'keyword' }
   const reviews = { ...properties.reviews, properties: { ...properties.reviews.properties, odd } }

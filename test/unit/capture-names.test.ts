@@ -10,6 +10,17 @@ describe('names of what install creates', () => {
     expect(names.trigger('truncate')).toBe('sluice_city_truncate')
   })
 
+  it('are different ones', () => {
+    const { function: of, trigger: _, ...names } = captureNames('sluice', 'city', '')
+    const all = [...Object.values(names), ...(['insert', 'update', 'delete', 'truncate'] as const).map(of)]
+    expect(new Set(all).size).toBe(7)
+  })
+
+  it('are kept whole up to 63 bytes', () => {
+    const document = 'x'.repeat(59)
+    expect(captureNames('sluice', document, '').key).toBe(`key_${document}`)
+  })
+
   it('of a relation cannot be those of another document', () => {
     expect(captureNames('sluice', 'city', 'country').key).toBe('key_city.country')
   })
@@ -41,7 +52,12 @@ describe('the comment on our objects', () => {
     )
   })
 
-  it.each(['', 'Keys of a city', 'Document city'])('is not %j', (comment) => {
+  it.each([
+    ...['', 'Keys of a city', 'Document city'],
+    // Somebody's own, which quotes one.
+    `As in: ${objectComment('city', 'x')}`,
+    `${objectComment('city', 'x')} and by hand`,
+  ])('is not %j', (comment) => {
     expect(parseObjectComment(comment)).toBeNull()
   })
 })

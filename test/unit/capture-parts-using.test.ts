@@ -99,6 +99,38 @@ describe('what is made of a column', () => {
     expect(using(city, source, column)).toEqual(parts)
   })
 
+  it('is the id only where it is no address, and every part of a key', () => {
+    const two = (name: string): SourcePlan => ({
+      ...part('', 'id'),
+      key: [
+        { name: 'id', type: 't' },
+        { name, type: 't' },
+      ],
+    })
+    const bare: DocumentDefinition = {
+      table: 't',
+      index: 'i',
+      fields: [],
+      tenant: 'tenant_id',
+      routing: 'region',
+    }
+    expect(using(bare, two('code'), 'code')).toEqual(['id'])
+    expect(using(bare, two('code'), 'id')).toEqual(['id'])
+    expect(using(bare, two('tenant_id'), 'tenant_id')).toEqual(['tenant'])
+    expect(using(bare, two('region'), 'region')).toEqual(['routing'])
+  })
+
+  it('of a related table is what that has, not what the root has', () => {
+    const all: DocumentDefinition = {
+      table: 't',
+      index: 'i',
+      relations: { a: { one: 'a' }, ab: { one: 'b' } },
+    }
+    expect(using(all, part('a', 'code', 'name'), 'name')).toEqual(['a.name'])
+    expect(using(all, part('a', 'code', 'name'), 'other')).toEqual([])
+    expect(definitionPart(all, 'ab.x')).toEqual({ path: 'ab.x', row: null })
+  })
+
   it('of a table that SQL depends on', () => {
     expect(using(report, part('public.line', 'report_id', 'amount'), 'amount')).toEqual(['public.line'])
   })

@@ -133,6 +133,39 @@ describe('a reason', () => {
     expect(redactReason(error)).toBe(told)
   })
 
+  // What no document of the table above provokes: reasons of whole requests, of other versions and other settings.
+  it.each([
+    [
+      'Malformed action/metadata line [3], expected FIELD_NAME but found [VALUE_STRING]',
+      'Malformed action/metadata line [3]',
+    ],
+    [
+      'Action/metadata line [1] contains an unknown parameter [x]',
+      'Action/metadata line [1] contains an unknown parameter',
+    ],
+    [
+      'Validation Failed: 1: id [CANARY] is too long, must be no longer than 512 bytes but was: 600;',
+      'id is too long, must be no longer than 512 bytes',
+    ],
+    [
+      'Validation Failed: 1: illegal version value [-1] for version type [EXTERNAL_GTE];',
+      'illegal version value [-1] for version type [EXTERNAL_GTE]',
+    ],
+    ['Validation Failed: 1: id is missing;', 'id is missing'],
+    ['unknown index sort field:[name]', 'unknown index sort field:[name]'],
+    ['[parent] Data too large, data for [CANARY] would be [9b]', '[parent] Data too large'],
+    [
+      'The depth of the nested array field has exceeded the allowed limit of [20]. This limit can be set by',
+      'The depth of the nested array field has exceeded the allowed limit of [20] (index.mapping.depth.limit)',
+    ],
+    [
+      'Failed to parse value [CAN\nARY] as only [true] or [false] are allowed.',
+      'only [true] or [false] are allowed',
+    ],
+  ])('%j tells what is wrong, without values', (reason, told) => {
+    expect(redactReason({ reason })).toBe(told)
+  })
+
   it.each<[ErrorBody, string]>([
     [{ reason: 'index [cities] blocked by: [FORBIDDEN/12];' }, 'index [cities] blocked by: [FORBIDDEN/12];'],
     [{ reason: '' }, 'no reason given'],

@@ -43,13 +43,31 @@ describe('docs/mappings.md', () => {
     expect(missing).toEqual([])
   })
 
-  it('shows the mapping that is derived', () => {
-    const byName = new Map(derivedRows.map(({ type, field }) => [type, field]))
-    for (const name of knownTypes) {
-      const type = sqlNames[name] ?? name
-      if (byName.has(type))
-        expect(JSON.stringify(fieldTypeOf(base(name)).mapping), type).toBe(byName.get(type))
+  it('shows the mapping that is derived, of nothing but known types and these', () => {
+    const names = new Map(Object.entries(sqlNames).map(([name, type]) => [type, name]))
+    const others: string[] = []
+    for (const { type, field } of derivedRows) {
+      const name = names.get(type) ?? type
+      if (!knownTypes.includes(name)) others.push(type)
+      else expect(JSON.stringify(fieldTypeOf(base(name)).mapping), type).toBe(field)
     }
+    expect(others).toEqual([
+      ...['numeric(18,0)', 'numeric(12,2)', 'an enum', 'a composite type', 'anything else'],
+    ])
+  })
+
+  it('means types of Postgres, and enums and composites of any schema', () => {
+    const fieldOf = (type: BaseType) => JSON.stringify(fieldTypeOf(type).mapping)
+    const shown = (type: string) => derivedRows.find((row) => row.type === type)?.field
+    const other = shown('anything else')
+    expect(fieldOf(base('mood', { schema: 'mine', kind: 'enum' }))).toBe(shown('an enum'))
+    expect(fieldOf(base('pair', { schema: 'mine', kind: 'composite' }))).toBe(shown('a composite type'))
+    for (const name of ['int4range', 'int4multirange']) {
+      expect(fieldOf(base(name, { kind: 'range' }))).toBe(shown(name))
+      expect(fieldOf(base(name, { schema: 'mine', kind: 'range' }))).toBe(other)
+    }
+    // It is what a name of ours would be looked up by.
+    expect(fieldOf(base('int4multirange', { schema: 'mine' }))).toBe(other)
   })
 })
 
@@ -134,8 +152,38 @@ describe('a value follows the field that is stated', () => {
     ['numeric', 'long', 'plain', 'any numeric'],
     ['float8', 'float', 'plain', 'not a number'],
     ['float8', 'keyword', 'plain', null],
+    // What the field does not read is no reason against the value.
+    ['point', 'object', 'point', null],
+    ['float8', 'flattened', 'plain', null],
+    // Text and JSON may hold what these fields read.
+    ['text', 'geo_point', 'plain', null],
+    ['jsonb', 'geo_point', 'plain', null],
+    ['text', 'ip', 'plain', null],
+    ['text', 'ip_range', 'plain', null],
+    ['cidr', 'ip_range', 'plain', null],
+    ['bytea', 'dense_vector', 'base64', null],
   ])('%s as %s', (name, type, encoding, hazard) => {
     expect(planValue(column(name), { type })).toEqual({ encoding, hazard })
+  })
+
+  // The families of field types as Elasticsearch and OpenSearch have them.
+  const [numbers, texts] = [
+    'byte short integer long unsigned_long half_float float double scaled_float',
+    `keyword constant_keyword wildcard text match_only_text annotated_text completion search_as_you_type version
+     semantic_text counted_keyword icu_collation_keyword`,
+  ].map((names) => names.split(/\s+/))
+
+  it.each(numbers ?? [])('an interval as %s is a number of seconds', (type) => {
+    expect(planValue(column('interval'), { type })).toEqual({ encoding: 'seconds', hazard: 'interval' })
+  })
+
+  it.each(texts ?? [])('a date as %s is its text, whatever it is', (type) => {
+    expect(planValue(column('date'), { type })).toEqual({ encoding: 'plain', hazard: null })
+    expect(planValue(column('bytea'), { type }).encoding).toBe('hex')
+  })
+
+  it.each(['json', 'jsonb', 'hstore', 'geometry', 'geography'])('a %s as keyword is its text', (name) => {
+    expect(planValue(column(name), { type: 'keyword' }).encoding).toBe('text')
   })
 
   it('a numeric of a stated precision is bounded, and a whole one of 18 digits is a long', () => {

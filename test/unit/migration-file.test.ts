@@ -24,6 +24,32 @@ describe('a file is cut into statements', () => {
       'CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2); SELECT 3',
       ['CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2)', 'SELECT 3'],
     ],
+    ['nor between two that end', 'SELECT ((1); (2); 3); SELECT 4', ['SELECT ((1); (2); 3)', 'SELECT 4']],
+    [
+      'whatever is closed too often',
+      'SELECT 1)); SELECT (2); SELECT 3',
+      ['SELECT 1))', 'SELECT (2)', 'SELECT 3'],
+    ],
+    [
+      'not in the body of a procedure',
+      'CREATE PROCEDURE p() BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 3',
+      ['CREATE PROCEDURE p() BEGIN ATOMIC SELECT 1; SELECT 2; END', 'SELECT 3'],
+    ],
+    [
+      'after a CASE that is in no body',
+      'CREATE FUNCTION f() RETURNS int RETURN CASE WHEN true THEN 1 END; SELECT 2',
+      ['CREATE FUNCTION f() RETURNS int RETURN CASE WHEN true THEN 1 END', 'SELECT 2'],
+    ],
+    ...[
+      'CREATE FUNCTION f(begin int) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$',
+      'DROP FUNCTION begin',
+      'CREATE VIEW v AS SELECT 1 AS begin',
+      'CREATE OR REPLACE VIEW v AS SELECT 1 AS begin',
+    ].map((sql): [string, string, string[]] => [
+      'where begin is a name',
+      `${sql}; SELECT 2`,
+      [sql, 'SELECT 2'],
+    ]),
     [
       'not in parsed bodies',
       'CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; SELECT 3',
@@ -42,11 +68,13 @@ describe('a file is cut into statements', () => {
     const [first, second] = splitSql('-- one\nALTER /* x */ table t\n ADD c int;\n\n\ndrop TABLE u')
     expect(first).toMatchObject({ line: 2, words: ['ALTER', 'TABLE', 'T', 'ADD', 'C', 'INT'] })
     expect(second).toMatchObject({ line: 6, words: ['DROP', 'TABLE', 'U'] })
+    // A name in quotes is no word.
+    expect(splitSql('ALTER TABLE "add".t ADD c')[0]?.words).toEqual(['ALTER', 'TABLE', 'T', 'ADD', 'C'])
   })
 })
 
 describe('a migration', () => {
-  test.each([
+  test.each<[string, string]>([
     ['BEGIN; SELECT 1; COMMIT', 'x.sql:1: "BEGIN" controls the transaction'],
     ['SELECT 1;\nstart transaction;', 'x.sql:2: "start transaction" controls'],
     ['SELECT 1;\nEND;', 'x.sql:2: "END" controls'],
@@ -54,8 +82,19 @@ describe('a migration', () => {
     [`PREPARE TRANSACTION 'x'`, 'controls the transaction'],
     ['\\connect other\nSELECT 1', '\\connect is a command of psql'],
     ['COPY t FROM stdin;', 'COPY … FROM STDIN needs psql'],
-  ])('%j is refused', (sql, message) => {
+    ['COPY t\nFROM\n  STDIN;', 'COPY … FROM STDIN needs psql'],
+    ...['COMMIT', 'END', 'ABORT', 'SAVEPOINT a', 'RELEASE a', 'ROLLBACK'].map((sql): [string, string] => [
+      sql,
+      `"${sql}" controls`,
+    ]),
+  ])('%j is refused, with what to do instead', (sql, message) => {
     expect(() => readMigration('x.sql', sql)).toThrow(message)
+    expect(() => readMigration('x.sql', sql)).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(/^x\.sql:\d+: /),
+        remedy: expect.stringMatching(/\S/),
+      }),
+    )
   })
 
   test('may hold what only looks so', () => {
@@ -63,15 +102,21 @@ describe('a migration', () => {
     expect(readMigration('x.sql', sql).statements).toHaveLength(3)
   })
 
-  test.each(['-- migrate:down', '-- +goose Down', '-- +migrate Down', '-- Down Migration'])(
-    'ends where its way back begins: %s',
-    (marker) => {
-      const { statements, downFrom } = readMigration(
-        'x.sql',
-        `-- up\nALTER TABLE t ADD c int;\n${marker}\nALTER TABLE t DROP c;`,
-      )
-      expect(statements.map(({ sql }) => sql)).toEqual(['ALTER TABLE t ADD c int'])
-      expect(downFrom).toBe(3)
-    },
-  )
+  test('goes on behind what only looks like its end, and may have no way back', () => {
+    const sql = `SELECT '-- migrate:down'; SELECT 1 -- migrate:down\n; COPY t TO STDOUT; SELECT 'copied from stdin'`
+    const { statements, downFrom } = readMigration('x.sql', sql)
+    expect([statements.length, downFrom]).toEqual([4, null])
+  })
+
+  test.each([
+    ...['-- migrate:down', '-- +goose Down', '-- +migrate Down', '-- Down Migration'],
+    ...['--migrate:down', ' \t--  +goose  Down', '-- +migrate   Down', '-- Down  Migration'],
+  ])('ends where its way back begins: %s', (marker) => {
+    const { statements, downFrom } = readMigration(
+      'x.sql',
+      `-- up\nALTER TABLE t ADD c int;\n${marker}\nALTER TABLE t DROP c;`,
+    )
+    expect(statements.map(({ sql }) => sql)).toEqual(['ALTER TABLE t ADD c int'])
+    expect(downFrom).toBe(3)
+  })
 })

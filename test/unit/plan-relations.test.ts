@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { catalogOf } from '../../src/catalog/read-catalog.ts'
 import type { Column, ForeignKey, Table } from '../../src/catalog/types.ts'
 import type { DocumentDefinition, Relation } from '../../src/config/types.ts'
+import { planOrder } from '../../src/documents/order.ts'
 import { planDocument } from '../../src/documents/plan.ts'
 import { snippetKey } from '../../src/documents/snippets.ts'
 import { ConfigError, describeError } from '../../src/errors.ts'
@@ -96,7 +97,7 @@ function plan({ relation, tables = [], definition = {} }: World) {
           type: 'boolean',
           baseType: { name: 'bool', schema: 'pg_catalog', kind: 'base', array: false } as const,
           dependsOnTime: true,
-          warnings: [],
+          warnings: ['is slow'],
         },
       ],
     ]),
@@ -146,6 +147,30 @@ describe('a link is found by the foreign key', () => {
     expect(link({ relation: { many: 'geo.city' } })).toMatchObject([{ key: 'parent_id' }])
   })
 
+  it('of a table of that schema', () => {
+    const elsewhere = { ...key('parent_id', 'country'), table: { schema: 'public', name: 'country' } }
+    const tables = [{ ...city, foreignKeys: [...city.foreignKeys, elsewhere] }]
+    expect(link({ relation: { one: 'geo.country' }, tables })).toHaveLength(1)
+  })
+
+  it('of ours to the table in between, and of the related one to it', () => {
+    const between = table('city_tag', [column('id')])
+    const tables = [
+      between,
+      { ...city, foreignKeys: [key('parent_id', 'city_tag')] },
+      {
+        ...tag,
+        columns: [...tag.columns, column('between_id')],
+        foreignKeys: [key('between_id', 'city_tag')],
+      },
+    ]
+    const relation: Relation = { many: 'geo.tag', through: { table: 'geo.city_tag' } }
+    expect(link({ relation, tables })).toMatchObject([
+      { table: 'tag', key: 'between_id' },
+      { table: 'city_tag', key: 'id' },
+    ])
+  })
+
   it('of the table in between, to both sides', () => {
     expect(link({ relation: { many: 'geo.tag', through: { table: 'geo.city_tag' } } })).toMatchObject([
       { source: 'r', table: 'tag', key: 'id' },
@@ -193,6 +218,7 @@ describe('what an operator is told', () => {
     const { warnings } = plan({ relation: { many: 'geo.review', where: 'old(at)' } })
     expect(warnings).toEqual([
       expect.stringContaining('documents.city.relations.r.where: "old(at)" depends on the time'),
+      'documents.city.relations.r.where: is slow',
     ])
   })
 
@@ -201,6 +227,23 @@ describe('what an operator is told', () => {
     expect(plan({ relation }).warnings).toEqual([
       'documents.city.relations.r.fields: "flatten" takes at alone, id is not used',
     ])
+  })
+
+  it('nothing of fields where none is unused, at any depth', () => {
+    const told = (relation: Relation) => plan({ relation }).warnings
+    expect(told({ many: 'geo.review', flatten: 'at' })).toEqual([])
+    expect(told({ many: 'geo.review', fields: ['at'], flatten: 'at' })).toEqual([])
+    const again: Relation = { one: 'geo.city', fields: ['id', 'name', 'country_id'], flatten: 'id' }
+    expect(told({ many: 'geo.review', relations: { again } })).toEqual([
+      'documents.city.relations.r.relations.again.fields: "flatten" takes id alone, name, country_id is not used',
+    ])
+  })
+
+  it('what is odd about the table in between', () => {
+    const relation: Relation = { many: 'geo.tag', through: { table: 'geo.city_tag' } }
+    expect(plan({ relation, tables: [{ ...cityTag, unlogged: true }] }).warnings).toContainEqual(
+      expect.stringContaining('geo.city_tag is unlogged'),
+    )
   })
 
   it('row-level security and unlogged tables, once each', () => {
@@ -272,9 +315,50 @@ describe('what an operator is told', () => {
       },
       [],
     ],
+    [
+      'on a partitioned table, one of whose partitions has none',
+      {
+        relation: { many: 'geo.review' },
+        tables: [
+          {
+            ...review,
+            kind: 'p',
+            indexes: [],
+            leaves: ['review_1', 'review_2'].map((name) => ({ schema: 'geo', name })),
+          },
+          { ...review, name: 'review_1' },
+          { ...review, name: 'review_2', indexes: [] },
+        ],
+      },
+      ['each load of city documents: CREATE INDEX ON geo.review (city_id)'],
+    ],
+    [
+      'theirs, where a unique index has it behind another column',
+      {
+        relation: { many: 'geo.review' },
+        tables: [{ ...review, indexes: [{ columns: ['id', 'city_id'], unique: true }] }],
+      },
+      ['each load of city documents: CREATE INDEX CONCURRENTLY ON geo.review (city_id)'],
+    ],
   ])('missing indexes: %s', (_, world, expected) => {
     expect(plan(world).missingIndexes.map(({ why, sql }) => `${why}: ${sql}`)).toEqual(expected)
   })
+})
+
+test('a missing index is told with the relation that needs it, its table, and the statement that makes it', () => {
+  const { warnings, missingIndexes } = plan({
+    relation: { many: 'geo.review', on: { id: 'city_id', name: 'at' } },
+    tables: [
+      { ...review, indexes: [], columns: [column('city_id'), column('at', 'text')] },
+      { ...city, indexes: [index('id', 'name')] },
+    ],
+  })
+  expect(warnings).toEqual([
+    'documents.city.relations.r: no index on geo.review (city_id, at): each load of city documents reads the whole table. CREATE INDEX CONCURRENTLY ON geo.review (city_id, at)',
+  ])
+  expect(missingIndexes).toMatchObject([
+    { table: { schema: 'geo', name: 'review' }, columns: ['city_id', 'at'] },
+  ])
 })
 
 describe('a related table', () => {
@@ -288,6 +372,94 @@ describe('a related table', () => {
       { ...review, name: 'review_1', subscribed: true },
     ]
     expect(source(partitions)).toMatchObject({ capture: 'row', always: true, leaves })
+  })
+
+  describe('is watched in all that the document is made of:', () => {
+    const used = (world: World) =>
+      plan(world).sources.map(({ source, usedColumns }) => [source, usedColumns.join()])
+    const definition = { fields: ['name'] }
+
+    it.each<[string, World, [string, string][]]>([
+      [
+        'what leads to it, here and there',
+        { relation: { one: 'geo.country', fields: ['name'] }, definition },
+        [
+          ['', 'id,name,country_id'],
+          ['r', 'id,name'],
+        ],
+      ],
+      [
+        'its order',
+        { relation: { many: 'geo.review', fields: ['id'], orderBy: 'at' }, definition },
+        [
+          ['', 'id,name'],
+          ['r', 'id,city_id,at'],
+        ],
+      ],
+      [
+        'both sides of the table in between',
+        {
+          relation: { many: 'geo.tag', through: { table: 'geo.city_tag' }, fields: ['label'] },
+          definition,
+        },
+        [
+          ['', 'id,name'],
+          ['r', 'id,label'],
+          ['r:through', 'city_id,tag_id'],
+        ],
+      ],
+      [
+        'what leads on from it',
+        {
+          relation: {
+            many: 'geo.review',
+            fields: ['id'],
+            relations: { c: { one: 'geo.city', fields: ['id'] } },
+          },
+          definition,
+        },
+        [
+          ['', 'id,name'],
+          ['r', 'id,city_id'],
+          ['r.c', 'id'],
+        ],
+      ],
+    ])('%s', (_, world, expected) => expect(used(world)).toEqual(expected))
+  })
+
+  it('is compared where rows can be told apart, by a key whose text is the same in every session', () => {
+    const relation: Relation = { many: 'geo.review', fields: ['id'] }
+    const source = (more: Partial<Table>) => plan({ relation, tables: [{ ...review, ...more }] }).sources[1]
+    expect(source({})).toMatchObject({ compare: true, rowKey: [{ name: 'id' }] })
+    expect(source({ uniqueKeys: [] })).toMatchObject({ compare: false, rowKey: [] })
+    const columns = [...review.columns, column('score', 'float8', { notNull: true })]
+    const keyOf = (...uniqueKeys: string[][]) =>
+      source({ columns, uniqueKeys })?.rowKey.map(({ name }) => name)
+    expect(keyOf(['score', 'id'], ['id', 'city_id'])).toEqual(['id', 'city_id'])
+    expect(keyOf(['score'])).toEqual([])
+  })
+
+  it('is not captured row by row for partitions that no subscription fills', () => {
+    const leaves = [{ schema: 'geo', name: 'review_1' }]
+    const tables = [
+      { ...review, leaves },
+      { ...review, name: 'review_1' },
+    ]
+    expect(plan({ relation: { many: 'geo.review' }, tables }).sources[1]).toMatchObject({ always: false })
+  })
+
+  it('is mapped, cut and ordered as stated', () => {
+    const mapped = (relation: Relation) => plan({ relation }).mappings.properties
+    expect(mapped({ many: 'geo.review', nested: true })).toMatchObject({ r: { type: 'nested' } })
+    expect(mapped({ many: 'geo.review' })).not.toHaveProperty('r.type')
+    expect(mapped({ many: 'geo.tag', through: { table: 'geo.city_tag' }, flatten: 'id' })).toMatchObject({
+      r: { type: 'integer' },
+    })
+    const fields = { 'a.b': 'id', ab: 'at' }
+    expect(mapped({ many: 'geo.review', fields, flatten: 'a.b' })).toMatchObject({ r: { type: 'integer' } })
+    const limited: Relation = { many: 'geo.review', orderBy: 'at desc', limit: 2 }
+    expect(plan({ relation: limited }).viewSql).toMatch(/ DESC, .* LIMIT 2\)/)
+    expect(plan({ relation: { many: 'geo.review' } }).viewSql).not.toMatch(/LIMIT| DESC/)
   })
 
   it('is watched by the base columns of virtual ones', () => {
@@ -347,9 +519,39 @@ describe('a relation is refused', () => {
       /r: city_id is not unique in geo\.review.*\n.*many: "geo\.review" with orderBy and limit: 1/,
     ],
     [
+      'one that may be several, though it is part of what is unique',
+      {
+        relation: { one: 'geo.review', on: { id: 'city_id' } },
+        tables: [{ ...review, indexes: [{ columns: ['city_id', 'at'], unique: true }] }],
+      },
+      /r: city_id is not unique in geo\.review/,
+    ],
+    [
+      'three foreign keys, of several columns and odd names',
+      {
+        relation: { one: 'geo.country' },
+        tables: [
+          {
+            ...city,
+            foreignKeys: ['1st', 'a b', 'c'].map((name) => ({
+              ...key(name, 'country'),
+              columns: [name, 'name'],
+              there: ['id', 'name'],
+            })),
+          },
+        ],
+      },
+      /has three foreign keys .*\n.*Write on: \{ "1st": 'id', name: 'name' \} or on: \{ "a b": 'id', name: 'name' \} or on: \{ c: 'id', name: 'name' \}\./,
+    ],
+    [
       'unknown table',
       { relation: { many: 'geo.reviews' } },
       /r\.many: there is no table "geo\.reviews" \(did you mean "geo\.review"\?\)/,
+    ],
+    [
+      'unknown table of one',
+      { relation: { one: 'geo.contry' } },
+      /r\.one: there is no table "geo\.contry" \(did you mean "geo\.country"\?\)/,
     ],
     [
       'unknown table in between',
@@ -365,6 +567,11 @@ describe('a relation is refused', () => {
       'unknown column here',
       { relation: { one: 'geo.country', on: { contry_id: 'id' } } },
       /r\.on: geo\.city has no column "contry_id" \(did you mean "country_id"\?\)/,
+    ],
+    [
+      'unknown column here, of a table in between',
+      { relation: { many: 'geo.tag', on: { idd: 'city_id' }, through: { table: 'geo.city_tag' } } },
+      /relations\.r\.on: geo\.city has no column "idd"/,
     ],
     [
       'unknown column there',
@@ -431,7 +638,11 @@ describe('a relation is refused', () => {
       { relation: { one: 'geo.country' }, definition: { routing: 'born' } },
       /documents\.city\.routing: geo\.city\.born is a virtual/,
     ],
-  ])('%s', (_, world, expected) => expect(refusal(world)).toMatch(expected))
+  ])('%s', (_, world, expected) => {
+    const text = refusal(world)
+    expect(text).toMatch(expected)
+    expect(text).toMatch(/^documents\.city\..*\n {2}→ \S/)
+  })
 
   it('but a related row may have such a name', () => {
     expect(
@@ -439,6 +650,34 @@ describe('a relation is refused', () => {
     ).toMatchObject({
       properties: { r: { properties: { _id: { type: 'integer' } } } },
     })
+  })
+})
+
+describe('an order', () => {
+  const ordered = (orderBy: string | string[]) =>
+    planOrder(orderBy, { ...review, columns: [...review.columns, column('x desc')] }, 'r')
+  it.each<[string | string[], [string, boolean][]]>([
+    ['at', [['at', false]]],
+    ['at desc', [['at', true]]],
+    ['at  DESC', [['at', true]]],
+    [
+      ['city_id asc', 'at Desc'],
+      [
+        ['city_id', false],
+        ['at', true],
+      ],
+    ],
+    // A column may be called so.
+    ['x desc', [['x desc', false]]],
+    ['x desc desc', [['x desc', true]]],
+  ])('%j', (orderBy, expected) => {
+    expect(ordered(orderBy).map(({ column: name, descending }) => [name, descending])).toEqual(expected)
+  })
+
+  it('may be none', () => expect(planOrder(undefined, review, 'r')).toEqual([]))
+
+  it.each(['at descending', 'at\ndesc, id'])('is none of %j', (text) => {
+    expect(() => ordered(text)).toThrow('no column')
   })
 })
 

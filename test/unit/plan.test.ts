@@ -95,6 +95,13 @@ function refusal(...input: Parameters<typeof plan>): string {
 }
 
 describe('a plan', () => {
+  it('says what the daemon has to know of its rows and of what is sent', () => {
+    expect(plan()).toMatchObject({ table: { schema: 'geo', name: 'city' }, transform: false, pipeline: null })
+    expect(plan()).not.toHaveProperty('tenant')
+    const stated = { transform: () => null, pipeline: 'enrich', tenant: 'country' }
+    expect(plan(stated)).toMatchObject({ transform: true, pipeline: 'enrich', tenant: 'country' })
+  })
+
   it('is plain JSON', () => {
     const made = plan({ where: 'population > 0', settings: { number_of_replicas: 0 } })
     expect(JSON.parse(JSON.stringify(made))).toEqual(made)
@@ -129,6 +136,33 @@ describe('a plan', () => {
     expect(sources[0]).toMatchObject({ usedColumns: ['id', 'name'], compare: true })
     // A generated column cannot change alone.
     expect(plan({ omit: ['slug', 'size'] }).sources[0]?.compare).toBe(false)
+  })
+
+  it('has nothing of a column that is left out', () => {
+    const { columns, mappings, viewSql } = plan({ omit: ['score', 'name'] })
+    expect(columns.omitted).toEqual(['name', 'score'])
+    expect(Object.keys(mappings.properties as object)).toEqual([
+      'id',
+      'country',
+      'code',
+      'population',
+      'slug',
+      'size',
+    ])
+    expect(viewSql).not.toMatch(/score|name"/)
+  })
+
+  it('may have names of 63 bytes, and such as only look alike', () => {
+    const long = 'é'.repeat(31).concat('x')
+    expect(plan({ fields: { [long]: 'id' } }).mappings.properties).toHaveProperty(long)
+    expect(Object.keys(plan({ fields: { 'a.b': 'id', ab: 'name' } }).mappings.properties as object)).toEqual([
+      'a',
+      'ab',
+    ])
+  })
+
+  it('has a key without a primary key, where it is stated', () => {
+    expect(plan({ id: ['country', 'code'] }, { primaryKey: [] }).idParts).toBe(2)
   })
 
   it('watches what a virtual column is computed from, and what the condition reads', () => {
@@ -183,6 +217,7 @@ describe('a plan', () => {
     const { warnings } = plan({ fields: { age: { sql: 'age()' } } }, { rowSecurity: true, unlogged: true })
     expect(warnings).toHaveLength(3)
     expect(warnings.join()).toContain('documents.city.fields.age: "age()" depends on the time')
+    expect(warnings.join()).toMatch(/geo\.city has row-level security.*geo\.city is unlogged/)
     const mappings = { properties: { nmae: { type: 'keyword' } } }
     expect(plan({ mappings }).warnings).toEqual([
       'documents.city.mappings.properties.nmae: the document has no field "nmae" (did you mean "name"?)',
@@ -260,20 +295,41 @@ describe('a definition is refused', () => {
     ['a field twice', [{ fields: ['id', 'id'] }], /"id" is there twice/],
     ['value and object', [{ fields: { 'a.b': 'id', a: 'name' } }], /"a" cannot be a value and hold "a\.b"/],
     ['empty part', [{ fields: { 'a..b': 'id' } }], /a part of it is empty/],
+    ['blank part', [{ fields: { 'a. ': 'id' } }], /a part of it is empty/],
     ['reserved name', [{ fields: { _id: 'id' } }], /"_id" is a name that Elasticsearch keeps/],
+    [
+      'name of JavaScript',
+      [{ fields: { 'a.__proto__.b': 'id' } }],
+      /"a\.__proto__\.b" is a name that JavaScript keeps/,
+    ],
     ['long name', [{ fields: { ['é'.repeat(32)]: 'id' } }], /63 bytes/],
+    ['long name below another', [{ fields: { [`a.${'é'.repeat(32)}`]: 'id' } }], /63 bytes/],
+    [
+      'all columns left out',
+      [{ omit: city.columns.map(({ name }) => name) }],
+      /city\.omit: no field is left/,
+    ],
     [
       'condition that is none',
       [{ where: 'age()' }],
       /documents\.city\.where: "age\(\)" is interval, and a condition is needed/,
     ],
-  ])('%s', (_, input, expected) => expect(refusal(...input)).toMatch(expected))
+  ])('%s', (_, input, expected) => {
+    const text = refusal(...input)
+    expect(text).toMatch(expected)
+    expect(text).toMatch(/^documents\.city\./)
+    // A remedy, but where the words themselves are one.
+    if (!/is there twice|different columns/.test(text)) expect(text).toMatch(/\n {2}→ \S/)
+  })
 
   it('our own table', () => {
     const definition = { table: 'geo.city', index: 'cities' }
     const catalog = catalogOf([city], 180000)
     expect(() => planDocument({ name: 'city', definition, catalog, snippets, schema: 'geo' })).toThrow(
-      /own tables/,
+      expect.objectContaining({
+        message: expect.stringContaining('own tables'),
+        remedy: expect.stringContaining('your application'),
+      }),
     )
   })
 })

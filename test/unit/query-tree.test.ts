@@ -8,6 +8,10 @@ describe('the tree of a query', () => {
     expect(readQueryTree(tree)).toEqual({ relations: [16384, 16390], parameters: [2] })
   })
 
+  it('knows more than nine parameters', () => {
+    expect(readQueryTree('({PARAM :paramkind 0 :paramid 12 :paramtype 20})').parameters).toEqual([12])
+  })
+
   it('says what a statement is as a whole, whatever stands within it', () => {
     const query = (fields: string) => `{QUERY :commandType 1 :querySource 0 ${fields} :stmt_len 0}`
     const limited = query(':limitOffset <> :limitCount {FUNCEXPR :args ({CONST})} :rowMarks <>')
@@ -16,6 +20,9 @@ describe('the tree of a query', () => {
     expect(readStatements(`((${plain()}))`)).toEqual([is])
     expect(readStatements(`((${limited}))`)).toEqual([{ ...is, cutsRows: true }])
     expect(readStatements(`((${plain(limited)}))`)).toEqual([is])
+    const behind = query(':rtable ({RANGETBLENTRY :eref {ALIAS}}) :limitCount {CONST}')
+    expect(readStatements(`((${behind}))`)).toEqual([{ ...is, cutsRows: true }])
+    expect(readStatements(`({CONST :commandType 1} ${plain()})`)).toEqual([is])
     expect(readStatements(`((${query(':limitCount <> :rowMarks ({ROWMARKCLAUSE :rti 1})')}))`)).toEqual([
       { ...is, locksRows: true },
     ])

@@ -93,6 +93,25 @@ describe('progress', () => {
     })
   })
 
+  test('is exact where the rows were counted', () => {
+    expect(runProgress(run({ cursor: { ...cursor, counted: 'exact' } })).exact).toBe(true)
+  })
+
+  test('of a run whose rows nobody has counted yet is what was done', () => {
+    expect(runProgress(run({ total: null }))).toMatchObject({
+      total: null,
+      done: 100,
+      perSecond: 50,
+      remainingMs: null,
+    })
+  })
+
+  test('at its very beginning, or at a second look in the same moment, has no rate of that moment', () => {
+    expect(runProgress(run({ elapsedMs: 0 }))).toMatchObject({ perSecond: null, remainingMs: null })
+    expect(sampled([], run({ elapsedMs: null }))).toEqual([])
+    expect(runProgress(run({}), [{ elapsedMs: 2000, processed: 100 }])).toMatchObject({ perSecond: 50 })
+  })
+
   test('is exact once the walk is over, and complete when the run is done', () => {
     const over = run({ cursor: { ...cursor, step: 'drain' } })
     expect(runProgress(over)).toMatchObject({ exact: true, done: 100 })

@@ -1,7 +1,7 @@
 import pino from 'pino'
 import { describe, expect, test } from 'vitest'
 import { batchEnded, type Consequences } from '../../src/sync/batch-ended.ts'
-import { Dispatcher } from '../../src/sync/dispatcher.ts'
+import { type Assignment, Dispatcher } from '../../src/sync/dispatcher.ts'
 import type { DocumentPauses } from '../../src/sync/document-pauses.ts'
 import { Tally } from '../../src/sync/tally.ts'
 import type { BatchResult, Obstacle } from '../../src/sync/types.ts'
@@ -14,19 +14,22 @@ function world({ concurrency = 4 } = {}) {
   dispatcher.open()
   dispatcher.found(documents.map((document) => ({ document, lane: 1 as const })))
   const gone: string[] = []
-  const counts = { served: 0 }
+  const counts = { served: 0, hurried: 0 }
+  const said: unknown[] = []
   const consequences: Consequences = {
-    log: pino({ level: 'silent' }),
+    log: pino({ base: null, timestamp: false }, { write: (line) => said.push(JSON.parse(line)) }),
     dispatcher,
     // What is told and stored when a pause begins is another matter.
     pauses: {
-      begin: (document: string, obstacle: Obstacle) => dispatcher.pause(document, obstacle),
+      begin: (...pause: Parameters<Dispatcher['pause']>) => dispatcher.pause(...pause),
       end: (document: string) => dispatcher.recovered(document),
     } as unknown as DocumentPauses,
     served: () => {
       counts.served += 1
     },
-    hurry: () => {},
+    hurry: () => {
+      counts.hurried += 1
+    },
     goneAway: (server, reason) => gone.push(`${server}: ${reason}`),
   }
   /** All that may be claimed now. */
@@ -44,13 +47,11 @@ function world({ concurrency = 4 } = {}) {
     dispatcher,
     gone,
     counts,
+    said,
     claims,
-    ended: (result: BatchResult) => end(consequences, result),
+    ended: (result: BatchResult, assignment: Assignment = { document: 'city', lane: 1 }) =>
+      batchEnded(consequences, assignment, result),
   }
-}
-
-function end(consequences: Consequences, result: BatchResult): void {
-  batchEnded(consequences, { document: 'city', lane: 1 }, result)
 }
 
 const unanswered = (type: string, suspicious: boolean): BatchResult => ({
@@ -58,15 +59,28 @@ const unanswered = (type: string, suspicious: boolean): BatchResult => ({
   obstacle: { scope: 'elasticsearch', type, reason: type, ...(suspicious ? { suspicious: true } : {}) },
 })
 
-const settledBut = (obstacle: Obstacle, tally = new Tally()): BatchResult => ({
+const settled = {
   outcome: 'settled',
-  tally,
-  givenBack: 1,
-  obstacle,
+  tally: new Tally(),
+  givenBack: 0,
+  obstacle: null,
   tripped: null,
   foreign: null,
   full: false,
+} as const
+
+const settledBut = (obstacle: Obstacle, tally = new Tally()): BatchResult => ({
+  ...settled,
+  tally,
+  givenBack: 1,
+  obstacle,
 })
+
+const someDone = () => {
+  const tally = new Tally()
+  tally.add({ index: 'i', operation: 'index', outcome: 'done' }, 1, 1, 1)
+  return tally
+}
 
 test('a request that a document may have spoiled: the server is asked, and this document waits, each time longer', () => {
   const { clock, dispatcher, gone, ended } = world()
@@ -108,14 +122,9 @@ test.each<[string, BatchResult]>([
 
 describe('a batch that ended with a request without an answer', () => {
   const silent: Obstacle = { scope: 'elasticsearch', type: 'timeout', reason: 'r', suspicious: true }
-  const done = () => {
-    const tally = new Tally()
-    tally.add({ index: 'i', operation: 'index', outcome: 'done' }, 1, 1, 1)
-    return tally
-  }
   const cases: [string, BatchResult, number, number][] = [
     ['and with nothing else: the document waits longer and longer', settledBut(silent), 5, 0],
-    ['after others were answered', settledBut(silent, done()), 3, 5],
+    ['after others were answered', settledBut(silent, someDone()), 3, 5],
     ['on the way to its cause', settledBut({ ...silent, moving: true }), 3, 5],
   ]
   test.each(cases)('%s', (_, result, attempt, served) => {
@@ -130,4 +139,69 @@ test('what is a document’s own trouble leaves the others all places', async ()
   const { claims, ended } = world()
   ended(settledBut({ scope: 'document', type: 'sqlstate_42703', reason: 'r' }))
   expect(await claims()).toEqual(['river', 'river', 'river', 'river'])
+})
+
+describe('a document that waits', () => {
+  const refused: Obstacle = { scope: 'document', type: 'es_rejected', reason: 'r' }
+
+  test('goes on when a batch of it is settled; not after a trial of one of its indices, for it may wait for another', () => {
+    const { dispatcher, ended } = world()
+    dispatcher.pause('city', refused)
+    ended(settled, { document: 'city', lane: 2, target: 'cities-1' })
+    expect(dispatcher.pauses).toHaveLength(1)
+    ended(settled)
+    expect(dispatcher.pauses).toEqual([])
+  })
+
+  test('waits longer and longer where nothing of it is done, and not where its batches move', () => {
+    const { dispatcher, ended } = world()
+    for (let n = 0; n < 5; n++) ended(settledBut(refused, someDone()))
+    expect(dispatcher.pauses).toMatchObject([{ attempt: 3 }])
+    for (let n = 0; n < 2; n++) ended(settledBut(refused))
+    expect(dispatcher.pauses).toMatchObject([{ attempt: 5 }])
+    ended({ outcome: 'given-back', obstacle: refused })
+    expect(dispatcher.pauses).toMatchObject([{ attempt: 6 }])
+  })
+
+  test('may be tried again at once when its batch came to nothing but marks', async () => {
+    const { dispatcher, claims, ended } = world()
+    dispatcher.pause('city', refused)
+    ended({ outcome: 'expanded', turned: 1, verify: null })
+    expect(await claims()).toContain('city')
+  })
+
+  test('does not because one of its indices does', async () => {
+    const { dispatcher, gone, claims, ended } = world()
+    const trial = { document: 'city', lane: 2, target: 'cities-1' } as const
+    ended(settledBut({ scope: 'index', type: 'http_429', reason: 'r' }), trial)
+    ended({ outcome: 'given-back', obstacle: { scope: 'index', type: 'http_429', reason: 'r' } }, trial)
+    expect([dispatcher.pauses, gone, await claims()]).toEqual([[], [], ['city', 'river', 'city', 'river']])
+  })
+})
+
+test('marks are looked for at once where there may be more, not where they were given back or there were none', () => {
+  const { counts, ended } = world()
+  ended(unanswered('http_502', true))
+  ended({ outcome: 'empty' })
+  expect(counts).toEqual({ served: 0, hurried: 0 })
+  ended(settled)
+  expect(counts).toEqual({ served: 1, hurried: 1 })
+  ended({ outcome: 'expanded', turned: 1, verify: null })
+  expect(counts).toEqual({ served: 1, hurried: 2 })
+})
+
+test('what a batch noticed is said, with its reason', () => {
+  const { said, ended } = world()
+  ended(settled)
+  ended({ outcome: 'expanded', turned: 1, verify: null })
+  expect(said).toEqual([])
+  ended({ ...settled, tripped: '900 of 1,000' })
+  ended({ ...settled, foreign: 'a version of somebody else' })
+  ended({ outcome: 'expanded', turned: 0, verify: 'too many' })
+  const [warn, error] = [40, 50]
+  expect(said).toMatchObject([
+    { level: error, document: 'city', reason: '900 of 1,000' },
+    { level: error, document: 'city', reason: 'a version of somebody else' },
+    { level: warn, document: 'city', reason: 'too many' },
+  ])
 })
