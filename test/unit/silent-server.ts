@@ -36,6 +36,8 @@ interface Options {
   readonly documentBytes?: number
   /** How long a request without an answer takes, and a pause after it. */
   readonly timeoutMs?: number
+  /** Documents of somebody else come where a single one is left: without another answer nobody is charged (invariant 10). */
+  readonly othersWrite?: boolean
 }
 
 /**
@@ -44,7 +46,7 @@ interface Options {
  */
 export function drained(
   count: number,
-  { isLost, documentBytes = 800, timeoutMs = 1_000 }: Options,
+  { isLost, documentBytes = 800, timeoutMs = 1_000, othersWrite = false }: Options,
   confidence?: Confidence,
 ): Course {
   const clock = { now: 1_000_000_000 }
@@ -98,6 +100,9 @@ export function drained(
     const last = new Set(after)
     // A retry is a mark of its own, in a batch of its own.
     if (lost || done.size > 0) queue = [...queue.filter((key) => !done.has(key) && !last.has(key)), ...after]
+    if (othersWrite && lost && queue.length === 1 && charged.get(queue[0]?.id ?? '') === undefined) {
+      trust.answered([keyOf(`another ${batches}`)])
+    }
   }
   return { requests, indexed, dead, charged }
 }
