@@ -10,7 +10,7 @@ const maxKeys = 5_000
  * as the longest backoff), so that a mark that still waits in the queue is not written twice; its outcome sets the time
  * anew or erases the row. A time further off than that is from before the database's clock was put back: it is now.
  * SKIP LOCKED: every daemon may call this at once. Rides sync_failed_due from both its ends; 40 ms for 5,000. Whether any
- * is due is asked first: planning the rest costs more than that.
+ * is due is asked first, so that the rest is not planned in vain.
  */
 export async function requeueDueFailures(
   db: Queryable,
