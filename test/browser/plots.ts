@@ -37,7 +37,8 @@ export const WATCH_PLOTS = `(() => {
   const topOf = (plot, line) => {
     const { left, top, width, height } = plot.bbox
     const colour = plot.series[line].stroke(plot, line).match(/\\d+/g).slice(0, 3).map(Number)
-    const { data } = plot.ctx.getImageData(left, top, width, height)
+    // A line at zero lies on the lower edge, and uPlot draws it under that.
+    const { data } = plot.ctx.getImageData(left, top, width, height + 2)
     for (let pixel = 0; pixel < data.length / 4; pixel += 1) {
       const [r, g, b, alpha] = data.subarray(pixel * 4, pixel * 4 + 4)
       // The edge of a line is its colour, thinner.
