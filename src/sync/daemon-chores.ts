@@ -16,6 +16,7 @@ import type { BlockedIndices } from './blocked-indices.ts'
 import type { Chore } from './chores.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { assessDocuments } from './documents.ts'
+import { obstacleOf } from './obstacle.ts'
 import { parkedQueue, tendParkedKeys } from './parked-keys.ts'
 import { dropRetired } from './retired-indices.ts'
 import { assertSameServer } from './same-server.ts'
@@ -181,7 +182,7 @@ function pauseOf({ document, type, reason, since }: Wait, now: number) {
 }
 
 /** Writes outcomes that no later batch has taken along to the log. */
-export async function writeOutstanding({ settings, pool, unwritten, state }: ChoresContext): Promise<void> {
+async function writeOutstanding({ settings, pool, unwritten, state }: ChoresContext): Promise<void> {
   const now = performance.now()
   const last = state().state === 'stopped'
   for (const [document, entry] of unwritten) {
@@ -194,5 +195,15 @@ export async function writeOutstanding({ settings, pool, unwritten, state }: Cho
       unwritten.get(document)?.tally.merge(tally)
       throw error
     })
+  }
+}
+
+/** Last words: outcomes the log does not have yet, and a heartbeat that says stopped. */
+export async function farewell(context: ChoresContext, beat: () => Promise<string>): Promise<void> {
+  try {
+    await writeOutstanding(context)
+    await beat()
+  } catch (error) {
+    context.log.warn({ reason: obstacleOf(error).reason }, 'could not say goodbye to the database')
   }
 }

@@ -9,19 +9,19 @@ import type { BatchStore } from './batch-store.ts'
 import { BlockedIndices } from './blocked-indices.ts'
 import { BulkGate } from './bulk-gate.ts'
 import { Chores } from './chores.ts'
-import { type ChoresContext, daemonChores, heart, writeOutstanding } from './daemon-chores.ts'
+import { type ChoresContext, daemonChores, farewell, heart } from './daemon-chores.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { DocumentPauses } from './document-pauses.ts'
 import { draws } from './draw.ts'
 import { batchesInFlight } from './in-flight.ts'
 import { joinDatabase } from './join-database.ts'
-import { connectionsOf, type Vitals } from './observer.ts'
 import { obstacleOf } from './obstacle.ts'
 import { Poller } from './poller.ts'
 import { postgresStore } from './postgres-store.ts'
 import { QueueFronts } from './queue-fronts.ts'
 import type { DaemonState } from './types.ts'
+import { vitalsOf } from './vitals.ts'
 import { type IndexWatch, watchIndices } from './watch-indices.ts'
 import { runWorker, type Unwritten } from './worker.ts'
 import { workerContext } from './worker-context.ts'
@@ -122,7 +122,7 @@ export class Daemon {
     const chores = daemonChores(this.#choresContext, this.#beat, this.#watch.chores)
     this.#chores = new Chores(chores, (error, chore) => this.#failed(error, chore))
     this.#away.gone('postgres', 'starting')
-    options.observer?.begins(() => this.#vitals())
+    options.observer?.begins(() => vitalsOf(this.#choresContext, draws(this.#store)))
     pool.on('connect', (client) => this.#clients.add(client))
     pool.on('remove', (client) => this.#clients.delete(client))
   }
@@ -204,22 +204,6 @@ export class Daemon {
     for (const client of this.#clients) void client.end()
   }
 
-  #vitals(): Vitals {
-    const { pool } = this.#options
-    const { waiting } = this.#choresContext
-    return {
-      state: this.state.state,
-      inFlight: this.#dispatcher.inFlight,
-      pauses: [
-        ...this.#dispatcher.pauses.map(({ document, type }) => ({ document, index: null, type })),
-        ...this.#blocked.all.map(({ document, index, type }) => ({ document, index, type })),
-        ...[...waiting.keys()].map((document) => ({ document, index: null, type: 'waiting' })),
-      ],
-      draws: draws(this.#store),
-      connections: connectionsOf(pool),
-    }
-  }
-
   async #supervise(): Promise<void> {
     const { log } = this.#options
     try {
@@ -254,18 +238,8 @@ export class Daemon {
       this.#stopped = true
       this.#since = performance.now()
       this.#options.onState?.(this.state)
-      await this.#farewell()
+      await farewell(this.#choresContext, this.#beat)
       log.info('stopped')
-    }
-  }
-
-  /** Last words: outcomes the log does not have yet, and a heartbeat that says stopped. */
-  async #farewell(): Promise<void> {
-    try {
-      await writeOutstanding(this.#choresContext)
-      await this.#beat()
-    } catch (error) {
-      this.#options.log.warn({ reason: obstacleOf(error).reason }, 'could not say goodbye to the database')
     }
   }
 

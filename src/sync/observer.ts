@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import type { BulkAnswer } from '../elasticsearch/types.ts'
 import type { Assignment } from './dispatcher.ts'
 import type { BulkSender } from './send.ts'
@@ -52,10 +51,6 @@ interface Connections {
   readonly idle: number
   readonly waiting: number
   readonly most: number
-}
-
-export function connectionsOf({ totalCount, idleCount, waitingCount, options }: pg.Pool): Connections {
-  return { open: totalCount, idle: idleCount, waiting: waitingCount, most: options.max }
 }
 
 /** The same connection to Elasticsearch, with its bulk requests told to the observer. */
