@@ -48,6 +48,8 @@ const PACINGS = {
 } as const
 const LONG_SECONDS = 300
 
+const PROGRESS_MS = 60_000
+
 /** Everything goes wrong for a while, then heals; what was promised is looked at. Resolves to an exit code. */
 export async function story(options: StoryOptions): Promise<number> {
   const { seconds, seed, soak } = options
@@ -84,11 +86,17 @@ export async function story(options: StoryOptions): Promise<number> {
   closing.defer(() => faults.cease())
   const operator = options.mutant === null ? startOperator(postgres.url, random.fork('operator')) : null
   const watch = watchDocuments(elasticsearch.url, 'chaos-products-*,chaos-routed')
+  const told = setInterval(
+    () => say(`${workload.transactions} transactions, ${faults.kills} daemons killed`),
+    PROGRESS_MS,
+  )
+  closing.defer(() => clearInterval(told))
   // The time in which Elasticsearch starts does not count: little can go wrong while nothing is indexed.
   const { transactions } = options
   await (transactions === null
     ? faults.served(seconds * 1000)
     : faults.until(() => workload.transactions >= transactions))
+  clearInterval(told)
   say(`${workload.transactions} transactions so far; everything heals`)
   await operator?.stop()
   await faults.heal()
