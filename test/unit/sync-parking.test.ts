@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { ItemVerdict, Operation } from '../../src/elasticsearch/types.ts'
-import type { BatchKey, BatchTarget } from '../../src/queue/types.ts'
+import type { BatchKey } from '../../src/queue/types.ts'
 import type { AddressedKey } from '../../src/sync/addressed.ts'
-import { BlockedIndices } from '../../src/sync/blocked-indices.ts'
 import { Obstructed } from '../../src/sync/obstacle.ts'
 import { answersByIndex, Parking, separate } from '../../src/sync/parking.ts'
+import { building, live, memory, parkedFor, target } from './daemon-memory.ts'
 
 const key = (name: string, target: string | null = null, alias = 'd'): AddressedKey => ({
   key: name,
@@ -18,15 +18,6 @@ const key = (name: string, target: string | null = null, alias = 'd'): Addressed
   ageMs: 10,
   op: 'update',
 })
-const target = (index: string, releasedAt: string | null = null, alias = 'd'): BatchTarget => ({
-  index,
-  alias,
-  uuid: index,
-  role: 'live',
-  releasedAt,
-})
-const live = target('live')
-const building = target('building')
 const operation = (index: string): Operation => ({ kind: 'index', index, id: '1', key: '1', body: '{}' })
 const done: ItemVerdict = { outcome: 'done', result: 'updated' }
 const refused: ItemVerdict = { outcome: 'blocked', type: 'closed', reason: 'why' }
@@ -39,31 +30,10 @@ const away: ItemVerdict = {
 }
 const dead: ItemVerdict = { outcome: 'dead', type: 'mapping', reason: 'no' }
 
-/** A daemon's memory, its clock, and what it told. */
-function memory() {
-  const clock = { now: 0 }
-  const told: string[] = []
-  const known = new BlockedIndices({
-    now: () => clock.now,
-    random: () => 0,
-    trialMs: 1_000,
-    onBlocked: ({ index }) => told.push(`blocked ${index}`),
-    onFree: ({ index }) => told.push(`free ${index}`),
-  })
-  return { clock, told, known }
-}
-
 const waiting = () => {
   const parked: string[] = []
   return { parked, wait: ({ key: name }: BatchKey, index: string) => parked.push(`${name} ${index}`) }
 }
-
-const parkedFor = (index: string, releasedAt: string | null = null) => ({
-  document: 'd',
-  index,
-  registered: true,
-  releasedAt,
-})
 
 describe('which keys are sent and which wait', () => {
   test.each<[string, AddressedKey, string[], string[]]>([
@@ -242,132 +212,4 @@ test('an index that was never blocked is not released because it took what anoth
   const batch = new Parking(known, 'd', { targets: [live, building], tenants: false, trial: undefined })
   batch.judge([operation('live'), operation('building')], [done, refused])
   expect(known.next(parkedFor('live'))).toBe('try')
-})
-
-describe('what is done about parked keys', () => {
-  test('it is told once that an index is blocked, and why as it is known', () => {
-    const { clock, told, known } = memory()
-    known.next(parkedFor('building'))
-    expect(known.all).toEqual([
-      expect.objectContaining({
-        document: 'd',
-        index: 'building',
-        type: 'parked',
-        reason: 'it was found so before, and has not been tried since',
-      }),
-    ])
-    known.trialEnded('building', null)
-    expect(told).toEqual([])
-    for (let n = 0; n < 2; n++) {
-      known.trialEnded('building', { type: 'closed', reason: 'why' })
-      known.refused('d', building, { type: 'closed', reason: 'why' })
-      clock.now += 10_000
-    }
-    expect(told).toEqual(['blocked building'])
-    known.took('building')
-    known.took('building')
-    expect(told).toEqual(['blocked building', 'free building'])
-  })
-
-  test('a trial without any answer makes the wait no longer', () => {
-    const { clock, known } = memory()
-    known.refused('d', building, { type: 'closed', reason: 'why' })
-    for (let n = 0; n < 3; n++) {
-      clock.now += 125
-      expect(known.next(parkedFor('building'))).toBe('try')
-      known.trialEnded('building', null)
-    }
-    known.trialEnded('building', { type: 'closed', reason: 'why' })
-    clock.now += 249
-    expect(known.next(parkedFor('building'))).toBe('wait')
-  })
-
-  test('release goes on while there are any, and another index’s end is not its own', () => {
-    const { known } = memory()
-    for (const each of [live, building]) {
-      known.refused('d', each, { type: 'closed', reason: 'why' })
-      known.took(each.index)
-    }
-    known.parked(new Set(['building']))
-    expect(known.next(parkedFor('building'))).toBe('release')
-    expect(known.next(parkedFor('live'))).toBe('try')
-  })
-
-  test('a trial when the time has come, later each time it is refused', () => {
-    const { clock, known } = memory()
-    known.refused('d', building, { type: 'closed', reason: 'why' })
-    expect(known.next(parkedFor('building'))).toBe('wait')
-    clock.now = 125
-    expect(known.next(parkedFor('building'))).toBe('try')
-    expect(known.next(parkedFor('building'))).toBe('wait')
-    known.trialEnded('building', { type: 'closed', reason: 'still' })
-    clock.now += 249
-    expect(known.next(parkedFor('building'))).toBe('wait')
-    clock.now += 1
-    expect(known.next(parkedFor('building'))).toBe('try')
-    expect(known.all).toMatchObject([{ reason: 'still' }])
-  })
-
-  test('refusals of batches that were under way together count once', () => {
-    const { clock, known } = memory()
-    for (let n = 0; n < 5; n++) known.refused('d', building, { type: 'closed', reason: 'why' })
-    clock.now = 125
-    expect(known.next(parkedFor('building'))).toBe('try')
-  })
-
-  test('release when a trial succeeded, until none is left', () => {
-    const { clock, known } = memory()
-    known.refused('d', building, { type: 'closed', reason: 'why' })
-    clock.now = 125
-    known.next(parkedFor('building'))
-    known.took('building')
-    known.trialEnded('building', null)
-    expect(known.next(parkedFor('building'))).toBe('release')
-    known.parked(new Set())
-    expect(known.next(parkedFor('building'))).toBe('try')
-  })
-
-  test('later each time, where an index takes the trial and refuses what is released', () => {
-    const { clock, known } = memory()
-    for (const pause of [125, 250, 500]) {
-      known.refused('d', building, { type: 'full', reason: 'too many fields' })
-      clock.now += pause - 1
-      expect(known.next(parkedFor('building'))).toBe('wait')
-      clock.now += 1
-      expect(known.next(parkedFor('building'))).toBe('try')
-      known.took('building')
-      expect(known.next(parkedFor('building'))).toBe('release')
-    }
-    known.parked(new Set())
-    known.refused('d', building, { type: 'full', reason: 'too many fields' })
-    clock.now += 125
-    expect(known.next(parkedFor('building'))).toBe('try')
-  })
-
-  test('a trial at once where this daemon knows of nothing, and meanwhile it parks as well', () => {
-    const { known, told } = memory()
-    expect(known.next(parkedFor('building', '12:00'))).toBe('try')
-    expect(known.holds(target('building', '12:00'))).toBe(true)
-    expect(told).toEqual([])
-    known.trialEnded('building', { type: 'closed', reason: 'why' })
-    expect(told).toEqual(['blocked building'])
-  })
-
-  test('release when another daemon did', () => {
-    const { known, told } = memory()
-    known.refused('d', building, { type: 'closed', reason: 'why' })
-    expect(known.holds(target('building', '12:00'))).toBe(false)
-    expect(known.next(parkedFor('building', '12:00'))).toBe('release')
-    expect(told).toEqual(['blocked building', 'free building'])
-  })
-
-  test('nothing, where none is parked: the next batch finds out', () => {
-    const { clock, known } = memory()
-    known.refused('d', building, { type: 'closed', reason: 'why' })
-    known.parked(new Set())
-    expect(known.holds(building)).toBe(true)
-    clock.now = 125
-    known.parked(new Set())
-    expect(known.holds(building)).toBe(false)
-  })
 })
