@@ -35,7 +35,7 @@ export default defineConfig({
           // Some start a process, beside everything else.
           testTimeout: 60_000,
           maxWorkers,
-          // Pure functions: a process for each of sixty files costs more than the tests.
+          // Pure functions: a process for each file costs more than its tests.
           isolate: false,
         },
       },
