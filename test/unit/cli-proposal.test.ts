@@ -3,39 +3,13 @@ import { catalogOf } from '../../src/catalog/read-catalog.ts'
 import type { Column, Table } from '../../src/catalog/types.ts'
 import { documentName, propose } from '../../src/cli/proposal.ts'
 import { indexProblem } from '../../src/config/index-name.ts'
+import * as catalog from './catalog-tables.ts'
 
-const column = (name: string, type = 'text', notNull = false): Column => ({
-  name,
-  type,
-  baseType: { name: type, schema: 'pg_catalog', kind: 'base', array: false },
-  notNull,
-  generated: 'no',
-  generatedFrom: [],
-})
+const column = (name: string, type = 'text', notNull = false) => catalog.column(name, type, { notNull })
 
-/** A table with the columns `id` and `more`. */
-function table(name: string, more: readonly Column[] = [], details: Partial<Table> = {}): Table {
-  return {
-    oid: 1,
-    schema: 'public',
-    name,
-    kind: 'r',
-    columns: [column('id', 'int8', true), ...more],
-    primaryKey: ['id'],
-    uniqueKeys: [['id']],
-    indexes: [],
-    foreignKeys: [],
-    leaves: [],
-    inherits: false,
-    partitionOf: null,
-    unlogged: false,
-    rowSecurity: false,
-    subscribed: false,
-    estimatedRows: null,
-    comment: null,
-    ...details,
-  }
-}
+/** A table of the schema `public` with the columns `id` and `more`. */
+const table = (name: string, more: readonly Column[] = [], details: Partial<Table> = {}) =>
+  catalog.table(name, [column('id', 'int8', true), ...more], { schema: 'public', indexes: [], ...details })
 
 const proposed = (...tables: Table[]) => propose(catalogOf(tables, 180000), 'sluice')
 

@@ -3,22 +3,11 @@ import { catalogOf } from '../../src/catalog/read-catalog.ts'
 import type { Table } from '../../src/catalog/types.ts'
 import { parsePgsync } from '../../src/cli/pgsync/schema.ts'
 import { translatePgsync } from '../../src/cli/pgsync/translate.ts'
+import { column, table as made } from './catalog-tables.ts'
 
 function table(name: string, columns: readonly string[], more: Partial<Table> = {}): Table {
-  return {
-    ...{ oid: 1, schema: 'public', name, kind: 'r', primaryKey: ['id'], uniqueKeys: [['id']] },
-    columns: columns.map((column) => ({
-      name: column,
-      type: 'text',
-      baseType: { name: 'text', schema: 'pg_catalog', kind: 'base', array: false },
-      notNull: false,
-      generated: 'no',
-      generatedFrom: [],
-    })),
-    ...{ indexes: [], foreignKeys: [], leaves: [], inherits: false, partitionOf: null, unlogged: false },
-    ...{ rowSecurity: false, subscribed: false, estimatedRows: null, comment: null },
-    ...more,
-  }
+  const texts = columns.map((text) => column(text, 'text', { notNull: false }))
+  return made(name, texts, { schema: 'public', indexes: [], ...more })
 }
 
 const catalog = catalogOf(
