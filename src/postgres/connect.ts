@@ -75,7 +75,7 @@ const tlsCodes =
 
 /** pg's own errors carry no code. */
 const connectionMessages =
-  /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client (has encountered a connection error|was closed) and is not queryable|The server does not support SSL)/i
+  /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|timeout expired|Client (has encountered a connection error|was closed) and is not queryable|The server does not support SSL)/i
 
 /** True when Postgres does not answer or refuses us; false when it answered and refused a statement. */
 export function isConnectionError(error: unknown): boolean {
