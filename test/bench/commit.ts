@@ -5,7 +5,14 @@ import { promisify } from 'node:util'
 export const MODIFIED = '-modified'
 
 /** What can change a figure: the program, how it is measured, and on which servers. */
-const MEASURED = ['src', 'migrations', 'package-lock.json', 'test/bench', 'test/support/servers']
+const MEASURED = [
+  'src',
+  'migrations',
+  'package-lock.json',
+  'test/bench',
+  'test/support/built.ts',
+  'test/support/servers',
+]
 
 /**
  * The last commit that changed what is measured: a report goes on after a change of the documentation. null where there is no

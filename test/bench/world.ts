@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import type { DocumentDefinition } from '../../src/config/types.ts'
+import { builtMain } from '../support/built.ts'
 import { fetchFrom } from './address.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
 import { cpuSeconds, treeCpuSeconds } from './process-figures.ts'
@@ -37,17 +38,6 @@ export interface WorldOptions {
   readonly elasticsearch?: Readonly<Record<string, string>>
 }
 
-const PROJECT = join(import.meta.dirname, '../..')
-
-/** What users install: run from its TypeScript, every process takes 30 MB more, and twice as long to start. */
-const BUILT = join(PROJECT, 'dist/cli/main.js')
-
-async function build(): Promise<void> {
-  const compiler = join(PROJECT, 'node_modules/typescript/bin/tsc')
-  await promisify(execFile)(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: PROJECT })
-  await cp(join(PROJECT, 'src/admin/dashboard'), join(PROJECT, 'dist/admin/dashboard'), { recursive: true })
-}
-
 export interface Where {
   /** Servers that are there; null: servers of its own. */
   readonly outside?: Outside | null
@@ -57,9 +47,9 @@ export interface Where {
 
 export async function openWorld(
   { documents, elasticsearch: settings = {} }: WorldOptions,
-  { outside = null, program = BUILT }: Where = {},
+  { outside = null, program: other }: Where = {},
 ): Promise<World> {
-  if (program === BUILT) await build()
+  const program = other ?? (await builtMain())
   const servers = await (outside === null ? startServers(settings) : useServers(outside))
   const { postgresUrl, elasticsearchUrl, pids } = servers
   const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-'))

@@ -7,6 +7,7 @@ import type pg from 'pg'
 import type { Limits } from '../../src/config/types.ts'
 import { FailedError } from '../../src/errors.ts'
 import { createPool } from '../../src/postgres/connect.ts'
+import { builtMain } from '../support/built.ts'
 import { type Comparison, compare } from '../support/compare.ts'
 import {
   type PostgresServer,
@@ -34,6 +35,8 @@ export interface ArticlesOptions {
   readonly before?: (elasticsearch: string) => Promise<string>
   /** Directory whose `src/` is the program; default: this project. */
   readonly program?: string
+  /** What is built of it runs, as users run it; default: its TypeScript. */
+  readonly built?: boolean
   /** Environments of Postgres and of the daemons, beside their own. */
   readonly environments?: Readonly<Record<'postgres' | 'daemons', Readonly<Record<string, string>>>>
 }
@@ -46,7 +49,7 @@ export interface ArticlesWorld {
   readonly daemons: Daemons
   /** Folder with the configuration and the daemons' logs. */
   readonly logs: string
-  /** `src/cli/main.ts`, and how to run it. */
+  /** The path of the program's command, and how to run it. */
   readonly main: string
   readonly place: { readonly config: string; readonly cwd: string; readonly env: NodeJS.ProcessEnv }
   /** Whatever sync_failed ever held: a success erases its rows. */
@@ -92,7 +95,7 @@ export async function openArticles(options: ArticlesOptions): Promise<ArticlesWo
   )
   const connection = { postgres: postgres.url, elasticsearch: address }
   await writeFile(config, JSON.stringify({ connection, limits: options.limits ?? {}, documents }, null, 2))
-  const main = join(program, 'src/cli/main.ts')
+  const main = options.built === true ? await builtMain(program) : join(program, 'src/cli/main.ts')
   // What is compiled once need not be compiled again when a daemon is started anew.
   const env = { ...plainEnvironment(), NODE_COMPILE_CACHE: join(logs, 'compiled') }
   const place = { config, cwd: logs, env }
@@ -101,7 +104,7 @@ export async function openArticles(options: ArticlesOptions): Promise<ArticlesWo
   await promisify(execFile)(process.execPath, [main, 'install', '--config', config], installing)
   await pool.query(everCharged)
   const environment = { ...env, ...environments?.daemons }
-  const daemons = await prepareDaemons({ program, config, logs, count: options.daemons, environment })
+  const daemons = await prepareDaemons({ main, config, logs, count: options.daemons, environment })
   closing.defer(() => daemons.end())
   daemons.startAll()
   const servers = { pool, elasticsearch: elasticsearch.url, say }

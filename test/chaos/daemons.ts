@@ -8,8 +8,8 @@ import { type Guard, guardDirectory } from '../support/servers/guard.ts'
 import { signal } from '../support/servers/processes.ts'
 
 export interface DaemonsOptions {
-  /** Directory whose `src/cli/main.ts` is the program: the project, or a mutant. */
-  readonly program: string
+  /** Path of the program's command: `src/cli/main.ts` of the project or of a mutant, or what is built of them. */
+  readonly main: string
   readonly config: string
   /** Where each daemon's log goes, all its lives in one file. */
   readonly logs: string
@@ -62,7 +62,7 @@ interface Slot {
 }
 
 export async function prepareDaemons({
-  program,
+  main,
   config,
   logs,
   count,
@@ -94,7 +94,7 @@ export async function prepareDaemons({
     const output = openSync(slot.log, 'a')
     slot.logged = statSync(slot.log).size
     slot.works = false
-    const child = spawn(process.execPath, [join(program, 'src/cli/main.ts'), 'run', '--config', config], {
+    const child = spawn(process.execPath, [main, 'run', '--config', config], {
       cwd: logs,
       // A group of its own: Ctrl-C is for the chaos, which ends it.
       detached: true,

@@ -205,7 +205,8 @@ async function setUp({ mutant, soak }: StoryOptions, logs: string) {
   const addresses = (await trouble?.open(direct, pool)) ?? direct
   // A run heals what a mutant breaks.
   await writeFile(file, JSON.stringify(config(addresses, { runs: mutant === null }), null, 2))
-  const install = [join(program, 'src/cli/main.ts'), 'install', '--config', file]
+  const main = join(program, 'src/cli/main.ts')
+  const install = [main, 'install', '--config', file]
   // A daemon is killed and started every two seconds: what is compiled once need not be compiled again.
   const environment = { ...plainEnvironment(), NODE_COMPILE_CACHE: join(logs, 'compiled') }
   // A busy machine takes its time to make indices.
@@ -213,7 +214,7 @@ async function setUp({ mutant, soak }: StoryOptions, logs: string) {
   await promisify(execFile)(process.execPath, install, { cwd: logs, env: patient })
   await trouble?.installed(pool)
   const own = { ...environment, ...trouble?.environments.daemons }
-  const daemons = await prepareDaemons({ program, config: file, logs, count: 4, environment: own })
+  const daemons = await prepareDaemons({ main, config: file, logs, count: 4, environment: own })
   closing.defer(() => daemons.end())
   daemons.startAll()
   const servers = { pool, elasticsearch: elasticsearch.url, say }

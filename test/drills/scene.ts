@@ -13,8 +13,7 @@ import { type PostgresServer, type Server, startPostgres } from '../support/serv
 import { type Address, openAddress } from './address.ts'
 import type { Figures } from './figures.ts'
 
-const program = join(import.meta.dirname, '../..')
-const main = join(program, 'src/cli/main.ts')
+const main = join(import.meta.dirname, '../../src/cli/main.ts')
 
 /** How long the application writes before and after what happens, milliseconds. */
 const WRITING_MS = 1_500
@@ -141,7 +140,7 @@ export class Scene {
 
   async startDaemon(name: string): Promise<Daemons> {
     const daemons = await prepareDaemons({
-      program,
+      main,
       config: this.#config(name),
       logs: this.logs,
       count: 1,

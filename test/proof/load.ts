@@ -1,14 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { openArticles } from '../chaos/articles-world.ts'
-import { beyondLimits, GROWTH_LIMITS, memoryIsFlat, watchGrowth } from '../chaos/growth.ts'
+import { beyondLimits, LOAD_LIMITS, memoryIsFlat, watchGrowth } from '../chaos/growth.ts'
 import { startSteadyWrites } from '../chaos/steady-writes.ts'
 import type { Row } from './row.ts'
 import { conclude } from './verdict.ts'
 
 const WRITES_A_SECOND = 100
-
-/** The queue is never long here: whatever it takes beyond this is bloat. */
-const limits = { ...GROWTH_LIMITS, handles: 2, queueFloorMb: 0.5 }
 
 /**
  * An application writes at a steady rate, one daemon follows, nothing goes wrong. Every two seconds its resident memory, its
@@ -23,10 +20,11 @@ const limits = { ...GROWTH_LIMITS, handles: 2, queueFloorMb: 0.5 }
  */
 export const load: Row = {
   name: 'load',
-  about: `steady writes for --seconds or --minutes: memory grows by at most ${limits.memoryMbPerHour} MB an hour, handles flat, queue bloat at most ${limits.queueTimes} times`,
+  about: `steady writes for --seconds or --minutes: memory grows by at most ${LOAD_LIMITS.memoryMbPerHour} MB an hour, handles flat, queue bloat at most ${LOAD_LIMITS.queueTimes} times`,
   defaults: { seconds: 3_600 },
   run: async ({ seconds, say, closing, program }) => {
-    const world = await openArticles({ name: 'load', say, closing, program, daemons: 1 })
+    // Memory is that of what users run.
+    const world = await openArticles({ name: 'load', say, closing, program, built: true, daemons: 1 })
     const pid = world.daemons.pid(0)
     if (pid === null) throw new Error('there is no daemon')
     const writes = startSteadyWrites(world.postgres.url, WRITES_A_SECOND)
@@ -38,8 +36,12 @@ export const load: Row = {
       say(`${writes.count} writes`)
     }
     const grown = await growth.stop()
-    const flat = memoryIsFlat(grown, limits)
-    const { figures, problems } = await conclude(world, { writes, more: beyondLimits(grown, limits), say })
+    const flat = memoryIsFlat(grown, LOAD_LIMITS)
+    const { figures, problems } = await conclude(world, {
+      writes,
+      more: beyondLimits(grown, LOAD_LIMITS),
+      say,
+    })
     const verdict = flat === null ? 'undecided' : flat ? 'yes' : 'no'
     return { figures: { seconds, ...grown, memoryIsFlat: verdict, ...figures }, problems }
   },

@@ -32,7 +32,8 @@ export async function createMutant(mutations: readonly Mutation[]): Promise<Muta
   const root = await mkdtemp(join(home, 'mutant-'))
   await cp(join(PROJECT, 'src'), join(root, 'src'), { recursive: true })
   await cp(join(PROJECT, 'migrations'), join(root, 'migrations'), { recursive: true })
-  await cp(join(PROJECT, 'package.json'), join(root, 'package.json'))
+  for (const file of ['package.json', 'tsconfig.json', 'tsconfig.build.json'])
+    await cp(join(PROJECT, file), join(root, file))
   for (const { file, find, replace } of mutations) {
     const path = join(root, 'src', file)
     const text = await readFile(path, 'utf8')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { fitLine } from '../bench/line.ts'
-import { beyondLimits, growthOf, type Look, memoryIsFlat } from '../chaos/growth.ts'
+import { beyondLimits, growthOf, LOAD_LIMITS, type Look, memoryIsFlat } from '../chaos/growth.ts'
 import { createRandom } from '../chaos/random.ts'
 
 /** What the soak and the proof row `load` say about memory, open files and the queue. */
@@ -46,7 +46,7 @@ test('a line goes through its points, and says how sure that is', () => {
 
 test('what does not grow is within all limits, and an hour can tell', () => {
   const growth = growthOf(looks(() => ({})))
-  expect(beyondLimits(growth)).toEqual([])
+  for (const limits of [undefined, LOAD_LIMITS]) expect(beyondLimits(growth, limits)).toEqual([])
   expect(memoryIsFlat(growth)).toBe(true)
 })
 
@@ -64,7 +64,11 @@ test.each([
   ['open files', (share: number) => ({ handles: Math.round(30 + 10 * share) }), /^open files: /],
   ['the queue', (share: number) => ({ queueMb: 1 + 12 * share }), /^the queue took /],
 ])('%s: what grows is told', (_, change, told) => {
-  expect(beyondLimits(growthOf(looks(change)))).toEqual([expect.stringMatching(told)])
+  expect(beyondLimits(growthOf(looks(change)), LOAD_LIMITS)).toEqual([expect.stringMatching(told)])
+})
+
+test('a queue that faults have made long is none', () => {
+  expect(beyondLimits(growthOf(looks((share) => ({ queueMb: share > 0.9 ? 12 : 1 }))))).toEqual([])
 })
 
 test('a few minutes cannot tell five megabytes an hour from none', () => {
