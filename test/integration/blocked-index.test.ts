@@ -48,9 +48,10 @@ const create = async () => {
 /** The building index anew, as this says, and known by its new UUID. */
 const replace = async (body: { readonly mappings?: object; readonly settings?: object }) => {
   await world.server.request('DELETE', `/${building}`)
-  const path = `/${building}?wait_for_active_shards=0`
   const mappings = await world.elasticsearch.getMappings(live)
-  expect(await world.server.request('PUT', path, { mappings, ...body })).toMatchObject({ acknowledged: true })
+  expect(await world.server.createIndex(building, { mappings, ...body })).toMatchObject({
+    acknowledged: true,
+  })
   const uuid = await world.elasticsearch.indexUuid(building)
   await world.sql('UPDATE sluice.sync_index SET uuid = $2 WHERE name = $1', [building, uuid])
 }

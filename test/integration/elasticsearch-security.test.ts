@@ -168,7 +168,7 @@ describe('a server with a certificate of an authority of one’s own', () => {
 
   it('is trusted with that authority’s file', async () => {
     expect(await infoOf({ url: proxy.url, caFile: file('ca.pem') })).toMatchObject({
-      product: 'elasticsearch',
+      product: inject('searchProduct'),
     })
   })
 

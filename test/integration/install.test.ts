@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { type InstallWorld, installWorld, lines } from './install-world.ts'
@@ -60,7 +60,8 @@ describe('a first install', () => {
     expect(
       await world.server.request('PUT', `/${city.index}-20990101000000-abcdef/_doc/1`, {}),
     ).toMatchObject({
-      status: 404,
+      // Of OpenSearch it is the template's setting that refuses (src/elasticsearch/templates.ts).
+      status: inject('searchProduct') === 'opensearch' ? 400 : 404,
     })
 
     expect(await marks()).toBe(0)
@@ -298,10 +299,7 @@ it('a mapping that Elasticsearch refuses names its document, and leaves nothing 
     .install({ city: refused, line: { ...city, index: `${city.index}-other` } })
     .catch((reason: unknown) => reason)
   expect(error).toMatchObject({ code: 'config', where: 'documents.city' })
-  expect(error).toHaveProperty(
-    'message',
-    expect.stringContaining('The mapper type [txt] declared on field [name]'),
-  )
+  expect(error).toHaveProperty('message', expect.stringMatching(/type \[txt\] declared on field \[name\]/))
   expect(await world.everything()).toEqual(before)
 })
 

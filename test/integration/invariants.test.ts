@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
 import { runBatch } from '../../src/sync/batch.ts'
 import { postgresStore } from '../../src/sync/postgres-store.ts'
@@ -227,7 +227,10 @@ async function lateFailure(run: RunBatch): Promise<boolean> {
   return recorded > 0n && (await failedVersion()) === recorded
 }
 
-/** A state that is refused is loaded by a batch that is late; a good one is indexed meanwhile. Returns the failure's state. */
+/**
+ * A state that is refused is loaded by a batch that is late; a good one is indexed meanwhile. Returns the failure's state,
+ * null for none: OpenSearch compares versions before it finds the text too long, and there is nothing to record.
+ */
 async function replacedFailure(run: RunBatch): Promise<string | null> {
   await world.change(id, refused)
   await holdUp(run, afterLoad, async () => {
@@ -254,6 +257,8 @@ async function failedVersion(): Promise<bigint> {
 }
 
 describe('an outcome that comes late (invariant 8)', () => {
+  const refusesLate = inject('searchProduct') === 'elasticsearch'
+
   test('as a success does not erase the failure of a later state', async () => {
     expect(await lateSuccess(shipped)).toBe(1)
   })
@@ -273,12 +278,12 @@ describe('an outcome that comes late (invariant 8)', () => {
   })
 
   test('as a failure of a state that was replaced meanwhile is tried again', async () => {
-    expect(await replacedFailure(shipped)).toBe('retrying')
+    expect(await replacedFailure(shipped)).toBe(refusesLate ? 'retrying' : null)
   })
 
   test('would leave a document that is in order among the dead, if it did not look at its row again', async () => {
     const run = await broken(...mutants['late-failure-stays'])
-    expect(await replacedFailure(run)).toBe('dead')
+    expect(await replacedFailure(run)).toBe(refusesLate ? 'dead' : null)
   })
 })
 

@@ -150,7 +150,7 @@ test('a dead letter: with its type and reason, and at once', async () => {
       'the mark was worked on, and nothing was written to Elasticsearch',
       expect.stringMatching(
         new RegExp(
-          `^${await indexOf('figure')} is dead after \\d+ attempts: document_parsing_exception: .*value`,
+          `^${await indexOf('figure')} is dead after \\d+ attempts: (document|mapper)_parsing_exception: .*value`,
         ),
       ),
     ],

@@ -1,4 +1,8 @@
 import { inject } from 'vitest'
 import { describeValues } from './values/contract.ts'
 
-describeValues('Elasticsearch 8', { url: () => inject('elasticsearchUrl') })
+// The run's server: Elasticsearch 8.19, unless ELASTICSEARCH_URL names another.
+describeValues('Elasticsearch', {
+  url: () => inject('elasticsearchUrl'),
+  openSearch: inject('searchProduct') === 'opensearch',
+})

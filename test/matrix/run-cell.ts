@@ -40,7 +40,13 @@ const report = z.object({
       name: z.string(),
       status: z.string(),
       message: z.string().optional(),
-      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
+      assertionResults: z.array(
+        z.object({
+          fullName: z.string(),
+          status: z.string(),
+          failureMessages: z.array(z.string()).optional(),
+        }),
+      ),
     }),
   ),
 })
@@ -80,10 +86,13 @@ export async function runCell(cell: MatrixCell, { files, signal }: RunOptions): 
     }),
   )
   const notes = testResults.flatMap(({ name, status, message, assertionResults }) => {
-    const failed = assertionResults.filter((test) => test.status === 'failed').map(({ fullName }) => fullName)
     const file = name.replace(`${PROJECT}/`, '')
-    if (failed.length > 0) return failed.map((test) => `${file}: ${test}`)
-    return status === 'failed' ? [`${file}: ${message?.split('\n')[0] ?? 'could not be run'}`] : []
+    const failed = assertionResults.filter((test) => test.status === 'failed')
+    if (failed.length > 0)
+      return failed.map(
+        ({ fullName, failureMessages }) => `${file}: ${fullName}: ${firstLine(failureMessages?.[0])}`,
+      )
+    return status === 'failed' ? [`${file}: ${firstLine(message)}`] : []
   })
   // Without a test that passed nothing was shown, whatever vitest thinks of it.
   const state = success && numPassedTests > 0 ? 'passed' : 'failed'
@@ -94,6 +103,11 @@ export async function runCell(cell: MatrixCell, { files, signal }: RunOptions): 
     skipped: numPendingTests,
     notes,
   })
+}
+
+/** Of what a test or a file failed with; a file that failed before its tests may have nothing in its first line. */
+function firstLine(message: string | undefined): string {
+  return message?.split('\n').find((line) => line.trim() !== '') ?? 'no reason was given'
 }
 
 interface TestRun {

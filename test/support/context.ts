@@ -39,6 +39,11 @@ export interface TestElasticsearch {
   readonly prefix: string
   /** Sends a request and returns the answer's JSON, whatever its status. */
   request(method: string, path: string, body?: unknown): Promise<unknown>
+  /** As somebody would by hand, under a name that sluice's template guards against creation by accident. */
+  createIndex(
+    name: string,
+    body: { readonly mappings?: object; readonly settings?: object },
+  ): Promise<unknown>
   /** Removes all indices (their aliases with them) and index templates of the prefix. */
   drop(): Promise<void>
 }
@@ -55,10 +60,15 @@ export function testElasticsearch(url: string = inject('elasticsearchUrl')): Tes
     const text = await answer.text()
     return text === '' ? null : JSON.parse(text)
   }
+  const isOpenSearch = url === inject('elasticsearchUrl') && inject('searchProduct') === 'opensearch'
   return {
     url,
     prefix,
     request,
+    createIndex: (name, body) => {
+      const settings = { ...body.settings, ...(isOpenSearch && { 'index.sort.field': [] }) }
+      return request('PUT', `/${name}?wait_for_active_shards=0`, { ...body, settings })
+    },
     drop: async () => {
       await request('DELETE', `/${prefix}*?expand_wildcards=all&ignore_unavailable=true`)
       // One at a time: of several patterns, one without a match fails the request.

@@ -1,11 +1,18 @@
+import pg from 'pg'
 import type { TestProject } from 'vitest/node'
+import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
+import type { ServerInfo } from '../../src/elasticsearch/types.ts'
 import { describeError, SluiceError } from '../../src/errors.ts'
 import { findOrStartServers, type Servers } from './servers/index.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     postgresUrl: string
+    /** Major version. */
+    postgresVersion: number
     elasticsearchUrl: string
+    /** What answers there: the matrix names others than Elasticsearch. */
+    searchProduct: ServerInfo['product']
   }
 }
 
@@ -24,11 +31,35 @@ export default async function setup(project: TestProject): Promise<() => Promise
     throw error instanceof SluiceError ? Object.assign(new Error(describeError(error)), { stack: '' }) : error
   })
   project.provide('postgresUrl', servers.postgresUrl)
+  project.provide('postgresVersion', await postgresVersion(servers.postgresUrl))
   project.provide('elasticsearchUrl', servers.elasticsearchUrl)
+  project.provide('searchProduct', await productAt(servers.elasticsearchUrl))
   return async () => {
     shared.users -= 1
     if (shared.users > 0) return
     delete run.sluiceServers
     await servers.stop()
+  }
+}
+
+async function postgresVersion(url: string): Promise<number> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ n: number }>(
+      "SELECT current_setting('server_version_num')::int / 10000 AS n",
+    )
+    return rows[0]?.n ?? 0
+  } finally {
+    await client.end()
+  }
+}
+
+async function productAt(url: string): Promise<ServerInfo['product']> {
+  const client = connectElasticsearch({ url }, { requestTimeoutMs: 30_000 })
+  try {
+    return (await client.info()).product
+  } finally {
+    await client.close()
   }
 }

@@ -11,6 +11,8 @@ export interface ValueCase {
   /** What the configuration says of the field; nothing: the derived mapping. */
   readonly mapping?: FieldMapping
   readonly becomes: Outcome
+  /** First major version of Postgres that has such a value; nothing: all do. */
+  readonly since?: number
 }
 
 export type Outcome =

@@ -128,9 +128,12 @@ export const dates: Group = {
       "'-178000000 years -1 microsecond'",
       '"P-178000000Y0M0DT0H0M-0.000001S"',
     ),
-    kept('interval, infinity', 'interval', "'infinity'", '"infinity"'),
+    { ...kept('interval, infinity', 'interval', "'infinity'", '"infinity"'), since: 17 },
     kept('interval, as long', 'interval', "'1 day 00:00:01.5'", '86401.500000', { type: 'long' }),
-    refused('interval as long, infinity', 'interval', "'-infinity'", notFinite, { type: 'long' }),
+    {
+      ...refused('interval as long, infinity', 'interval', "'-infinity'", notFinite, { type: 'long' }),
+      since: 17,
+    },
     kept('interval[]', 'interval[]', "'{1 mon,NULL}'", '["P0Y1M0DT0H0M0S",null]'),
 
     kept('daterange', 'daterange', "'[2024-01-01,2024-12-31]'", '{"gte":"2024-01-01","lt":"2025-01-01"}'),
