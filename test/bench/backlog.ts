@@ -79,7 +79,7 @@ export const backlog: Cell = {
   name: 'backlog',
   about:
     'Every view, status, and what /health, /metrics and the dashboard read, with 30 days of log and 10,000 marks to --rows (up to 5,000,000) in the queue; and the claim of 1,000.',
-  defaults: { ...usual, rows: 1_000_000 },
+  defaults: { ...usual, rows: 5_000_000 },
   figures,
   world: { documents },
   ownServers: 'it switches autovacuum off for the whole Postgres',

@@ -17,7 +17,7 @@ export const dashboard: Cell = {
   name: 'dashboard',
   about:
     'The dashboard: kB over the wire, first paint in Chromium, and what a daemon with one viewer uses over --seconds.',
-  defaults: { ...usual, rounds: 3, rows: 10_000, seconds: 30 },
+  defaults: { ...usual, rows: 10_000, seconds: 30 },
   figures: {
     'over the wire': { of: 'value', atMost: 100 },
     'first paint': { of: 'value', atMost: 1000 },

@@ -26,7 +26,7 @@ const END = 0.75
 export const heldSnapshot: Cell = {
   name: 'held-snapshot',
   about: `Marks of --rows keys, drained again and again beside --rate changes a second (default ${CHANGES}) for --seconds: with an old snapshot held, against without.`,
-  defaults: { ...usual, rounds: 3, seconds: 180 },
+  defaults: { ...usual, seconds: 180 },
   figures: { 'held to clean': { of: 'value', atLeast: 0.8 } },
   world: { documents: { [document]: definition } },
   async *measure(world, { rounds, rows, rate, seconds }, note) {

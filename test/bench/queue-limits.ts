@@ -26,7 +26,7 @@ export const queueLimits: Cell = {
   name: 'queue-limits',
   about:
     'Claim, version and settlement of --rows keys by 1 to 32 workers that load and send nothing, and their WAL; versions drawn alone.',
-  defaults: { ...usual, rounds: 3, rows: 500_000, seconds: 5 },
+  defaults: { ...usual, rows: 500_000, seconds: 5 },
   figures: {},
   world: { documents: { [flat.document]: flat.definition } },
   async *measure(world, { rounds, rows, seconds }, note) {

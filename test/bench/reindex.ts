@@ -20,7 +20,7 @@ const SEARCHES = 50
 export const reindex: Cell = {
   name: 'reindex',
   about: `sluice reindex of --rows rows under --rate changes a second (default ${CHANGES}) and ${SEARCHES} searches a second, against a backfill under the same.`,
-  defaults: { ...usual, rows: 150_000, rounds: 3 },
+  defaults: { ...usual, rows: 150_000 },
   figures: {
     'elapsed against a backfill': { of: 'value', atMost: 1.3 },
     'failed searches': { of: 'value', atMost: 0 },

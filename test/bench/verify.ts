@@ -20,7 +20,7 @@ export const verify: Cell = {
   name: 'verify',
   about:
     'sluice verify of --rows rows with one daemon, by id and deep; 999 seeded corruptions found and repaired; memory.',
-  defaults: { ...usual, rounds: 3, rows: 200_000 },
+  defaults: { ...usual, rows: 200_000 },
   figures: {
     'by id': { of: 'value', atLeast: 50_000 },
     deep: { of: 'value', atLeast: 10_000 },
