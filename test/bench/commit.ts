@@ -11,6 +11,8 @@ const MEASURED = [
   'package-lock.json',
   'test/bench',
   'test/support/built.ts',
+  'test/support/deployed.ts',
+  'deploy/systemd/sluice.service',
   'test/support/servers',
 ]
 

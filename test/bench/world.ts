@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import { builtMain } from '../support/built.ts'
+import { deployedEnvironment } from '../support/deployed.ts'
 import { fetchFrom } from './address.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
 import { cpuSeconds, treeCpuSeconds } from './process-figures.ts'
@@ -90,7 +91,7 @@ export async function openWorld(
       const daemon = await startDaemon({
         command: [program, 'run', '--config', config],
         cwd: directory,
-        env: { ...env, ...options.env, ELASTICSEARCH_URL: url },
+        env: { ...deployedEnvironment(), ...env, ...options.env, ELASTICSEARCH_URL: url },
         documents: Object.keys(documents).length,
       })
       daemons.push(daemon)

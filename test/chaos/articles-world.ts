@@ -9,6 +9,7 @@ import { FailedError } from '../../src/errors.ts'
 import { createPool } from '../../src/postgres/connect.ts'
 import { builtMain } from '../support/built.ts'
 import { type Comparison, compare } from '../support/compare.ts'
+import { deployedEnvironment } from '../support/deployed.ts'
 import {
   type PostgresServer,
   type Server,
@@ -103,7 +104,8 @@ export async function openArticles(options: ArticlesOptions): Promise<ArticlesWo
   const installing = { ...place, env: { ...env, REQUEST_TIMEOUT: '60000' } }
   await promisify(execFile)(process.execPath, [main, 'install', '--config', config], installing)
   await pool.query(everCharged)
-  const environment = { ...env, ...environments?.daemons }
+  const deployed = options.built === true ? deployedEnvironment() : {}
+  const environment = { ...deployed, ...env, ...environments?.daemons }
   const daemons = await prepareDaemons({ main, config, logs, count: options.daemons, environment })
   closing.defer(() => daemons.end())
   daemons.startAll()
