@@ -60,8 +60,8 @@ const WARM_UP = 0.2
  */
 const STRETCHES = 16
 
-/** Looks at a process every two seconds until it is stopped. */
-export function watchGrowth(pid: number, pool: pg.Pool): { stop(): Promise<Growth> } {
+/** Looks at a process every two seconds until it is stopped; `warmUp` is a share of the looks. */
+export function watchGrowth(pid: number, pool: pg.Pool, warmUp = WARM_UP): { stop(): Promise<Growth> } {
   const stopping = new AbortController()
   const looks: Look[] = []
   let queueMb = 0
@@ -79,14 +79,14 @@ export function watchGrowth(pid: number, pool: pg.Pool): { stop(): Promise<Growt
     stop: async () => {
       stopping.abort()
       await ended
-      return growthOf(looks)
+      return growthOf(looks, warmUp)
     },
   }
 }
 
 /** What the looks say. Pure. */
-export function growthOf(looks: readonly Look[]): Growth {
-  const warm = looks.slice(Math.ceil(looks.length * WARM_UP))
+export function growthOf(looks: readonly Look[], warmUp = WARM_UP): Growth {
+  const warm = looks.slice(Math.ceil(looks.length * warmUp))
   const quarter = Math.max(1, Math.floor(warm.length / 4))
   const [first, rest, last] = [warm.slice(0, quarter), warm.slice(quarter), warm.slice(-quarter)]
   const most = (some: readonly Look[], of: (look: Look) => number) => Math.max(0, ...some.map(of))

@@ -55,6 +55,12 @@ test('what is taken at the beginning is no growth', () => {
   expect(memoryIsFlat(growth)).toBe(true)
 })
 
+test('how long the beginning lasts is for the run to say', () => {
+  const rising = looks((share) => ({ memoryMb: 30 * Math.min(1, share / 0.45) }))
+  expect(beyondLimits(growthOf(rising))).toEqual([expect.stringMatching(/^memory grows/)])
+  expect(beyondLimits(growthOf(rising, 0.5))).toEqual([])
+})
+
 test.each([
   [
     'memory, by 5 MB an hour',

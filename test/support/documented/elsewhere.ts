@@ -136,7 +136,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run outage -- --minutes 10': long,
   'npm run proof -- --short': long,
   'npm run proof -- clock': long,
-  'npm run proof -- load --minutes 60': long,
+  'npm run proof -- load --minutes 120': long,
   'npm run proof -- lost-answers': long,
   'npm run proof -- refused': long,
   'npm run proof -- restarts': long,
