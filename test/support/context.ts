@@ -42,7 +42,7 @@ export interface TestElasticsearch {
   /** As somebody would by hand, under a name that sluice's template guards against creation by accident. */
   createIndex(
     name: string,
-    body: { readonly mappings?: object; readonly settings?: object },
+    body: { readonly mappings?: object; readonly settings?: object; readonly aliases?: object },
   ): Promise<unknown>
   /** Removes all indices (their aliases with them) and index templates of the prefix. */
   drop(): Promise<void>
