@@ -224,8 +224,8 @@ describe.skipIf(missing).concurrent('an open page', () => {
 
     for (const name of ['to end', 'to be killed']) await saw(name, '61 minutes')
     for (const name of ['to end', 'to be killed']) await card(name).waitFor({ state: 'detached' })
-    // Nor does it wait any more, whatever it gave back while another test held its document up.
-    await badge('first', /^running$/, '.healthy').waitFor()
+    // Nor does it wait any more, whatever it gave back while another test held its document up: half a minute at most.
+    await badge('first', /^running$/, '.healthy').waitFor({ timeout: 60_000 })
   })
 
   test('whose token is no longer right asks for the new one, says why, and goes on with it', async ({
