@@ -81,7 +81,8 @@ export interface Elasticsearch {
   /** Product and version; throws UnreachableError for a server that sluice does not support. */
   info(): Promise<ServerInfo>
   /**
-   * Shows the credentials of these settings from now on; false where they are the same, or meant for another address.
+   * Shows the credentials of these settings from now on; false where they are the same, none, or meant for
+   * another address.
    */
   useCredentials(stated: ElasticsearchSettings): boolean
   /** Sends a body made by `encodeBulk` from these operations, once, and classifies the answer. */

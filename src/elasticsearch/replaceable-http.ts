@@ -5,7 +5,8 @@ export interface ReplaceableHttp extends Http {
   /**
    * Shows other credentials from now on; requests under way end with those they began with. False where they are the
    * same, or meant for another address: they are not shown to this one, and another cluster is not swapped in under a
-   * running daemon.
+   * running daemon. False, too, where there are none: whoever writes a file empties it first, and a server that lets in
+   * whoever shows nothing would never ask for a credential again (401).
    */
   useCredentials(stated: ElasticsearchSettings): boolean
 }
@@ -22,7 +23,7 @@ export function openReplaceableHttp(
     nodes: http.nodes,
     send: (request) => http.send(request),
     useCredentials: (stated) => {
-      if (stated.url !== current.url || sameCredentials(stated, current)) return false
+      if (stated.url !== current.url || hasNone(stated) || sameCredentials(stated, current)) return false
       const { url, caFile } = current
       const { apiKey, username, password } = stated
       current = {
@@ -43,6 +44,10 @@ export function openReplaceableHttp(
     },
     close: () => http.close(),
   }
+}
+
+function hasNone({ apiKey, username }: ElasticsearchSettings): boolean {
+  return apiKey === undefined && username === undefined
 }
 
 function sameCredentials(one: ElasticsearchSettings, other: ElasticsearchSettings): boolean {
