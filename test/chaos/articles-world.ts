@@ -34,10 +34,8 @@ export interface ArticlesOptions {
   readonly limits?: Partial<Limits>
   /** What sluice is given for the address of Elasticsearch; default: the server itself. */
   readonly before?: (elasticsearch: string) => Promise<string>
-  /** Directory whose `src/` is the program; default: this project. */
+  /** Directory whose `src/` is the program, which is built; default: this project. */
   readonly program?: string
-  /** What is built of it runs, as users run it; default: its TypeScript. */
-  readonly built?: boolean
   /** Environments of Postgres and of the daemons, beside their own. */
   readonly environments?: Readonly<Record<'postgres' | 'daemons', Readonly<Record<string, string>>>>
 }
@@ -96,7 +94,7 @@ export async function openArticles(options: ArticlesOptions): Promise<ArticlesWo
   )
   const connection = { postgres: postgres.url, elasticsearch: address }
   await writeFile(config, JSON.stringify({ connection, limits: options.limits ?? {}, documents }, null, 2))
-  const main = options.built === true ? await builtMain(program) : join(program, 'src/cli/main.ts')
+  const main = await builtMain(program)
   // What is compiled once need not be compiled again when a daemon is started anew.
   const env = { ...plainEnvironment(), NODE_COMPILE_CACHE: join(logs, 'compiled') }
   const place = { config, cwd: logs, env }
@@ -104,8 +102,7 @@ export async function openArticles(options: ArticlesOptions): Promise<ArticlesWo
   const installing = { ...place, env: { ...env, REQUEST_TIMEOUT: '60000' } }
   await promisify(execFile)(process.execPath, [main, 'install', '--config', config], installing)
   await pool.query(everCharged)
-  const deployed = options.built === true ? deployedEnvironment() : {}
-  const environment = { ...deployed, ...env, ...environments?.daemons }
+  const environment = { ...deployedEnvironment(), ...env, ...environments?.daemons }
   const daemons = await prepareDaemons({ main, config, logs, count: options.daemons, environment })
   closing.defer(() => daemons.end())
   daemons.startAll()

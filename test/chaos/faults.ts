@@ -50,6 +50,9 @@ export interface Pacing {
   readonly crashEvery: readonly [least: number, most: number]
 }
 
+/** From one kill of a daemon to the next, or later, until the one that was killed works again. */
+const KILL_EVERY_MS = [1_500, 2_500] as const
+
 /** Kills, stops and crashes, and whatever the disturbers do, each at its own pace. */
 export function startFaults(victims: Victims, random: Random, pacing: Pacing): Faults {
   const { daemons, postgres, elasticsearch, workload, disturbers, inTurn, spared, say } = victims
@@ -72,9 +75,11 @@ export function startFaults(victims: Victims, random: Random, pacing: Pacing): F
     while (!healing.signal.aborted) await round(choices)
   }
 
+  let nextKill = begun + KILL_EVERY_MS[0]
   const kill = async (choices: Random) => {
-    await pause(choices.int(1_500, 2_500))
+    await pause(Math.max(0, nextKill - performance.now()))
     if (healing.signal.aborted) return
+    nextKill = performance.now() + choices.int(...KILL_EVERY_MS)
     const n = choices.int(0, daemons.count - 1 - spared)
     say(`kill -9 daemon ${n + 1}`)
     await daemons.kill(n)

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { FailedError } from '../../src/errors.ts'
 import { createPool } from '../../src/postgres/connect.ts'
+import { builtMain } from '../support/built.ts'
+import { deployedEnvironment } from '../support/deployed.ts'
 import { createMutant } from '../support/mutant.ts'
 import { closing, say } from '../support/program.ts'
 import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
@@ -205,7 +207,7 @@ async function setUp({ mutant, soak }: StoryOptions, logs: string) {
   const addresses = (await trouble?.open(direct, pool)) ?? direct
   // A run heals what a mutant breaks.
   await writeFile(file, JSON.stringify(config(addresses, { runs: mutant === null }), null, 2))
-  const main = join(program, 'src/cli/main.ts')
+  const main = await builtMain(program)
   const install = [main, 'install', '--config', file]
   // A daemon is killed and started every two seconds: what is compiled once need not be compiled again.
   const environment = { ...plainEnvironment(), NODE_COMPILE_CACHE: join(logs, 'compiled') }
@@ -213,7 +215,7 @@ async function setUp({ mutant, soak }: StoryOptions, logs: string) {
   const patient = { ...environment, REQUEST_TIMEOUT: '60000' }
   await promisify(execFile)(process.execPath, install, { cwd: logs, env: patient })
   await trouble?.installed(pool)
-  const own = { ...environment, ...trouble?.environments.daemons }
+  const own = { ...deployedEnvironment(), ...environment, ...trouble?.environments.daemons }
   const daemons = await prepareDaemons({ main, config: file, logs, count: 4, environment: own })
   closing.defer(() => daemons.end())
   daemons.startAll()

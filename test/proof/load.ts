@@ -29,8 +29,7 @@ export const load: Row = {
   about: `steady writes for --seconds or --minutes, half of them to warm up: memory grows by at most ${LOAD_LIMITS.memoryMbPerHour} MB an hour, handles flat, queue bloat at most ${LOAD_LIMITS.queueTimes} times`,
   defaults: { seconds: 7_200 },
   run: async ({ seconds, say, closing, program }) => {
-    // Memory is that of what users run.
-    const world = await openArticles({ name: 'load', say, closing, program, built: true, daemons: 1 })
+    const world = await openArticles({ name: 'load', say, closing, program, daemons: 1 })
     const pid = world.daemons.pid(0)
     if (pid === null) throw new Error('there is no daemon')
     const writes = startSteadyWrites(world.postgres.url, WRITES_A_SECOND)
