@@ -78,9 +78,7 @@ describe('an item', () => {
       ['index', status, 'x', undefined, { outcome: 'retry', charged: false }] as const,
       ['delete', status, undefined, undefined, { outcome: 'retry', charged: false }] as const,
     ]),
-    ['index', 401, 'security_exception', undefined, { outcome: 'blocked' }],
     ['index', 401, 'x', undefined, { outcome: 'blocked' }],
-    ['index', 413, 'x', undefined, { outcome: 'dead' }],
     ['index', 418, 'teapot_exception', undefined, { outcome: 'retry', charged: true }],
   ] as const)('%s %i %s %s', (kind, status, type, result, expected) => {
     const error = type === undefined ? undefined : { type, reason: 'x' }
