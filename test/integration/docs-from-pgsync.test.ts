@@ -55,7 +55,8 @@ test('the documents are as the page shows', async () => {
   const name = `${search.prefix.replace('-', '_')}pets`
   for (const command of ['sluice preview pets 7', 'sluice verify pets --deep']) {
     expect(page).toContain(`\`${command}\``)
-    expect(await place.sluice(command.replace('pets', name).split(' ').slice(1))).toMatchObject({ code: 0 })
+    const { code, stderr } = await place.sluice(command.replace('pets', name).split(' ').slice(1))
+    expect({ command, code, stderr }).toMatchObject({ command, code: 0 })
   }
   await world.db.pool.query(`UPDATE allergy SET name = 'fish' WHERE name = 'chicken'`)
   await eventually(async () =>
