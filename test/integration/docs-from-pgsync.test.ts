@@ -51,6 +51,11 @@ test('the documents are as the page shows', async () => {
       }),
     { describe: () => daemon.output() },
   )
+  // A document has one run at a time: a verify is not taken before the first backfill has ended.
+  await eventually(async () => {
+    const { rows } = await world.db.pool.query("SELECT FROM sluice.sync_run WHERE state <> 'done'")
+    return rows.length === 0
+  })
   // The document is called after its index.
   const name = `${search.prefix.replace('-', '_')}pets`
   for (const command of ['sluice preview pets 7', 'sluice verify pets --deep']) {
