@@ -13,6 +13,9 @@ export interface Growth {
   /** Standard error of the slope. */
   readonly memorySlopeError: number | null
   readonly memoryPeakMb: number
+  /** What the line goes through, and the most of each stretch: for whoever wants to see it. */
+  readonly memoryFloorsMb: readonly number[]
+  readonly memoryPeaksMb: readonly number[]
   /** Open file descriptors an hour, likewise, and the medians of the first and of the last quarter. */
   readonly handlesSlopePerHour: number | null
   readonly handlesSlopeError: number | null
@@ -98,6 +101,8 @@ export function growthOf(looks: readonly Look[], warmUp = WARM_UP): Growth {
     memorySlopeMbPerHour: line === null ? null : rounded(line.slope),
     memorySlopeError: line === null ? null : rounded(line.error),
     memoryPeakMb: rounded(most(looks, ({ memoryMb }) => memoryMb)),
+    memoryFloorsMb: stretchesOf(warm).map((some) => rounded(floor(some, ({ memoryMb }) => memoryMb))),
+    memoryPeaksMb: stretchesOf(warm).map((some) => rounded(most(some, ({ memoryMb }) => memoryMb))),
     handlesSlopePerHour: files === null ? null : rounded(files.slope),
     handlesSlopeError: files === null ? null : rounded(files.error),
     hours: rounded(((warm.at(-1)?.atMs ?? 0) - (warm[0]?.atMs ?? 0)) / HOUR_MS),
@@ -136,14 +141,23 @@ export function memoryIsFlat(growth: Growth, limits = SOAK_LIMITS): boolean | nu
 }
 
 function floorOf(looks: readonly Look[], of: (look: Look) => number): Line | null {
-  if (looks.length < 2 * STRETCHES) return null
+  const stretches = stretchesOf(looks)
+  if (stretches.length === 0) return null
+  const hours = (some: readonly Look[]) => some.map(({ atMs }) => atMs / HOUR_MS)
+  return fitLine(stretches.map((some) => ({ x: percentile(hours(some), 0.5), y: floor(some, of) })))
+}
+
+/** None where there are too few looks. */
+function stretchesOf(looks: readonly Look[]): readonly (readonly Look[])[] {
+  if (looks.length < 2 * STRETCHES) return []
   const size = looks.length / STRETCHES
-  const stretches = Array.from({ length: STRETCHES }, (_, n) => {
-    const some = looks.slice(Math.round(n * size), Math.round((n + 1) * size))
-    const hours = some.map(({ atMs }) => atMs / HOUR_MS)
-    return { x: percentile(hours, 0.5), y: percentile(some.map(of), 0.1) }
-  })
-  return fitLine(stretches)
+  return Array.from({ length: STRETCHES }, (_, n) =>
+    looks.slice(Math.round(n * size), Math.round((n + 1) * size)),
+  )
+}
+
+function floor(looks: readonly Look[], of: (look: Look) => number): number {
+  return percentile(looks.map(of), 0.1)
 }
 
 async function queueMegabytes(pool: pg.Pool): Promise<number> {

@@ -21,7 +21,9 @@ export interface RowContext {
 }
 
 export interface RowResult {
-  readonly figures: Readonly<Record<string, number | string | null | Readonly<Record<string, number>>>>
+  readonly figures: Readonly<
+    Record<string, number | string | null | Readonly<Record<string, number>> | readonly number[]>
+  >
   /** Each criterion that is not met, with examples; empty when all are. */
   readonly problems: readonly string[]
 }

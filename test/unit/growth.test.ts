@@ -83,8 +83,21 @@ test('a few minutes cannot tell five megabytes an hour from none', () => {
   expect(beyondLimits(growthOf(few))).toEqual([])
 })
 
+test('the stretches are told: their floors, which the line goes through, and their most', () => {
+  const { memoryFloorsMb, memoryPeaksMb } = growthOf(looks((share) => ({ memoryMb: 16 * share })))
+  expect(memoryFloorsMb).toHaveLength(16)
+  expect(memoryPeaksMb).toHaveLength(16)
+  // A fifth was for warming up; a stretch is a twentieth of the run.
+  const [first = 0] = memoryFloorsMb
+  expect(first).toBeGreaterThan(103)
+  expect(first).toBeLessThan(107)
+  expect((memoryFloorsMb.at(-1) ?? 0) - first).toBeCloseTo(12, 0)
+  expect((memoryPeaksMb.at(-1) ?? 0) - (memoryPeaksMb[0] ?? 0)).toBeCloseTo(12, 0)
+})
+
 test('a look or two say nothing of memory', () => {
   const growth = growthOf(looks(() => ({})).slice(0, 3))
   expect(growth.memorySlopeMbPerHour).toBeNull()
+  expect(growth.memoryFloorsMb).toEqual([])
   expect(memoryIsFlat(growth)).toBeNull()
 })
