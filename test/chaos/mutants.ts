@@ -25,7 +25,7 @@ export const mutants = {
       find: `() =>
           sendOperations(context.elasticsearch, operations, version.version,`,
       replace: `async () =>
-          sendOperations(context.elasticsearch, operations, (await draw(work, store)).version,`,
+          sendOperations(context.elasticsearch, operations, (await draw(work as NonNullable<typeof work>, store)).version,`,
     },
   ],
   /**
