@@ -3,7 +3,8 @@ import { pureFiles } from './pure-parts.ts'
 export default {
   mutate: [...pureFiles()],
   testRunner: 'vitest',
-  vitest: { configFile: 'test/mutation/vitest.config.ts' },
+  // Processes, as in `npm test`: in a thread, which Stryker takes by itself, a test cannot change the time zone.
+  vitest: { configFile: 'test/mutation/vitest.config.ts', pool: 'forks' },
   // One at a time: it takes an hour or two, and the machine is for other work, too. `-- --concurrency 4` on a free one.
   concurrency: 1,
   // On a busy machine a run that is merely slow would count as a mutant that was noticed.
