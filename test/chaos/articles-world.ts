@@ -1,26 +1,20 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type pg from 'pg'
 import type { Limits } from '../../src/config/types.ts'
 import { FailedError } from '../../src/errors.ts'
 import { createPool } from '../../src/postgres/connect.ts'
-import { builtMain } from '../support/built.ts'
 import { type Comparison, compare } from '../support/compare.ts'
-import { deployedEnvironment } from '../support/deployed.ts'
 import {
   type PostgresServer,
   type Server,
   startElasticsearch,
   startPostgres,
 } from '../support/servers/index.ts'
-import { type Daemons, plainEnvironment, prepareDaemons } from './daemons.ts'
+import { type InstalledProgram, installProgram } from './installed-program.ts'
 import { articles } from './steady-writes.ts'
 import { describeState, drained } from './verdict.ts'
-
-const PROJECT = join(import.meta.dirname, '../..')
 
 export interface ArticlesOptions {
   /** Begins the names of indices and of the folder of logs. */
@@ -41,16 +35,12 @@ export interface ArticlesOptions {
 }
 
 /** An application's table of articles (steady-writes.ts), sluice as its users run it, and servers of its own. */
-export interface ArticlesWorld {
+export interface ArticlesWorld extends InstalledProgram {
   readonly postgres: PostgresServer
   readonly elasticsearch: Server
   readonly pool: pg.Pool
-  readonly daemons: Daemons
   /** Folder with the configuration and the daemons' logs. */
   readonly logs: string
-  /** The path of the program's command, and how to run it. */
-  readonly main: string
-  readonly place: { readonly config: string; readonly cwd: string; readonly env: NodeJS.ProcessEnv }
   /** Whatever sync_failed ever held: a success erases its rows. */
   chargedEver(): Promise<Charged>
   /** Waits until nothing is left to do; false when that does not come. */
@@ -73,7 +63,7 @@ const BACKFILL_MS = 240_000
 
 /** Starts it all; resolves when the daemons have done the first backfill. */
 export async function openArticles(options: ArticlesOptions): Promise<ArticlesWorld> {
-  const { name, say, closing, program = PROJECT, environments } = options
+  const { name, say, closing, environments } = options
   const logs = await mkdtemp(join(tmpdir(), `sluice-${name}-`))
   say(`logs in ${logs}`)
   const [postgres, elasticsearch] = await Promise.all([
@@ -94,18 +84,12 @@ export async function openArticles(options: ArticlesOptions): Promise<ArticlesWo
   )
   const connection = { postgres: postgres.url, elasticsearch: address }
   await writeFile(config, JSON.stringify({ connection, limits: options.limits ?? {}, documents }, null, 2))
-  const main = await builtMain(program)
-  // What is compiled once need not be compiled again when a daemon is started anew.
-  const env = { ...plainEnvironment(), NODE_COMPILE_CACHE: join(logs, 'compiled') }
-  const place = { config, cwd: logs, env }
-  // Time-outs are for the daemons: an index is created as slowly as the machine is busy.
-  const installing = { ...place, env: { ...env, REQUEST_TIMEOUT: '60000' } }
-  await promisify(execFile)(process.execPath, [main, 'install', '--config', config], installing)
+  const installed = await installProgram({
+    ...{ program: options.program, config, logs, daemons: options.daemons, closing },
+    environment: environments?.daemons,
+  })
   await pool.query(everCharged)
-  const environment = { ...deployedEnvironment(), ...env, ...environments?.daemons }
-  const daemons = await prepareDaemons({ main, config, logs, count: options.daemons, environment })
-  closing.defer(() => daemons.end())
-  daemons.startAll()
+  installed.daemons.startAll()
   const servers = { pool, elasticsearch: elasticsearch.url, say }
   if (!(await drained({ ...servers, patienceMs: BACKFILL_MS * names.length }))) {
     throw new FailedError('the first backfill does not end', { where: `logs of the daemons: ${logs}` })
@@ -114,10 +98,8 @@ export async function openArticles(options: ArticlesOptions): Promise<ArticlesWo
     postgres,
     elasticsearch,
     pool,
-    daemons,
     logs,
-    main,
-    place,
+    ...installed,
     chargedEver: () => chargedEver(pool),
     drained: () => drained(servers),
     compareAll: () => compareAll(pool, elasticsearch.url, names),
@@ -125,7 +107,7 @@ export async function openArticles(options: ArticlesOptions): Promise<ArticlesWo
       for (const problem of problems) process.stderr.write(`${problem}\n`)
       if (problems.length > 0)
         process.stderr.write(`${await describeState(pool)}\nlogs of the daemons: ${logs}\n`)
-      await daemons.end()
+      await installed.daemons.end()
       if (problems.length === 0) await rm(logs, { recursive: true })
     },
   }

@@ -1,19 +1,15 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { FailedError } from '../../src/errors.ts'
 import { createPool } from '../../src/postgres/connect.ts'
-import { builtMain } from '../support/built.ts'
-import { deployedEnvironment } from '../support/deployed.ts'
 import { createMutant } from '../support/mutant.ts'
 import { closing, say } from '../support/program.ts'
 import { startElasticsearch, startPostgres } from '../support/servers/index.ts'
-import { plainEnvironment, prepareDaemons } from './daemons.ts'
 import { createTurns } from './disturber.ts'
 import { type Faults, startFaults } from './faults.ts'
 import { beyondLimits, memoryIsFlat, watchGrowth } from './growth.ts'
+import { installProgram } from './installed-program.ts'
 import { type MutantName, mutants } from './mutants.ts'
 import { runsOfOperator, startOperator } from './operator.ts'
 import { createRandom } from './random.ts'
@@ -185,12 +181,8 @@ function missed(
 
 /** Servers, tables, an installed configuration, and daemons that have done the first backfill. */
 async function setUp({ mutant, soak }: StoryOptions, logs: string) {
-  let program = join(import.meta.dirname, '../..')
-  if (mutant !== null) {
-    const broken = await createMutant(mutants[mutant])
-    closing.defer(() => broken.remove())
-    program = broken.root
-  }
+  const broken = mutant === null ? null : await createMutant(mutants[mutant])
+  if (broken !== null) closing.defer(() => broken.remove())
   const inTurn = createTurns()
   const trouble = soak ? prepareTrouble(inTurn, say) : null
   if (trouble !== null) closing.defer(() => trouble.close())
@@ -207,17 +199,16 @@ async function setUp({ mutant, soak }: StoryOptions, logs: string) {
   const addresses = (await trouble?.open(direct, pool)) ?? direct
   // A run heals what a mutant breaks.
   await writeFile(file, JSON.stringify(config(addresses, { runs: mutant === null }), null, 2))
-  const main = await builtMain(program)
-  const install = [main, 'install', '--config', file]
-  // A daemon is killed and started every two seconds: what is compiled once need not be compiled again.
-  const environment = { ...plainEnvironment(), NODE_COMPILE_CACHE: join(logs, 'compiled') }
-  // A busy machine takes its time to make indices.
-  const patient = { ...environment, REQUEST_TIMEOUT: '60000' }
-  await promisify(execFile)(process.execPath, install, { cwd: logs, env: patient })
+  const environment = trouble?.environments.daemons
+  const { daemons } = await installProgram({
+    program: broken?.root,
+    config: file,
+    logs,
+    daemons: 4,
+    environment,
+    closing,
+  })
   await trouble?.installed(pool)
-  const own = { ...deployedEnvironment(), ...environment, ...trouble?.environments.daemons }
-  const daemons = await prepareDaemons({ main, config: file, logs, count: 4, environment: own })
-  closing.defer(() => daemons.end())
   daemons.startAll()
   const servers = { pool, elasticsearch: elasticsearch.url, say }
   // A backfill that goes on would heal what the faults break.
