@@ -9,7 +9,7 @@ export default {
   concurrency: 1,
   // On a busy machine a run that is merely slow would count as a mutant that was noticed.
   timeoutMS: 20_000,
-  reporters: ['clear-text', 'html', 'json'],
+  reporters: [process.stdout.isTTY ? 'progress' : 'progress-append-only', 'clear-text', 'html', 'json'],
   clearTextReporter: { logTests: false, reportTests: false },
   htmlReporter: { fileName: 'reports/mutation.html' },
   jsonReporter: { fileName: 'reports/mutation.json' },
