@@ -76,6 +76,8 @@ function assertJson({ headers }: FastifyRequest): void {
   throw new HttpError(415, 'bad-request', 'a change is asked for in JSON: Content-Type: application/json')
 }
 
+const SET_TOKEN = 'Set ADMIN_TOKEN (openssl rand -hex 32), and restart.'
+
 /** Who it is. Throws where that is nobody who may. */
 function admit(request: FastifyRequest, { token, host }: AdminSettings, guesses: Guesses): string {
   const { headers, method, ip } = request
@@ -84,12 +86,14 @@ function admit(request: FastifyRequest, { token, host }: AdminSettings, guesses:
   if (shown === 'right' && token !== null) return fingerprintOf(token)
   if (shown === 'wrong') {
     guesses.note(ip, performance.now())
-    throw new HttpError(401, 'unauthorized', 'that is not the token')
+    const problem = 'that is not the token'
+    if (token !== null) throw new HttpError(401, 'unauthorized', problem)
+    throw new HttpError(401, 'unauthorized', `${problem}, for none is set`, { remedy: SET_TOKEN })
   }
   if (method === 'GET' && isLoopback(host) && isLoopback(ip)) return 'loopback'
   if (token === null) {
     throw new HttpError(403, 'forbidden', 'nothing can be changed over HTTP, for no token is set', {
-      remedy: 'Set ADMIN_TOKEN (openssl rand -hex 32), and restart.',
+      remedy: SET_TOKEN,
     })
   }
   throw new HttpError(401, 'unauthorized', 'a token is needed', {

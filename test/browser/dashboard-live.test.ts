@@ -239,7 +239,7 @@ describe.skipIf(missing).concurrent('an open page', () => {
     const { page } = await world.open(server?.url)
     onTestFinished(() => page.context().close())
     const live = page.locator('#live')
-    const problem = page.locator('#login-problem', { hasText: 'That is not the token' })
+    const problem = page.locator('#login-problem', { hasText: 'that is not the token' })
     const field = page.getByLabel('Token', { exact: true })
     await logIn(page, TOKEN)
     await live.getByText('live', { exact: true }).waitFor()

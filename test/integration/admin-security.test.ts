@@ -63,13 +63,11 @@ describe('the token', () => {
 
   test('without one set, nothing can be changed', async () => {
     const server = await world.serve({ settings: { token: null } })
-    const answer = await change(
-      server?.url ?? '',
-      '/api/documents/item/pause',
-      {},
-      { authorization: 'Bearer x' },
-    )
-    expect(answer.status).toBe(401)
+    const answer = await change(server?.url ?? '', '/api/documents/item/pause', {}, bearer('x'))
+    expect(answer).toMatchObject({
+      status: 401,
+      body: { error: { message: 'that is not the token, for none is set' } },
+    })
     const bare = await ask(server?.url ?? '', '/api/documents/item/pause', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

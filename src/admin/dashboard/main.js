@@ -59,9 +59,9 @@ byId('token').addEventListener('click', () => void login(refusal))
 void watch({
   seen: show,
   connected,
-  refused: async () => {
+  refused: async (why) => {
     const changed = new Promise((/** @type {(value: void) => void} */ resolve) => waiting.push(resolve))
-    refusal = storedToken() === null ? 'This daemon shows nothing without it.' : 'That is not the token.'
+    refusal = storedToken() === null ? 'This daemon shows nothing without it.' : why
     // Stays when the dialog is left: the way back in.
     say(byId('token'), 'Log in')
     void login(refusal)

@@ -13,7 +13,7 @@ const AGAIN_MS = 2_000
  * @typedef {object} Watching
  * @property {(snapshot: Snapshot) => void} seen
  * @property {(problem: string | null) => void} connected null: it is; otherwise why it is not
- * @property {() => Promise<void>} refused a token is needed: resolves when there may be another
+ * @property {(why: string) => Promise<void>} refused a token is needed: resolves when there may be another
  */
 
 /**
@@ -29,7 +29,7 @@ export async function watch(watching) {
     } catch (error) {
       watching.connected(error instanceof Error ? error.message : String(error))
       if (error instanceof Refused && error.status === 401) {
-        await watching.refused()
+        await watching.refused(error.message)
         continue
       }
     }
