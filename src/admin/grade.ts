@@ -239,7 +239,7 @@ function above(
 }
 
 function seconds(ms: number): string {
-  return ms === Number.POSITIVE_INFINITY ? 'a week or more' : `${Math.round(ms / 1000)} s`
+  return `${Math.round(ms / 1000)} s`
 }
 
 const MINUTE_MS = 60_000

@@ -24,7 +24,87 @@ const graded = (findings: Partial<Findings>, figures: Partial<Figures> = {}) =>
   grade({ ...WELL, figures: { ...AT_REST, ...figures }, ...findings })
 const minute = 60_000
 
+const components = (findings: Partial<Findings>, figures: Partial<Figures> = {}) =>
+  graded(findings, figures).components
+
 describe('grade', () => {
+  test('each component says what was found, in which unit, from where on it is worse, and why', () => {
+    const late = { degraded: minute, critical: 10 * minute }
+    const none = { degraded: null, critical: null }
+    const up = { status: 'healthy', value: 'up', unit: null, threshold: { degraded: null, critical: 'down' } }
+    expect(grade(WELL).components).toStrictEqual({
+      daemon: {
+        ...{ status: 'healthy', value: 'running', unit: null, reason: 'it is running' },
+        threshold: { degraded: 'draining', critical: 'waiting' },
+      },
+      postgres: { ...up, reason: 'it answers' },
+      elasticsearch: {
+        ...{ status: 'healthy', value: 'green', unit: null, reason: 'every shard has a node' },
+        threshold: { degraded: 'yellow', critical: 'red' },
+      },
+      lastSync: { status: 'healthy', value: null, unit: 'ms', threshold: late, reason: 'nothing waits' },
+      pending: {
+        ...{ status: 'healthy', value: 0, unit: 'keys', reason: 'nothing waits' },
+        threshold: { degraded: 1_000_000, critical: null },
+      },
+      oldestPending: { status: 'healthy', value: null, unit: 'ms', threshold: late, reason: 'nothing waits' },
+      errorRate: {
+        ...{ status: 'healthy', value: null, unit: 'share', reason: 'nothing was sent within an hour' },
+        threshold: { degraded: 0.01, critical: 0.1 },
+      },
+      consistency: {
+        ...{ status: 'healthy', value: null, unit: 'share' },
+        threshold: { degraded: 0, critical: 0.01 },
+        reason: 'nothing was verified since it was written anew, or ever',
+      },
+      documents: {
+        ...{ status: 'healthy', value: 0, unit: 'documents', threshold: { degraded: 1, critical: null } },
+        reason: 'all are active and worked on, and nothing has to be looked at',
+      },
+    })
+    const unknown = { status: 'healthy', value: null, unit: null, threshold: none }
+    const away = { ...unknown, reason: 'not known: Postgres does not answer' }
+    expect(grade({ ...WELL, figures: null }).components).toMatchObject({
+      postgres: { ...up, status: 'critical', value: 'down', reason: 'it does not answer' },
+      ...{ lastSync: away, pending: away, oldestPending: away },
+      ...{ errorRate: away, consistency: away, documents: away },
+    })
+    expect(components({ cluster: null }).elasticsearch.reason).toBe('it does not answer')
+  })
+
+  test.each([
+    [
+      { oldestPendingMs: 1_000, lastSyncMs: 0 },
+      'what waits is being worked off',
+      'the oldest mark is 1 s old',
+    ],
+    [
+      { oldestPendingMs: 90_000, lastSyncMs: 70_400 },
+      'something waits, and nothing has gone through for 70 s',
+      'the oldest mark is 90 s old',
+    ],
+  ])('what waits: %j', (figures, sync, oldest) => {
+    const { lastSync, oldestPending } = components({}, figures)
+    expect([lastSync.reason, oldestPending.reason]).toEqual([sync, oldest])
+  })
+
+  test.each([
+    [7, true, '7 keys wait'],
+    [7, false, 'at least 7 keys wait'],
+  ])('how much waits: %d, counted to the end %s', (pendingKeys, pendingIsExact, reason) => {
+    expect(components({}, { pendingKeys, pendingIsExact }).pending.reason).toBe(reason)
+  })
+
+  test('what of an hour failed', () => {
+    const { errorRate } = components({}, { answeredLastHour: 100, failedLastHour: 5 })
+    expect(errorRate).toMatchObject({ value: 0.05, reason: '5 of 100 operations of the last hour failed' })
+  })
+
+  test('what concerns all documents', () => {
+    const conditions = [{ name: 'no_worker', document: null, reason: 'none', due: true }] as const
+    expect(components({ conditions }).documents.reason).toBe('all: none')
+  })
+
   test('nothing wrong is healthy, with a reason for each component', () => {
     const { status, components } = grade(WELL)
     expect(status).toBe('healthy')
@@ -51,6 +131,7 @@ describe('grade', () => {
   ] as const)('a cluster that is %s: %s', (colour, status) => {
     const health = graded({ cluster: { status: colour, unassignedShards: 3 } })
     expect(health.components.elasticsearch).toMatchObject({ status, value: colour })
+    if (colour !== 'green') expect(health.components.elasticsearch.reason).toMatch(/^3 shards have no node: /)
     expect(health.status).toBe(status)
   })
 
@@ -143,6 +224,7 @@ describe('grade', () => {
   test.each([
     [0, 'less than a minute ago'],
     [minute, '1 minute ago'],
+    [2 * minute, '2 minutes ago'],
     [119 * minute, '119 minutes ago'],
     [120 * minute, '2 hours ago'],
     [47 * 60 * minute, '47 hours ago'],

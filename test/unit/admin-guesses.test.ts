@@ -18,6 +18,23 @@ describe('wrong tokens', () => {
     expect(guesses.waitSeconds('a', minute)).toBe(0)
   })
 
+  test('those of the minute before do not count', () => {
+    const guesses = new Guesses()
+    for (let n = 0; n < 59; n += 1) guesses.note('a', 0)
+    for (let n = 0; n < 59; n += 1) guesses.note('a', minute)
+    expect(guesses.waitSeconds('a', minute)).toBe(0)
+    guesses.note('a', 2 * minute - 1)
+    expect(guesses.waitSeconds('a', 2 * minute - 1)).toBe(1)
+  })
+
+  test('an address that comes again is no longer the oldest', () => {
+    const guesses = new Guesses()
+    for (const address of ['first', 'second']) guesses.note(address, 0)
+    for (let n = 0; n < 60; n += 1) guesses.note('first', minute)
+    for (let n = 0; n < 9_999; n += 1) guesses.note(String(n), minute)
+    expect(guesses.waitSeconds('first', minute)).toBe(60)
+  })
+
   test('of ten thousand addresses the oldest is forgotten first', () => {
     const guesses = new Guesses()
     for (let n = 0; n < 60; n += 1) for (const address of ['first', 'second']) guesses.note(address, n)

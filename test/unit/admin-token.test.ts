@@ -20,6 +20,7 @@ describe('the token', () => {
     ['Bearer', 'wrong'],
     ['', 'wrong'],
     [`Basic ${token}`, 'wrong'],
+    [`Basic Bearer ${token}`, 'wrong'],
     [`Bearer ${token} ${token}`, 'wrong'],
   ])('%s is %s', (header, shown) => {
     expect(judgeToken(header, token)).toBe(shown)
