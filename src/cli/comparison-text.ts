@@ -4,14 +4,15 @@ import {
   type DifferenceCounts,
   differenceCount,
 } from '../runs/comparison.ts'
-import { count } from './format.ts'
+import { count, plural } from './format.ts'
 import { table } from './table.ts'
 
 /** `171,075 rows, 171,074 documents; 2 differences: 1 missing, 1 stale; none left after the repair` */
 export function comparisonText({ sample, rows, documents, left, ...found }: Comparison): string {
+  const held = `${plural(rows, 'row', 'rows')}, ${plural(documents, 'document', 'documents')}`
   const chosen = sample === null ? '' : ' chosen at random'
   const repaired = left === undefined ? '' : `; ${differencesText(left)} left after the repair`
-  return `${count(rows)} rows, ${count(documents)} documents${chosen}; ${differencesText(found)}${repaired}`
+  return `${held}${chosen}; ${differencesText(found)}${repaired}`
 }
 
 function differencesText(counts: DifferenceCounts): string {
@@ -20,7 +21,7 @@ function differencesText(counts: DifferenceCounts): string {
   const kinds = (['missing', 'stale', 'extra'] as const)
     .filter((kind) => counts[kind] > 0)
     .map((kind) => `${count(counts[kind])} ${kind}`)
-  return `${count(total)} ${total === 1 ? 'difference' : 'differences'}: ${kinds.join(', ')}`
+  return `${plural(total, 'difference', 'differences')}: ${kinds.join(', ')}`
 }
 
 /** Some of what differs, or is left of it, one line each; '' where nothing does. */

@@ -4,7 +4,7 @@ import type { Run } from '../runs/types.ts'
 import { watchRun } from '../runs/watch-run.ts'
 import type { CommandContext, Database } from './context.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
-import { count } from './format.ts'
+import { plural } from './format.ts'
 import type { Output } from './output.ts'
 
 /** Between two looks at what a run waits for: longer than a daemon takes to be known, and to take a run. */
@@ -61,7 +61,9 @@ export function waitText({ id }: Run, waitsFor: string): string {
 function warnOf({ id, state, error, failed, document }: Run, output: Output): void {
   if (state === 'done' && error !== null) output.warn(`run ${id}: ${error}`)
   if (failed > 0) {
-    output.warn(`${count(failed)} documents of ${document} were refused; sync_failed says which and why`)
+    output.warn(
+      `${plural(failed, 'document', 'documents')} of ${document} refused; sync_failed says which and why`,
+    )
   }
 }
 

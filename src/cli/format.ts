@@ -34,6 +34,16 @@ export function count(n: number): string {
   return n.toLocaleString('en-US')
 }
 
+/** `1 index`, `1,204 indices`. */
+export function plural(n: number, one: string, many: string): string {
+  return `${count(n)} ${n === 1 ? one : many}`
+}
+
+/** `1 key waits`, `about 171,000 keys wait`. */
+export function waitingKeys(n: number, exact: boolean): string {
+  return n === 1 ? '1 key waits' : `${estimate(n, exact)} keys wait`
+}
+
 /** `about 171,000`: what is not exact to three digits. */
 export function estimate(n: number, exact: boolean): string {
   return exact ? count(n) : `about ${count(Number(n.toPrecision(3)))}`

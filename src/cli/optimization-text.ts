@@ -1,6 +1,6 @@
 import type { Optimization, OptimizedIndex } from '../runs/optimization.ts'
 import { deletedShare } from '../runs/optimization.ts'
-import { bytes, count } from './format.ts'
+import { bytes, count, plural } from './format.ts'
 
 /** What an optimize did, on one line: `1 of 2 indices was merged: 1,204 deleted documents → 12, 3.4 MiB → 2.1 MiB, 9 segments → 4`. */
 export function optimizationText({ indices, merged, threshold, before, after }: Optimization): string {
@@ -30,8 +30,4 @@ function changeText(before: Optimization['before'], after: Optimization['before'
     `${bytes(before.bytes)} → ${bytes(after.bytes)}`,
     `${plural(before.segments, 'segment', 'segments')} → ${count(after.segments)}`,
   ].join(', ')
-}
-
-function plural(n: number, one: string, many: string): string {
-  return `${count(n)} ${n === 1 ? one : many}`
 }

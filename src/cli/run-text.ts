@@ -2,7 +2,7 @@ import { runProgress } from '../runs/progress.ts'
 import { isFinished } from '../runs/run-row.ts'
 import type { Run } from '../runs/types.ts'
 import { comparisonText, examplesText } from './comparison-text.ts'
-import { count, duration } from './format.ts'
+import { count, duration, plural } from './format.ts'
 import { optimizationText, optimizedLines } from './optimization-text.ts'
 import { progressText } from './progress.ts'
 import { table } from './table.ts'
@@ -25,7 +25,7 @@ export function outcomeText(run: Run): string {
   const time = elapsedMs === null ? '' : ` in ${duration(elapsedMs)}${pace}`
   if (result?.comparison !== undefined)
     return `${what} is ${state}${time}: ${comparisonText(result.comparison)}`
-  return `${what} is ${state}: ${count(done)} keys${time}${changes(run)}`
+  return `${what} is ${state}: ${plural(done, 'key', 'keys')}${time}${changes(run)}`
 }
 
 function changes({ created, updated, deleted, failed }: Run): string {

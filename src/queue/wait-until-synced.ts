@@ -53,8 +53,8 @@ function timeoutError(timeoutMs: number, pending: readonly Pending[]): TimeoutEr
 
 function describe({ document, keys, parked, retrying, runId }: Pending): string {
   const parts = [
-    ...(keys > 0 ? [`${keys} keys wait`] : []),
-    ...(parked > 0 ? [`${parked} are parked`] : []),
+    ...(keys > 0 ? [keys === 1 ? '1 key waits' : `${keys} keys wait`] : []),
+    ...(parked > 0 ? [parked === 1 ? '1 is parked' : `${parked} are parked`] : []),
     ...(retrying > 0 ? [`${retrying} failed and are tried again`] : []),
     ...(runId === null ? [] : [`run ${runId} looks at everything`]),
   ]

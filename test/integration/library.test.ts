@@ -127,7 +127,7 @@ describe('synced()', () => {
     const error = await sluice.synced(token, { timeout: 100 }).catch((e: unknown) => e)
     expect(error).toBeInstanceOf(TimeoutError)
     expect(error).toMatchObject({
-      message: 'not synced within 100 ms: city: 1 keys wait',
+      message: 'not synced within 100 ms: city: 1 key waits',
       pending: ['city'],
       remedy: 'city is paused: sluice resume city',
     })
@@ -252,7 +252,7 @@ test('two instances in one process share the work and end apart; what waits is t
   // Without any daemon.
   await database.pool.query(`SELECT sluice.resume('city')`)
   await expect(second.backfill('city')).rejects.toThrow('no daemon works on it')
-  await expect(second.drain({ timeout: 50 })).rejects.toThrow('city: 1 keys wait')
+  await expect(second.drain({ timeout: 50 })).rejects.toThrow('city: 1 key waits')
   await sluice.start()
   expect(await sluice.drain({ timeout: 20_000 })).toEqual({ dead: [] })
 })

@@ -89,6 +89,7 @@ describe('grade', () => {
   })
 
   test.each([
+    [1, true, '1 key waits'],
     [7, true, '7 keys wait'],
     [7, false, 'at least 7 keys wait'],
   ])('how much waits: %d, counted to the end %s', (pendingKeys, pendingIsExact, reason) => {
@@ -133,6 +134,13 @@ describe('grade', () => {
     expect(health.components.elasticsearch).toMatchObject({ status, value: colour })
     if (colour !== 'green') expect(health.components.elasticsearch.reason).toMatch(/^3 shards have no node: /)
     expect(health.status).toBe(status)
+  })
+
+  test.each([
+    [1, '1 shard has no node: some indices cannot be read or written whole'],
+    [3, '3 shards have no node: some indices cannot be read or written whole'],
+  ])('how many shards: %d', (unassignedShards, reason) => {
+    expect(components({ cluster: { status: 'red', unassignedShards } }).elasticsearch.reason).toBe(reason)
   })
 
   test('a server that does not answer is critical, and what it would have said is unknown', () => {

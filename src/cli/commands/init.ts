@@ -12,7 +12,7 @@ import { ConfigError, FailedError } from '../../errors.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { count } from '../format.ts'
+import { plural } from '../format.ts'
 import type { Remark } from '../pgsync/remarks.ts'
 import { type Proposal, type ProposedDocument, propose } from '../proposal.ts'
 import { proposalText } from '../proposal-text.ts'
@@ -111,9 +111,10 @@ interface Summarized {
 }
 
 function summary(target: string, { documents, skipped, remarks }: Summarized): string {
-  const left = skipped.length === 0 ? '' : `, ${count(skipped.length)} tables left out (the file says why)`
+  const left =
+    skipped.length === 0 ? '' : `, ${plural(skipped.length, 'table', 'tables')} left out (the file says why)`
   return [
-    `Wrote ${basename(target)}: ${count(documents.length)} documents${left}.`,
+    `Wrote ${basename(target)}: ${plural(documents.length, 'document', 'documents')}${left}.`,
     ...remarks.flatMap(({ where, what, remedy }) => [
       `  ${where}: ${what}`,
       ...(remedy === null ? [] : [`    → ${remedy}`]),

@@ -1,6 +1,6 @@
 import type { Status } from '../../answers/read-status.ts'
 import type { Condition } from '../../queue/read-conditions.ts'
-import { count, duration, estimate } from '../format.ts'
+import { count, duration, waitingKeys } from '../format.ts'
 import { type DoctorFinding, error, warning } from './finding.ts'
 
 /** What is the matter with documents, with those who work on them, and with what was asked for. By the database alone. */
@@ -38,7 +38,7 @@ function documentFindings(document: Status['documents'][number]): DoctorFinding[
     findings.push(
       error('no_worker', name, {
         what: 'is worked on by no daemon',
-        evidence: `${estimate(document.pendingKeys, keysAreExact)} keys wait`,
+        evidence: waitingKeys(document.pendingKeys, keysAreExact),
         remedy: 'sluice run',
       }),
     )
@@ -46,7 +46,7 @@ function documentFindings(document: Status['documents'][number]): DoctorFinding[
     findings.push(
       error('index_blocked', name, {
         what: 'has a blocked index',
-        evidence: `${estimate(blockedKeys, keysAreExact)} keys wait for an index that takes no writes`,
+        evidence: `${waitingKeys(blockedKeys, keysAreExact)} for an index that takes no writes`,
         remedy: 'sluice status',
         advice: 'it says which index, and why',
       }),

@@ -245,7 +245,7 @@ export const chapters: readonly Chapter[] = [
       { run: 'sluice verify city --repair --deletes', says: /verify of city is done .*; no differences/ },
       {
         run: 'npx sluice verify product --deep',
-        says: /verify of product is done .*: 1 rows, 1 documents; no differences/,
+        says: /verify of product is done .*: 1 row, 1 document; no differences/,
       },
       {
         run: 'sluice reindex city --keep 0',
