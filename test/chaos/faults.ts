@@ -163,8 +163,10 @@ export function startFaults(victims: Victims, random: Random, pacing: Pacing): F
   ])
   // Whoever heals is told; nobody is there to listen before.
   ended.catch(() => undefined)
+  // What has ended without an error would end each of these waits at once.
+  const failing = ended.then(() => new Promise<never>(() => undefined))
   const until = async (condition: () => boolean) => {
-    while (!condition()) await Promise.race([delay(100), ended])
+    while (!condition()) await Promise.race([delay(100), failing])
   }
   const served = (ms: number) => until(() => (awaySince ?? performance.now()) - begun - awayMs >= ms)
   const cease = () => healing.abort()

@@ -8,13 +8,13 @@ import { median, percentile } from '../bench/statistics.ts'
 export interface Growth {
   /** Without the time for warming up. */
   readonly hours: number
-  /** Resident megabytes an hour, by least squares over their floor; null: it was too short. */
+  /** Resident megabytes an hour, by least squares over its ceiling; null: it was too short. */
   readonly memorySlopeMbPerHour: number | null
   /** Standard error of the slope. */
   readonly memorySlopeError: number | null
   readonly memoryPeakMb: number
   /** What the line goes through, and the most of each stretch: for whoever wants to see it. */
-  readonly memoryFloorsMb: readonly number[]
+  readonly memoryCeilingsMb: readonly number[]
   readonly memoryPeaksMb: readonly number[]
   /** Open file descriptors an hour, likewise, and the medians of the first and of the last quarter. */
   readonly handlesSlopePerHour: number | null
@@ -58,8 +58,9 @@ const EVERY_MS = 2_000
 const WARM_UP = 0.2
 
 /**
- * A garbage collector's teeth are no growth, and neighbouring looks see the same tooth: the line goes through the floors of
- * so many stretches (what is left after a collection, their tenth percentile), which owe little to each other.
+ * A garbage collector's teeth are no growth, and neighbouring looks see the same tooth: the line goes through the ceilings
+ * of so many stretches (what the teeth reach, their ninetieth percentile), which owe little to each other. Their floors say
+ * less: now and then glibc gives back what is free, and for that moment they are megabytes lower.
  */
 const STRETCHES = 16
 
@@ -95,13 +96,13 @@ export function growthOf(looks: readonly Look[], warmUp = WARM_UP): Growth {
   const most = (some: readonly Look[], of: (look: Look) => number) => Math.max(0, ...some.map(of))
   const handles = (some: readonly Look[]) =>
     some.length === 0 ? 0 : median(some.map((look) => look.handles))
-  const line = floorOf(warm, ({ memoryMb }) => memoryMb)
-  const files = floorOf(warm, (look) => look.handles)
+  const line = lineThrough(warm, ({ memoryMb }) => memoryMb)
+  const files = lineThrough(warm, (look) => look.handles)
   return {
     memorySlopeMbPerHour: line === null ? null : rounded(line.slope),
     memorySlopeError: line === null ? null : rounded(line.error),
     memoryPeakMb: rounded(most(looks, ({ memoryMb }) => memoryMb)),
-    memoryFloorsMb: stretchesOf(warm).map((some) => rounded(floor(some, ({ memoryMb }) => memoryMb))),
+    memoryCeilingsMb: stretchesOf(warm).map((some) => rounded(ceiling(some, ({ memoryMb }) => memoryMb))),
     memoryPeaksMb: stretchesOf(warm).map((some) => rounded(most(some, ({ memoryMb }) => memoryMb))),
     handlesSlopePerHour: files === null ? null : rounded(files.slope),
     handlesSlopeError: files === null ? null : rounded(files.error),
@@ -140,11 +141,11 @@ export function memoryIsFlat(growth: Growth, limits = SOAK_LIMITS): boolean | nu
   return slope - 2 * error > limits.memoryMbPerHour ? false : null
 }
 
-function floorOf(looks: readonly Look[], of: (look: Look) => number): Line | null {
+function lineThrough(looks: readonly Look[], of: (look: Look) => number): Line | null {
   const stretches = stretchesOf(looks)
   if (stretches.length === 0) return null
-  const hours = (some: readonly Look[]) => some.map(({ atMs }) => atMs / HOUR_MS)
-  return fitLine(stretches.map((some) => ({ x: percentile(hours(some), 0.5), y: floor(some, of) })))
+  const hours = (look: Look) => look.atMs / HOUR_MS
+  return fitLine(stretches.map((some) => ({ x: median(some.map(hours)), y: ceiling(some, of) })))
 }
 
 /** None where there are too few looks. */
@@ -156,8 +157,8 @@ function stretchesOf(looks: readonly Look[]): readonly (readonly Look[])[] {
   )
 }
 
-function floor(looks: readonly Look[], of: (look: Look) => number): number {
-  return percentile(looks.map(of), 0.1)
+function ceiling(looks: readonly Look[], of: (look: Look) => number): number {
+  return percentile(looks.map(of), 0.9)
 }
 
 async function queueMegabytes(pool: pg.Pool): Promise<number> {

@@ -17,7 +17,7 @@ const WARM_UP = 0.5
  * An application writes at a steady rate, one daemon follows, nothing goes wrong. Every two seconds its resident memory, its
  * open files and the size of the queue with its indexes are looked at; the first half is for warming up.
  *
- * Memory: the slope of a line through the floors of sixteen stretches of the rest (growth.ts), and its standard error. It is
+ * Memory: the slope of a line through the ceilings of sixteen stretches of the rest (growth.ts), and its standard error. It is
  * refused where it is above a megabyte an hour by more than twice that error. `memoryIsFlat` says whether it is below by
  * as much: only then has the run shown it. Minutes show a leak of a hundred megabytes an hour and no other.
  *
