@@ -141,7 +141,7 @@ describe('a change', () => {
     expect(answer.json()).toMatchObject({
       name: 'Teasmade',
       searchable: false,
-      reason: expect.stringContaining('product: 1 keys wait'),
+      reason: expect.stringContaining('product: 1 key waits'),
     })
   })
 
