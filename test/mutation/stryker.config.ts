@@ -5,7 +5,7 @@ export default {
   testRunner: 'vitest',
   // Processes, as in `npm test`: in a thread, which Stryker takes by itself, a test cannot change the time zone.
   vitest: { configFile: 'test/mutation/vitest.config.ts', pool: 'forks' },
-  // One at a time: it takes an hour or two, and the machine is for other work, too. `-- --concurrency 4` on a free one.
+  // One at a time: it takes hours, and the machine is for other work, too. `-- --concurrency 4` on a free one.
   concurrency: 1,
   // On a busy machine a run that is merely slow would count as a mutant that was noticed.
   timeoutMS: 20_000,
