@@ -5,8 +5,6 @@ import { builtMain } from '../support/built.ts'
 import { deployedEnvironment } from '../support/deployed.ts'
 import { type Daemons, plainEnvironment, prepareDaemons } from './daemons.ts'
 
-const PROJECT = join(import.meta.dirname, '../..')
-
 interface InstallOptions {
   /** Directory whose `src/` is the program; default: this project. */
   readonly program?: string | undefined
@@ -31,8 +29,8 @@ export interface InstalledProgram {
 
 /** Builds the program, installs its configuration and prepares its daemons, all as its users do. */
 export async function installProgram(options: InstallOptions): Promise<InstalledProgram> {
-  const { program = PROJECT, config, logs, daemons: count, closing } = options
-  const main = await builtMain(program)
+  const { config, logs, daemons: count, closing } = options
+  const main = await builtMain(options.program)
   // A daemon is killed and started every two seconds: what is compiled once need not be compiled again.
   const env = { ...plainEnvironment(), NODE_COMPILE_CACHE: join(logs, 'compiled') }
   // Time-outs are for the daemons: an index is created as slowly as the machine is busy.
