@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { plural } from '../counts.ts'
 import type { Figures } from '../queue/health-figures.ts'
 import type { AlertName, Condition } from '../queue/read-conditions.ts'
 import { differenceCount } from '../runs/comparison.ts'
@@ -108,7 +109,7 @@ function elasticsearchOf({ cluster, elasticsearchReason }: Findings): Component 
     return { status: 'critical', value: 'down', unit: null, threshold, reason }
   }
   const { status: colour, unassignedShards } = cluster
-  const missing = `${unassignedShards === 1 ? '1 shard has' : `${unassignedShards} shards have`} no node`
+  const missing = `${plural(unassignedShards, 'shard has', 'shards have')} no node`
   const [status, reason] = {
     green: ['healthy', 'every shard has a node'] as const,
     yellow: ['degraded', `${missing}: copies alone, nothing is missing`] as const,
@@ -132,14 +133,14 @@ function lastSyncOf({ lastSyncMs, oldestPendingMs }: Figures): Component {
 }
 
 function pendingOf({ pendingKeys, pendingIsExact }: Figures): Component {
-  const waiting = pendingKeys === 1 ? '1 key waits' : `${pendingKeys} keys wait`
   const atLeast = pendingIsExact ? '' : 'at least '
   return {
     status: above(pendingKeys, THRESHOLDS.pendingKeys),
     value: pendingKeys,
     unit: 'keys',
     threshold: THRESHOLDS.pendingKeys,
-    reason: pendingKeys === 0 ? 'nothing waits' : `${atLeast}${waiting}`,
+    reason:
+      pendingKeys === 0 ? 'nothing waits' : `${atLeast}${plural(pendingKeys, 'key waits', 'keys wait')}`,
   }
 }
 
@@ -195,7 +196,7 @@ function consistencyOf({ verified }: Figures): Component {
     ...base,
     status: share >= THRESHOLDS.differences.critical ? 'critical' : 'degraded',
     value: share,
-    reason: `the verify of ${document} of ${ago(ageMs)} left ${differences === 1 ? '1 difference' : `${differences} differences`}: sluice verify ${document} --repair`,
+    reason: `the verify of ${document} of ${ago(ageMs)} left ${plural(differences, 'difference', 'differences')}: sluice verify ${document} --repair`,
   }
 }
 

@@ -1,4 +1,7 @@
 import { styleText } from 'node:util'
+import { count } from '../counts.ts'
+
+export { count, plural } from '../counts.ts'
 
 /** How values look to people. */
 
@@ -27,16 +30,6 @@ export function duration(ms: number): string {
   const [smaller, smallerSize] = units[first + 1] ?? ['', 0]
   const rest = smallerSize === 0 ? 0 : Math.floor((whole % size) / smallerSize)
   return `${Math.floor(whole / size)} ${unit}${rest === 0 ? '' : ` ${rest} ${smaller}`}`
-}
-
-/** `171,075`: English whatever the locale, as all of our text is. */
-export function count(n: number): string {
-  return n.toLocaleString('en-US')
-}
-
-/** `1 index`, `1,204 indices`. */
-export function plural(n: number, one: string, many: string): string {
-  return `${count(n)} ${n === 1 ? one : many}`
 }
 
 /** `1 key waits`, `about 171,000 keys wait`. */

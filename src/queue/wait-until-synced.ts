@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { plural } from '../counts.ts'
 import { TimeoutError } from '../errors.ts'
 import type { Queryable } from '../postgres/types.ts'
 import {
@@ -53,8 +54,8 @@ function timeoutError(timeoutMs: number, pending: readonly Pending[]): TimeoutEr
 
 function describe({ document, keys, parked, retrying, runId }: Pending): string {
   const parts = [
-    ...(keys > 0 ? [keys === 1 ? '1 key waits' : `${keys} keys wait`] : []),
-    ...(parked > 0 ? [parked === 1 ? '1 is parked' : `${parked} are parked`] : []),
+    ...(keys > 0 ? [plural(keys, 'key waits', 'keys wait')] : []),
+    ...(parked > 0 ? [plural(parked, 'is parked', 'are parked')] : []),
     ...(retrying > 0 ? [`${retrying} failed and are tried again`] : []),
     ...(runId === null ? [] : [`run ${runId} looks at everything`]),
   ]
