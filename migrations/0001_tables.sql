@@ -1,13 +1,8 @@
--- The tables of sluice. Applied with search_path set to our schema (SLUICE_SCHEMA, default "sluice").
--- \d+ shows the comments below.
+-- The tables of sluice, but for those of the log (0006_log.sql). Applied with search_path set to our schema
+-- (SLUICE_SCHEMA, default "sluice"). \d+ shows the comments below.
 
 -- pg_temp last, by name: left out it comes first, and a temporary table could take the place of one of ours.
 SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
-
-CREATE SEQUENCE sync_version AS bigint CACHE 1;
-COMMENT ON SEQUENCE sync_version IS
-  'External versions, one a batch. Starts at the clock in microseconds and is moved up to it, so that a restored or copied database never falls behind what Elasticsearch has seen (invariant 5). A bare nextval() is not durable (invariant 4): sluice draws with one statement that forces its commit to disk. Never set it back.';
-SELECT setval('sync_version', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
 
 -- A domain: a CHECK constraint of the table is parsed anew by every statement that writes to it, and each change of the
 -- application is such a statement (4 µs for this one, 15 µs for one that lists the values of op). A domain's is not.
@@ -299,39 +294,3 @@ CREATE TABLE sync_identity (
 COMMENT ON TABLE  sync_identity IS 'The server we last worked on; a change queues a verify of every document (invariant 5).';
 COMMENT ON COLUMN sync_identity.known_as IS 'System identifier and name of this database, now and before it was restored elsewhere or renamed: what the _meta of its indices says. An index that one of them has made is ours, also where a restore made us forget it.';
 COMMENT ON COLUMN sync_identity.skipped IS 'Numbers that sync_version skipped when it was moved up to the clock, the newest twenty gaps: a document with such a version was written by another database, or by this one before it was set back.';
-
-CREATE TABLE sync_log (
-  at        timestamptz NOT NULL,
-  worker    text        NOT NULL,
-  document  text        NOT NULL,
-  index     text        NOT NULL,
-  operation text        NOT NULL CHECK (operation IN ('index', 'delete', 'none')),
-  outcome   text        NOT NULL CHECK (outcome IN ('done', 'superseded', 'retry', 'dead', 'blocked')),
-  count     bigint      NOT NULL,
-  bytes     bigint      NOT NULL,
-  lag_ms    double precision,
-  took_ms   double precision NOT NULL
-) PARTITION BY RANGE (at);
-CREATE INDEX sync_log_at ON sync_log USING brin (at);
-COMMENT ON TABLE  sync_log IS 'Outcomes, at most one row per second, worker, document, index, operation and outcome. One partition a day (UTC), dropped and not deleted.';
-COMMENT ON COLUMN sync_log.operation IS 'none: the document could not be read or encoded.';
-COMMENT ON COLUMN sync_log.lag_ms    IS 'Average milliseconds from mark to answer.';
-COMMENT ON COLUMN sync_log.took_ms   IS 'Milliseconds spent in bulk requests.';
-
-CREATE TABLE sync_rollup (
-  minute     timestamptz NOT NULL,
-  document   text        NOT NULL,
-  worker     text        NOT NULL,
-  indexed    bigint      NOT NULL DEFAULT 0,
-  deleted    bigint      NOT NULL DEFAULT 0,
-  superseded bigint      NOT NULL DEFAULT 0,
-  retried    bigint      NOT NULL DEFAULT 0,
-  dead       bigint      NOT NULL DEFAULT 0,
-  bytes      bigint      NOT NULL DEFAULT 0,
-  batches    bigint      NOT NULL DEFAULT 0,
-  lag_sum_ms double precision NOT NULL DEFAULT 0,
-  lag_counts bigint[]    NOT NULL,
-  PRIMARY KEY (minute, document, worker)
-) WITH (fillfactor = 50);
-COMMENT ON TABLE  sync_rollup IS 'Outcomes per minute, document and worker; older than a day, per hour (cleanup_old_sync_records). The views read this.';
-COMMENT ON COLUMN sync_rollup.lag_counts IS 'Histogram of lag (mark to answer): element n counts keys up to lag_bounds()[n] milliseconds, the last element all above.';

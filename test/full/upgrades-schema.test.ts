@@ -121,10 +121,10 @@ async function same(truth: string): Promise<void> {
 }
 const DOCUMENTS = `SELECT id::text, json_build_object('id', id, 'name', name, 'size', size) AS document FROM item`
 
-test('a schema of two migrations, with marks, a failure and a run in it, is migrated, and the daemon goes on', {
+test('a schema without the last migration, with marks, a failure and a run in it, is migrated, and the daemon goes on', {
   timeout: 600_000,
 }, async () => {
-  const old = await release('old', (file) => !file.startsWith('0003'))
+  const old = await release('old', (file) => !file.startsWith('0009'))
   await old.sluice('install')
   await db.pool.query(`INSERT INTO item VALUES (1, 'one', '1'), (2, 'two', 'no number')`)
   const before = old.run('old')
@@ -136,15 +136,14 @@ test('a schema of two migrations, with marks, a failure and a run in it, is migr
   expect(await before.stop()).toBe(0)
   await db.pool.query(`INSERT INTO item SELECT n, 'row ' || n, n FROM generate_series(10, 400) n`)
   await db.pool.query(`INSERT INTO sluice.sync_run (kind, document) VALUES ('backfill', 'item')`)
-  expect(await rows('SELECT name FROM sluice.sync_migration ORDER BY id')).toEqual([
-    { name: '0001_tables' },
-    { name: '0002_functions' },
+  expect(await rows('SELECT name FROM sluice.sync_migration ORDER BY id DESC LIMIT 1')).toEqual([
+    { name: '0008_grants' },
   ])
   expect(await rows('SELECT FROM sluice.sync_queue')).not.toEqual([])
 
   const now = await release('now', all)
-  await expect(now.sluice('status')).rejects.toThrow('0003_views not applied')
-  expect(await now.sluice('migrate')).toContain('Applied to schema sluice: 0003_views')
+  await expect(now.sluice('status')).rejects.toThrow('0009_views not applied')
+  expect(await now.sluice('migrate')).toContain('Applied to schema sluice: 0009_views')
   await now.sluice('install')
   const [failure] = await rows('SELECT key, state FROM sluice.sync_failed')
   expect(failure).toMatchObject({ state: 'dead' })

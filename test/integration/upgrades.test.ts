@@ -29,12 +29,12 @@ const arrived = (id: number, text: string, daemon: Started) =>
 
 test('a newer program over an older schema waits, says to migrate, and goes on when that is done', async () => {
   const { db, place } = world
-  await db.pool.query(`DELETE FROM sluice.sync_migration WHERE name = '0003_views'`)
+  await db.pool.query(`DELETE FROM sluice.sync_migration WHERE name = '0009_views'`)
   const refused = await place.sluice(['status'])
   expect(refused).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(
-      /it is older than this sluice: 0003_views not applied\n {2}→ Run sluice migrate/,
+      /it is older than this sluice: 0009_views not applied\n {2}→ Run sluice migrate/,
     ),
   })
   // Triggers of the older release go on marking.
@@ -42,7 +42,7 @@ test('a newer program over an older schema waits, says to migrate, and goes on w
   const daemon = place.start(['run'])
   await eventually(() => daemon.output().includes('Run sluice migrate'), { describe: () => daemon.output() })
   expect(await indexed(1)).toBeUndefined()
-  await db.pool.query(`INSERT INTO sluice.sync_migration (name, run_on) VALUES ('0003_views', now())`)
+  await db.pool.query(`INSERT INTO sluice.sync_migration (name, run_on) VALUES ('0009_views', now())`)
   await arrived(1, 'before', daemon)
   daemon.process.kill('SIGTERM')
   expect((await daemon.ended).code).toBe(0)
