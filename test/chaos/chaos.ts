@@ -13,8 +13,8 @@ flushed, Elasticsearch is killed and freezes. Somebody asks for backfills, reind
 schedules are due. Then everything heals, the queue drains, and every row is compared with its document. Exit code 0 only if all agree. The seed fixes the choices, not their interleaving.
 --transactions N goes on until the application has made so many.
 --mutant NAME runs daemons that are broken on purpose, which the test has to notice: ${Object.keys(mutants).join(', ')}.
---mutants runs the test with each of these, and with the next seed once more where it noticed nothing; exit code 0 only if
-it noticed them all: ${noticeable.join(', ')}.
+--mutants runs the test with each of these, and where it noticed nothing with the next seeds, five in all; exit code 0
+only if it noticed them all: ${noticeable.join(', ')}.
 `
 
 interface Options {

@@ -11,7 +11,7 @@ type Found = Readonly<Record<(typeof figures)[number], number>> & { readonly dra
 interface Trials {
   readonly names: readonly MutantName[]
   readonly seconds: number
-  /** Of the first run of each; a mutant that it did not notice gets another one, with the next seed. */
+  /** Of the first run of each; a mutant that it did not notice gets others, with the seeds after it. */
   readonly seed: number
   readonly signal: AbortSignal
   readonly told: (trial: Trial) => void
@@ -24,7 +24,7 @@ interface Trial extends Found {
 }
 
 /** Runs of a mutant that are to notice it, at most. */
-const RUNS = 2
+const RUNS = 5
 
 /**
  * The test of the test: a crash test of each mutant. True when every one was noticed, and the program as it is was not, under
