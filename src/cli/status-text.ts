@@ -1,6 +1,6 @@
 import type { Status } from '../answers/read-status.ts'
 import { laterColumnsText } from '../capture/later-columns.ts'
-import { count, duration, estimate, paint } from './format.ts'
+import { count, duration, estimate, paint, waitingKeys } from './format.ts'
 import { progressText } from './progress.ts'
 import { schedulesText } from './schedules-text.ts'
 import { table } from './table.ts'
@@ -79,9 +79,7 @@ function documentNotes(document: Status['documents'][number]): string[] {
     ...laterColumns.map((later) => `${laterColumnsText(later)}: sluice install adds them`),
     ...(attended ? [] : ['no daemon works on it: sluice run']),
     // What the brake has parked its alarm says.
-    ...(blockedKeys > 0
-      ? [`${estimate(blockedKeys, keysAreExact)} keys are parked, because their index is blocked`]
-      : []),
+    ...(blockedKeys > 0 ? [`${waitingKeys(blockedKeys, keysAreExact)} for an index that is blocked`] : []),
   ].map((text) => paint('yellow', `${name}: ${text}`))
 }
 

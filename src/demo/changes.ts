@@ -1,8 +1,9 @@
+import { count, plural } from '../counts.ts'
 import { FailedError } from '../errors.ts'
 import { rollback } from '../postgres/transaction.ts'
 import { BOOKS } from './books.ts'
 import { TABLES } from './place.ts'
-import { type Audience, count, ms } from './stage.ts'
+import { type Audience, ms } from './stage.ts'
 import { type Played, searchable, synced } from './waiting.ts'
 
 /** Changes of the rows, each followed until a search sees it. */
@@ -85,7 +86,7 @@ export async function playChanges(played: Played, audience: Audience): Promise<r
     audience.show(change.sql)
     const report = await timed(played, change)
     audience.say(
-      `${count(report.documents)} ${report.documents === 1 ? 'document' : 'documents'} in Elasticsearch ${ms(report.indexedMs)} after the commit, searchable after ${ms(report.searchableMs)}.`,
+      `${plural(report.documents, 'document', 'documents')} in Elasticsearch ${ms(report.indexedMs)} after the commit, searchable after ${ms(report.searchableMs)}.`,
     )
     reports.push(report)
   }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { BaseSettings, ElasticsearchSettings } from '../config/types.ts'
+import { count } from '../counts.ts'
 import type { Elasticsearch } from '../elasticsearch/client.ts'
 import type { RunProgress } from '../runs/progress.ts'
 
@@ -27,11 +28,6 @@ export interface Audience {
   /** Something to look at, though it goes on. */
   warn(text: string): void
   progress(label: string): Promise<{ update(progress: RunProgress): void; end(): void }>
-}
-
-/** `3,000` */
-export function count(n: number): string {
-  return n.toLocaleString('en-US')
 }
 
 /** `38 ms` */

@@ -1,5 +1,6 @@
 import { escapeIdentifier } from 'pg'
 import type { Transform } from '../config/types.ts'
+import { plural } from '../counts.ts'
 import { FailedError } from '../errors.ts'
 import type { Queryable } from '../postgres/types.ts'
 import { SliceSizer } from '../sync/slice-sizer.ts'
@@ -193,7 +194,9 @@ function warnings({ changing, impatient }: Suspects): readonly string[] {
         ]
       : []),
     ...(changing > 0
-      ? [`${changing} documents were written again between any two looks, and could not be compared`]
+      ? [
+          `${plural(changing, 'document was', 'documents were')} written again between any two looks, and could not be compared`,
+        ]
       : []),
   ]
 }

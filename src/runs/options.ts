@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { suggest } from '../catalog/suggest.ts'
+import { count } from '../counts.ts'
 import { UsageError } from '../errors.ts'
 import { MOST_SAMPLED } from './compare-sample.ts'
 import type { RunKind, RunOptions } from './types.ts'
@@ -38,7 +39,7 @@ const EXPECTED: Readonly<Record<keyof RunOptions, string>> = {
   recreate: 'true or false',
   alias: 'the name of an alias',
   deep: 'true or false',
-  sample: `a whole number from 1 to ${MOST_SAMPLED.toLocaleString('en-US')}`,
+  sample: `a whole number from 1 to ${count(MOST_SAMPLED)}`,
   deletes: 'true or false',
   repair: '"all", "extra" or "rewrite"',
   threshold: 'a number from 0 to 1',

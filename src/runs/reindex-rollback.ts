@@ -1,3 +1,4 @@
+import { plural } from '../counts.ts'
 import { FailedError } from '../errors.ts'
 import { readTargets } from '../queue/read-targets.ts'
 import { advance } from './advance.ts'
@@ -15,8 +16,12 @@ export async function beginRollback(work: RunWork, run: Run): Promise<Run> {
   const { pool, schema, plan } = work
   const indices = await keptIndices(work)
   const { parked, refused } = await readReadiness(pool, schema, plan.document, indices)
-  if (parked > 0) throw notCurrent(plan.document, parked, 'wait for it, because it takes no writes')
-  if (refused > 0) throw notCurrent(plan.document, refused, 'failed there')
+  if (parked > 0)
+    throw notCurrent(
+      plan.document,
+      `${plural(parked, 'key waits', 'keys wait')} for it, because it takes no writes`,
+    )
+  if (refused > 0) throw notCurrent(plan.document, `${plural(refused, 'key', 'keys')} failed there`)
   const reindex: ReindexState = { indices, hash: '' }
   const to = { step: 'swap', after: null, counted: 'exact', warning: null, reindex } as const
   return advance(pool, schema, run, { to, total: 0 })

@@ -1,4 +1,5 @@
 import { escapeIdentifier, type PoolClient } from 'pg'
+import { plural } from '../counts.ts'
 import type { AliasAction } from '../elasticsearch/aliases.ts'
 import { FailedError } from '../errors.ts'
 import { inTransaction } from '../postgres/transaction.ts'
@@ -27,7 +28,8 @@ export async function swapAliases(work: RunWork, run: Run, then: 'swapped' | 'wa
   if (actions.length > 0) {
     const { parked } = await readReadiness(pool, schema, document, state.indices)
     if (parked > 0) {
-      if (run.options.rollback === true) throw notCurrent(document, parked, 'wait for it')
+      if (run.options.rollback === true)
+        throw notCurrent(document, `${plural(parked, 'key waits', 'keys wait')} for it`)
       if (then === 'walk') throw takesNoWrites(document, parked)
       return advance(pool, schema, run, { to: { ...cursor, step: 'verify' } })
     }
@@ -53,16 +55,19 @@ export async function swapAliases(work: RunWork, run: Run, then: 'swapped' | 'wa
 }
 
 function takesNoWrites(document: string, keys: number): FailedError {
-  return new FailedError(`the new index takes no writes: ${keys} keys wait for it already`, {
-    where: document,
-    remedy:
-      'The alias stays where it is, and the new index is given up. sluice status says why it is blocked.',
-  })
+  return new FailedError(
+    `the new index takes no writes: ${plural(keys, 'key waits', 'keys wait')} for it already`,
+    {
+      where: document,
+      remedy:
+        'The alias stays where it is, and the new index is given up. sluice status says why it is blocked.',
+    },
+  )
 }
 
-/** The kept index has not everything that the living one has. */
-export function notCurrent(document: string, keys: number, why: string): FailedError {
-  return new FailedError(`the index that was kept is not current: ${keys} keys ${why}`, {
+/** The kept index has not everything that the living one has. `what` is wrong with how many keys. */
+export function notCurrent(document: string, what: string): FailedError {
+  return new FailedError(`the index that was kept is not current: ${what}`, {
     where: document,
     remedy: `The alias stays where it is. sluice reindex ${document} builds a new index from the rows.`,
   })

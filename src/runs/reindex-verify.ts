@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { escapeIdentifier } from 'pg'
+import { count, plural } from '../counts.ts'
 import { FailedError } from '../errors.ts'
 import { DEFAULT_SHARE } from '../sync/brake.ts'
 import { advance } from './advance.ts'
@@ -134,7 +135,7 @@ function tooManyRefused(
     reason,
   }: { readonly refused: number; readonly rows: number; readonly reason: string | null },
 ): FailedError {
-  const what = `the new index refused ${refused} of ${rows} documents that the living one has`
+  const what = `the new index refused ${count(refused)} of ${plural(rows, 'document', 'documents')} that the living one has`
   return new FailedError(reason === null ? what : `${what}, most with ${reason}`, {
     where: document,
     remedy:
@@ -145,7 +146,7 @@ function tooManyRefused(
 function reportOf(refused: number, follows: boolean): string | null {
   if (follows) return 'differences were not looked for before the swap: a verify that was asked for follows'
   if (refused === 0) return null
-  return `the new index refused ${refused} documents that the one before has: sluice failed list says why`
+  return `the new index refused ${plural(refused, 'document', 'documents')} that the one before has: sluice failed list says why`
 }
 
 async function verifyFollows({ pool, schema }: RunWork, { id }: Run): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { plural } from '../counts.ts'
 import { READ_SETTINGS } from '../postgres/read-settings.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 import { enqueueKeys } from '../queue/enqueue-keys.ts'
@@ -126,7 +127,7 @@ class ForeignIds {
   /** They are left alone: sluice did not write them, or the key was another then. */
   report(document: string): string | null {
     if (this.#count === 0) return null
-    const what = this.#count === 1 ? '1 id is' : `${this.#count} ids are`
+    const what = plural(this.#count, 'id is', 'ids are')
     return `${what} no key of ${document} and left alone (${this.#examples.join(', ')})`
   }
 }

@@ -1,4 +1,5 @@
 import { isTenantPattern } from '../config/tenant-index.ts'
+import { count, plural } from '../counts.ts'
 import { encodeKey, partsOfId } from '../documents/keys.ts'
 import { templatePattern } from '../elasticsearch/names.ts'
 import type { Operation } from '../elasticsearch/types.ts'
@@ -74,10 +75,9 @@ export class Repair {
     if (this.#foreignCount === 0) return []
     const { allowed, documents } = await this.#allowed()
     if (this.#options.deletes !== true && this.#foreignCount > allowed) {
-      const count = this.#foreignCount.toLocaleString('en-US')
       return [
-        `${count} documents whose _id is no key of ${document} were left: the mass-delete brake allows ` +
-          `${allowed.toLocaleString('en-US')}. If they are to go: sluice verify ${document} --repair --deletes`,
+        `${plural(this.#foreignCount, 'document', 'documents')} whose _id is no key of ${document} stayed: the mass-delete ` +
+          `brake allows ${count(allowed)}. If they are to go: sluice verify ${document} --repair --deletes`,
       ]
     }
     const deleted = await this.#delete(await this.#unchanged())

@@ -96,7 +96,7 @@ test('an index of which no node takes a shard: the cluster is red, and the remed
   expect(found).toMatchObject({
     name: 'shards_missing',
     severity: 'error',
-    evidence: 'the cluster is red: of 1 shards without a node some are no copies',
+    evidence: 'the cluster is red, with 1 shard without a node',
     remedy: expect.stringContaining('/_cluster/allocation/explain'),
   })
   await request('GET', '/_cluster/allocation/explain')

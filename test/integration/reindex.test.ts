@@ -148,7 +148,7 @@ test('a kept index that has failures the living one has not is not gone back to'
   const run = await world.ended(await world.request('thing', { rollback: true }))
   expect(run).toMatchObject({
     state: 'failed',
-    error: expect.stringMatching(/the index that was kept is not current: 1 keys failed there/),
+    error: expect.stringMatching(/the index that was kept is not current: 1 key failed there/),
   })
   expect(await one('kept')).toBe(kept)
 })

@@ -113,10 +113,10 @@ describe('a status', () => {
     ],
     [{ definition: 'missing' }, 'city: is installed and not in the configuration'],
     [{ attended: false }, 'city: no daemon works on it: sluice run'],
-    [{ blockedKeys: 1000 }, 'city: 1,000 keys are parked, because their index is blocked'],
+    [{ blockedKeys: 1000 }, 'city: 1,000 keys wait for an index that is blocked'],
     [
       { blockedKeys: 123_456, keysAreExact: false },
-      'city: about 123,000 keys are parked, because their index is blocked',
+      'city: about 123,000 keys wait for an index that is blocked',
     ],
     [
       { laterColumns: [{ table: 'geo.city', columns: ['a', 'b'], places: ['documents.city'] }] },

@@ -88,7 +88,7 @@ describe('what is found about the servers', () => {
       'shards_missing',
       'error',
       { health: { status: 'red', nodes: 1, unassignedShards: 2 } },
-      'the cluster is red: of 2 shards without a node some are no copies',
+      'the cluster is red, with 2 shards without a node',
     ],
     ['not_examined', 'warning', { unexamined: ['the disks: 403'] }, 'the disks: 403'],
   ])('%s, %s', (name, severity, changed, evidence) => {

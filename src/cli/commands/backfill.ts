@@ -7,7 +7,7 @@ import { type Asking, askAndFollow, chosenDocuments, concluded } from '../ask-fo
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { count } from '../format.ts'
+import { plural } from '../format.ts'
 import { whoAsks } from '../own-runs.ts'
 import { outcomeText } from '../run-text.ts'
 
@@ -79,5 +79,5 @@ async function backfill(
 function requestedText({ id, estimate }: RequestedBackfill): string {
   if (estimate === null) return `run ${id}`
   const { total, counted } = estimate
-  return `run ${id}, ${counted === 'exact' ? '' : 'about '}${count(total)} ${total === 1 ? 'row' : 'rows'}`
+  return `run ${id}, ${counted === 'exact' ? '' : 'about '}${plural(total, 'row', 'rows')}`
 }

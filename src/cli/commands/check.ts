@@ -14,7 +14,7 @@ import { schedulesPart } from '../../runs/install-schedules.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { count, paint } from '../format.ts'
+import { paint, plural } from '../format.ts'
 import { stepsText } from '../steps.ts'
 
 export function registerCheck(program: Command): void {
@@ -175,5 +175,5 @@ function touchText({ document, table, lock, triggers }: Touch): string {
 }
 
 function marksText({ document, keys, everything }: Report['marks'][number]): string {
-  return everything ? `all of ${document}` : `${count(keys)} keys of ${document}`
+  return everything ? `all of ${document}` : `${plural(keys, 'key', 'keys')} of ${document}`
 }

@@ -5,7 +5,7 @@ import { detach } from '../../capture/detach.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { count } from '../format.ts'
+import { plural } from '../format.ts'
 
 export function registerDetach(program: Command): void {
   program
@@ -31,7 +31,7 @@ async function runDetach(context: CommandContext, document: string): Promise<Exi
   const triggers = await detach(database.pool, database.schema, document)
   context.output.result(detachJson, { document, triggers }, () =>
     [
-      `${document} is detached: ${count(triggers)} triggers dropped. Its changes are no longer noticed.`,
+      `${document} is detached: ${plural(triggers, 'trigger', 'triggers')} dropped. Its changes are no longer noticed.`,
       'sluice install puts the triggers back and has every document looked at again.',
     ].join('\n'),
   )

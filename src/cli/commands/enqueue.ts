@@ -5,7 +5,7 @@ import { enqueueJson } from '../../answers/json/enqueue.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { count } from '../format.ts'
+import { plural } from '../format.ts'
 import { keysOfDocuments } from '../keys-of-documents.ts'
 
 export function registerEnqueue(program: Command): void {
@@ -38,7 +38,7 @@ async function enqueue(context: CommandContext, name: string, ids: readonly stri
   context.output.result(
     enqueueJson,
     { document: name, keys },
-    () => `Marked ${count(keys.length)} ${keys.length === 1 ? 'key' : 'keys'} of ${name}.`,
+    () => `Marked ${plural(keys.length, 'key', 'keys')} of ${name}.`,
   )
   return exitCodes.done
 }

@@ -9,7 +9,7 @@ import { action, examples } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import type { CommandContext, Database } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { count } from '../format.ts'
+import { plural } from '../format.ts'
 
 interface Options {
   readonly type?: string
@@ -124,7 +124,7 @@ async function agreed(
   const groups = await readFailureGroups(pool, schema, { ...filter, state: 'dead' })
   const dead = groups.reduce((sum, group) => sum + group.dead, 0)
   return confirm(
-    `Forget ${count(dead)} dead ${dead === 1 ? 'letter' : 'letters'} of ${document ?? 'all documents'}?`,
+    `Forget ${plural(dead, 'dead letter', 'dead letters')} of ${document ?? 'all documents'}?`,
     output,
   )
 }
@@ -139,5 +139,5 @@ function report(
 }
 
 function documents(n: number): string {
-  return `${count(n)} ${n === 1 ? 'document' : 'documents'}`
+  return plural(n, 'document', 'documents')
 }

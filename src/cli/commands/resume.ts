@@ -5,7 +5,7 @@ import { resumeByOperator } from '../../queue/operator-state.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { count } from '../format.ts'
+import { plural } from '../format.ts'
 
 export function registerResume(program: Command): void {
   program
@@ -38,6 +38,6 @@ async function resume(
 }
 
 function releasedText(released: number, deletes: boolean): string {
-  const held = `${count(released)} ${released === 1 ? 'delete that was' : 'deletes that were'} held back`
+  const held = `${plural(released, 'delete that was', 'deletes that were')} held back`
   return deletes ? `${held}: carried out.` : `${held}: looked at again.`
 }

@@ -2,7 +2,7 @@ import type { Status } from '../../answers/read-status.ts'
 import type { MappingDrift } from '../../capture/mapping-drift.ts'
 import { type ReplicaSetting, replicaSettingText, takeBackSql } from '../../capture/replica-settings.ts'
 import type { Step } from '../../capture/steps.ts'
-import { count } from '../format.ts'
+import { count, plural } from '../format.ts'
 import type { Curl } from './curl.ts'
 import { type DoctorFinding, error, warning } from './finding.ts'
 import type { DriftedIndices } from './mapping-drift.ts'
@@ -55,7 +55,7 @@ export function mappingFindings(drifted: DriftedIndices, curl: Curl): DoctorFind
       return [
         warning('mapping_foreign', document, {
           what: 'has a field in its index that it does not define',
-          evidence: `${drift.field} (${drift.type}) ${where}; ${count(documents)} ${documents === 1 ? 'document has' : 'documents have'} a value there`,
+          evidence: `${drift.field} (${drift.type}) ${where}; ${plural(documents, 'document has', 'documents have')} a value there`,
           remedy: `sluice reindex ${document}`,
           advice: `find out who writes it first; the reindex builds an index without it, documents.${document}.mappings keeps it`,
         }),

@@ -1,5 +1,5 @@
 import type { Watermark } from '../../elasticsearch/disks.ts'
-import { bytes, count, duration } from '../format.ts'
+import { bytes, count, duration, plural } from '../format.ts'
 import type { Curl } from './curl.ts'
 import { type DoctorFinding, error, note, warning } from './finding.ts'
 import type { ConnectionLimit, Connections } from './read-connections.ts'
@@ -163,7 +163,7 @@ function healthFindings({ health }: Servers, curl: Curl): DoctorFinding[] {
   return [
     error('shards_missing', null, {
       what: 'Elasticsearch has indices that cannot be read or written whole',
-      evidence: `the cluster is red: of ${count(health.unassignedShards)} shards without a node some are no copies`,
+      evidence: `the cluster is red, with ${plural(health.unassignedShards, 'shard', 'shards')} without a node`,
       remedy: curl('GET', '/_cluster/allocation/explain'),
       advice: 'it says why they have no node',
     }),
