@@ -23,7 +23,7 @@ const LONGEST: readonly string[] = [
   'docs-runs',
   'values-elasticsearch',
   'elasticsearch-9',
-  'backfill',
+  'backfill-daemons',
   'outages-elasticsearch',
   'servers',
   'verify-cli',
