@@ -30,6 +30,8 @@ const LONGEST: readonly string[] = [
   'cli-errors',
   'elasticsearch-security',
   'roles',
+  'roles-daemon',
+  'roles-operator-reader',
   'dashboard',
   'upgrades',
   'daemon',
