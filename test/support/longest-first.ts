@@ -23,6 +23,7 @@ const LONGEST: readonly string[] = [
   'docs-runs',
   'values-elasticsearch',
   'elasticsearch-9',
+  'cli-inspect',
   'backfill-daemons',
   'outages-elasticsearch',
   'servers',
