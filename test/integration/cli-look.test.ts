@@ -1,70 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { enqueueJson } from '../../src/answers/json/enqueue.ts'
-import { inspectJson } from '../../src/answers/json/inspect.ts'
-import { previewJson } from '../../src/answers/json/preview.ts'
-import { statusJson } from '../../src/answers/json/status.ts'
-import { eventually, type TestDatabase, testDatabase, testElasticsearch } from '../support/context.ts'
-import { type Workspace, workspace } from './cli-support.ts'
+import { eventually } from '../support/context.ts'
+import { looks } from './cli-look-world.ts'
+import { type CommandWorld, commandWorld } from './cli-support.ts'
 
 // No daemon runs in most of these tests: what they look at stays as it is. They follow each other within a describe.
 
-const elasticsearch = testElasticsearch()
-let database: TestDatabase
-let place: Workspace
-
-const config = (city: string) => `export default { documents: {
-  city: { table: 'geo.city', index: '${elasticsearch.prefix}city', ${city} },
-  pair: { table: 'pair', index: '${elasticsearch.prefix}pair' },
-} }`
-const installed = `omit: ['secret'], where: 'active'`
+let world: CommandWorld
+let elasticsearch: CommandWorld['search']
+let database: CommandWorld['db']
+let place: CommandWorld['place']
+const { config, begin, install, preview, inspect, status } = looks(() => world)
 
 beforeAll(async () => {
-  database = await testDatabase()
-  place = await workspace({ DATABASE_URL: database.url, ELASTICSEARCH_URL: elasticsearch.url })
+  world = await commandWorld()
+  ;({ search: elasticsearch, db: database, place } = world)
 })
-afterAll(async () => {
-  await place.remove()
-  await elasticsearch.drop()
-  await database.drop()
-})
-
-/** The tables anew, nothing of ours in the database, the configuration that the tests begin with. */
-async function begin(): Promise<void> {
-  await elasticsearch.drop()
-  await database.pool.query(`
-    DROP SCHEMA IF EXISTS sluice, geo CASCADE;
-    DROP TABLE IF EXISTS pair;
-    CREATE SCHEMA geo;
-    CREATE TABLE geo.city (id bigint PRIMARY KEY, name text, big numeric, day date, active boolean, secret text);
-    INSERT INTO geo.city SELECT n, 'Zürich', 12.50, '2026-01-01', n <> 2, 'xyz' FROM generate_series(1, 9) AS n;
-    CREATE TABLE pair (a text, b int, PRIMARY KEY (a, b));
-    INSERT INTO pair VALUES ('x:y%', 1)`)
-  await place.write('sluice.config.mjs', config(installed))
-}
-
-async function install(): Promise<void> {
-  expect((await place.sluice(['install', '--no-backfill'])).code).toBe(0)
-}
-
-async function preview(name: string, id: string) {
-  const { code, value } = await place.json(['preview', name, id])
-  expect(code).toBe(0)
-  return previewJson.parse(value)
-}
-
-async function inspect(name: string, id: string) {
-  const { code, value } = await place.json(['inspect', name, id])
-  return { code, ...inspectJson.parse(value) }
-}
-
-async function status() {
-  return statusJson.parse((await place.json(['status'])).value)
-}
-
-/** Writes a document to the live index, as the daemon would. */
-async function index(id: string, document: unknown): Promise<void> {
-  await elasticsearch.request('PUT', `/${elasticsearch.prefix}city/_doc/${id}?require_alias=true`, document)
-}
+afterAll(() => world.drop())
 
 describe('before install', () => {
   beforeAll(begin)
@@ -192,95 +144,6 @@ describe('operating', () => {
     expect(stderr).toContain('error: document "pair" is detached')
     expect(stderr).toContain('→ Its triggers are gone: run sluice install')
     expect(code).toBe(1)
-  })
-})
-
-describe('inspect', () => {
-  beforeAll(async () => {
-    await begin()
-    await install()
-  })
-
-  it('agrees: exit code 0', async () => {
-    await index('1', (await preview('city', '1')).document)
-    expect(await inspect('city', '1')).toMatchObject({
-      code: 0,
-      differs: false,
-      why: [],
-      copies: [{ state: 'same' }],
-    })
-    expect((await place.sluice(['inspect', 'city', '1'])).stdout).toContain('They agree.')
-  })
-
-  it('agrees that there is nothing: exit code 0', async () => {
-    const { code, copies, problem } = await inspect('city', '2')
-    expect({ code, state: copies[0]?.state, problem }).toEqual({
-      code: 0,
-      state: 'same',
-      problem: 'the condition ("where") leaves its row out',
-    })
-  })
-
-  it('a copy is missing: exit code 3', async () => {
-    const { code, copies, why } = await inspect('city', '3')
-    expect(code).toBe(3)
-    expect(copies).toMatchObject([{ state: 'missing', version: null }])
-    expect(why).toEqual([
-      expect.stringContaining('it was changed past the triggers'),
-      expect.stringContaining('sluice enqueue city 3 puts this one right'),
-      'no daemon works on city: sluice run',
-    ])
-  })
-
-  it('a copy differs: exit code 3, and where', async () => {
-    await index('4', { id: 4, name: 'Zurich', day: '2026-01-01', active: true })
-    const { code, copies } = await inspect('city', '4')
-    expect(code).toBe(3)
-    expect(copies).toMatchObject([{ state: 'different' }])
-    expect(copies[0]?.differences).toEqual([
-      { path: 'name', expected: 'Zürich', indexed: 'Zurich' },
-      { path: 'big', expected: 12.5 },
-    ])
-  })
-
-  it('a copy is one too many: exit code 3', async () => {
-    await index('77', { id: 77 })
-    expect(await inspect('city', '77')).toMatchObject({ code: 3, copies: [{ state: 'extra' }] })
-  })
-
-  it('says what waits, what failed and what is paused', async () => {
-    await database.pool.query(`
-      UPDATE geo.city SET name = 'Genf' WHERE id = 5;
-      INSERT INTO sluice.sync_failed (document, key, target, id, version, state, attempts, type, reason, origin)
-      VALUES ('city', '5', '', '5', 7, 'dead', 5, 'mapper_parsing_exception', 'no good', pg_current_xact_id());
-      SELECT sluice.pause('city', 'lunch')`)
-    const { why, marks, failures } = await inspect('city', '5')
-    await database.pool.query(`SELECT sluice.resume('city')`)
-    expect(marks).toMatchObject([{ op: 'update', lane: 0, everything: false }])
-    expect(failures).toMatchObject([{ state: 'dead', version: '7' }])
-    expect(why).toEqual([
-      expect.stringMatching(/^a mark waits \(update; the oldest for /),
-      'it is dead after 5 attempts: mapper_parsing_exception: no good',
-      'city is paused: lunch',
-      'no daemon works on city: sluice run',
-    ])
-  })
-
-  it('does not show what the document leaves out', async () => {
-    expect((await place.sluice(['inspect', 'city', '1', '--json'])).stdout).not.toContain('xyz')
-    expect((await place.sluice(['inspect', 'city', '1'])).stdout).not.toContain('xyz')
-  })
-
-  it('goes on after a column was renamed', async () => {
-    await database.pool.query('ALTER TABLE geo.city RENAME COLUMN name TO title')
-    expect(await inspect('city', '1')).toMatchObject({ code: 0, row: null, expected: { name: 'Zürich' } })
-  })
-
-  it('says that an index is gone', async () => {
-    await elasticsearch.drop()
-    const { code, copies } = await inspect('city', '1')
-    expect(code).toBe(3)
-    expect(copies).toMatchObject([{ state: 'unknown', note: 'the index is gone' }])
   })
 })
 

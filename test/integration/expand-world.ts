@@ -1,5 +1,5 @@
 import type { DocumentPlan, SourcePlan } from '../../src/documents/types.ts'
-import type { BatchRequest } from '../../src/sync/batch.ts'
+import { type BatchRequest, runBatch } from '../../src/sync/batch.ts'
 import { createSyncWorld, SCHEMA, type SyncWorld } from './sync-world.ts'
 
 /** The world of the pipeline, and tables around its own: things have owners and parts. Marks are written by hand. */
@@ -82,6 +82,36 @@ export async function createExpandWorld(): Promise<ExpandWorld> {
       )
     },
   }
+}
+
+/**
+ * Marks that lead to more documents than go into one batch. `world` is asked for whenever something is done: a hook makes
+ * it.
+ */
+export function largeExpansions(world: () => ExpandWorld) {
+  const run = (lane: 0 | 1 = 0) => runBatch(world().context, { ...world().related, lane })
+
+  /** Things 1 to `count`, all of one owner; no marks. */
+  const ownMany = async (owner: string, count: number, from = 1) => {
+    await world().database.pool.query(
+      `WITH n AS (SELECT generate_series($2::int, $2::int + $3::int - 1) AS id),
+            t AS (INSERT INTO thing SELECT id, 'thing ' || id FROM n)
+       INSERT INTO ownership SELECT id, $1 FROM n`,
+      [owner, from, count],
+    )
+  }
+
+  const keysOf = async () => (await world().marks()).flatMap(({ keys }) => keys ?? [])
+
+  /** Puts a view back that a test has replaced. */
+  async function restoreView(name: keyof typeof views): Promise<void> {
+    const { pool } = world().database
+    await pool.query(`DROP VIEW IF EXISTS "${SCHEMA}"."${views[name]}"`)
+    const viewSql = world().plan.sources.find(({ source }) => source === name)?.expansion?.viewSql
+    await pool.query(viewSql ?? '')
+  }
+
+  return { run, ownMany, keysOf, restoreView }
 }
 
 /** Names of the expansion views, as a plan has them. */

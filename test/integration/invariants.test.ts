@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
 import { runBatch } from '../../src/sync/batch.ts'
@@ -6,6 +5,7 @@ import { postgresStore } from '../../src/sync/postgres-store.ts'
 import type { BatchResult } from '../../src/sync/types.ts'
 import { mutants } from '../chaos/mutants.ts'
 import { createMutant, type Mutant, type Mutation } from '../support/mutant.ts'
+import { gate, watchedPool } from '../support/watched-pool.ts'
 import { createSyncWorld, SCHEMA, type SyncWorld } from './sync-world.ts'
 
 /**
@@ -51,45 +51,6 @@ async function broken(...mutations: readonly Mutation[]): Promise<RunBatch> {
   const batch = await mutant.load<Pick<Program, 'runBatch'>>('sync/batch.ts')
   const store = await mutant.load<Pick<Program, 'postgresStore'>>('sync/postgres-store.ts')
   return running({ ...batch, ...store })
-}
-
-/** A gate that a batch stops at, until it is let through. */
-function gate() {
-  let arrived: () => void = () => {}
-  let open: () => void = () => {}
-  const reached = new Promise<void>((resolve) => {
-    arrived = resolve
-  })
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  const pass = () => {
-    arrived()
-    return opened
-  }
-  return { reached, open: () => open(), pass }
-}
-
-/** A pool whose clients call `before` ahead of each statement. The server and the statements are the real ones. */
-function watchedPool(pool: pg.Pool, before: (statement: string) => Promise<void>): pg.Pool {
-  const watch = (client: pg.PoolClient) =>
-    new Proxy(client, {
-      get: (target, property) => {
-        const value = Reflect.get(target, property)
-        if (property !== 'query') return typeof value === 'function' ? value.bind(target) : value
-        return async (statement: string | { text: string }, ...rest: unknown[]) => {
-          await before(typeof statement === 'string' ? statement : statement.text)
-          return Reflect.apply(target.query, target, [statement, ...rest])
-        }
-      },
-    })
-  return new Proxy(pool, {
-    get: (target, property) => {
-      const value = Reflect.get(target, property)
-      if (property !== 'connect') return typeof value === 'function' ? value.bind(target) : value
-      return async () => watch(await target.connect())
-    },
-  })
 }
 
 /** A batch is held up at the first statement that `after` matched the one before; meanwhile something happens; then it goes on. */

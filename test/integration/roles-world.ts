@@ -30,6 +30,12 @@ export interface RolesWorld extends Omit<InstallWorld, 'install'> {
   found(index: string): Promise<readonly Record<string, unknown>[]>
 }
 
+/** Cities and sales, installed and indexed by a daemon that goes on. */
+export interface CitiesWorld extends RolesWorld {
+  readonly definitions: Definitions
+  readonly daemon: Instance
+}
+
 export type Login = 'owner' | 'daemon' | 'operator' | 'reader' | 'writer'
 const names: readonly Login[] = ['owner', 'daemon', 'operator', 'reader', 'writer']
 
@@ -43,6 +49,9 @@ const LIMITS: Settings['limits'] = {
   shutdownTimeout: 10_000,
   syncLogRetentionDays: 7,
 }
+
+/** Insufficient privilege. */
+export const refusal = '42501'
 
 /** @param tables in schema `app`, created by the owner before the roles are made */
 export async function rolesWorld(tables: string): Promise<RolesWorld> {
@@ -126,6 +135,43 @@ export async function rolesWorld(tables: string): Promise<RolesWorld> {
       await world.drop()
     },
   }
+}
+
+const TABLES = `
+  CREATE TYPE app.kind AS ENUM ('small', 'large');
+  CREATE TABLE app.country (code text PRIMARY KEY, name text);
+  CREATE TABLE app.city (kind app.kind, id int, name text, secret text, country_code text REFERENCES app.country,
+                         active bool NOT NULL DEFAULT true, PRIMARY KEY (kind, id));
+  CREATE INDEX ON app.city (country_code);
+  CREATE TABLE app.sale (id int PRIMARY KEY, city int);
+  CREATE FUNCTION app.slug(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT lower($1) $$;
+  REVOKE EXECUTE ON FUNCTION app.slug FROM PUBLIC;
+  INSERT INTO app.country VALUES ('ch', 'Switzerland');
+  INSERT INTO app.city SELECT 'small', n, 'city ' || n, 'secret', 'ch' FROM generate_series(1, 20) n`
+
+export async function citiesWorld(): Promise<CitiesWorld> {
+  const world = await rolesWorld(TABLES)
+  const prefix = world.server.prefix
+  const definitions: Definitions = {
+    city: {
+      table: 'app.city',
+      index: `${prefix}city`,
+      fields: { kind: 'kind', id: 'id', name: 'name', slug: { sql: 'app.slug(name)' } },
+      where: 'active',
+      relations: { country: { one: 'app.country' } },
+    },
+    sold: {
+      table: 'app.sale',
+      id: ['id'],
+      index: `${prefix}sold`,
+      sql: 'SELECT s.id, c.name FROM app.sale s JOIN app.city c ON c.id = s.city WHERE s.id = ANY ($1)',
+      dependsOn: { 'app.sale': 'id' },
+    },
+  }
+  await world.install(definitions)
+  const daemon = world.start(definitions)
+  await world.settled()
+  return { ...world, definitions, daemon }
 }
 
 const STATE = `

@@ -1,61 +1,18 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { requestRun } from '../../src/queue/request-run.ts'
-import {
-  advanceRun,
-  cancelRun,
-  type Ending,
-  finishRun,
-  heartbeatRuns,
-  releaseRun,
-  takeRun,
-} from '../../src/runs/lifecycle.ts'
-import { noneOptimized } from '../../src/runs/optimization.ts'
-import { readRun, readRuns, readWaits } from '../../src/runs/read-runs.ts'
-import type { Run } from '../../src/runs/types.ts'
-import { addDocument, type RunsFixture, runsFixture, SCHEMA } from './runs-fixture.ts'
+import { advanceRun, cancelRun, finishRun, heartbeatRuns, releaseRun } from '../../src/runs/lifecycle.ts'
+import { readRuns } from '../../src/runs/read-runs.ts'
+import { type RunsFixture, SCHEMA } from './runs-fixture.ts'
+import { lifecycleDatabase, lifecycles } from './runs-lifecycle-world.ts'
 
 let db: RunsFixture
-const BOTH = ['city', 'line']
+const { begin, request, take, get, taken, silentFor } = lifecycles(() => db)
 
 beforeAll(async () => {
-  db = await runsFixture()
-  await db.pool.query('CREATE TABLE city (id bigint PRIMARY KEY); CREATE TABLE line (id bigint PRIMARY KEY)')
-  await addDocument(db.pool, { document: 'city', key: [{ name: 'id', type: 'pg_catalog.int8' }] })
-  await addDocument(db.pool, { document: 'line', key: [{ name: 'id', type: 'pg_catalog.int8' }] })
+  db = await lifecycleDatabase()
 })
 afterAll(() => db.drop())
-beforeEach(async () => {
-  await db.pool.query(`DELETE FROM "${SCHEMA}".sync_run`)
-  await db.pool.query(`UPDATE "${SCHEMA}".sync_document SET state = 'active', alarm = NULL`)
-})
-
-async function request(document: string, extra: Record<string, unknown> = {}): Promise<string> {
-  const columns = { kind: 'backfill', document, ...extra }
-  const names = Object.keys(columns)
-  const { rows } = await db.pool.query<{ id: string }>(
-    `INSERT INTO "${SCHEMA}".sync_run (${names.join()}) VALUES (${names.map((_, n) => `$${n + 1}`).join()}) RETURNING id`,
-    Object.values(columns),
-  )
-  return String(rows[0]?.id)
-}
-
-const take = (instance: string, documents = BOTH) => takeRun(db.pool, SCHEMA, instance, documents)
-const get = async (id: string): Promise<Run> => {
-  const run = await readRun(db.pool, SCHEMA, id)
-  if (run === null) throw new Error(`no run ${id}`)
-  return run
-}
-async function taken(instance: string): Promise<Run> {
-  const run = await take(instance)
-  if (run === null) throw new Error('nothing to take')
-  return run
-}
-/** As if the worker had died that long ago, by the database's clock. */
-const silentFor = (id: string, interval: string) =>
-  db.pool.query(
-    `UPDATE "${SCHEMA}".sync_run SET heartbeat_at = clock_timestamp() - $2::interval WHERE id = $1`,
-    [id, interval],
-  )
+beforeEach(begin)
 
 describe('taking', () => {
   test('the oldest requested run is taken first, by one worker only', async () => {
@@ -259,81 +216,4 @@ describe('a verify asked for while a run is under way', () => {
     await cancelRun(db.pool, SCHEMA, id)
     expect(await readRuns(db.pool, SCHEMA)).toHaveLength(1)
   })
-})
-
-test('a run that sluice asked for leaves an alarm when it fails, until one is done; one that a user watches does not', async () => {
-  const alarm = async () =>
-    (await db.pool.query(`SELECT alarm FROM "${SCHEMA}".sync_document WHERE name = 'city'`)).rows[0].alarm
-  const end = async (ending: Ending) => finishRun(db.pool, SCHEMA, await taken('a'), ending)
-  await request('city')
-  await end({ state: 'failed', error: 'no such column' })
-  expect(await alarm()).toBeNull()
-  const id = await request('city', { kind: 'verify', reason: 'truncated' })
-  await end({ state: 'failed', error: 'no such column' })
-  expect(await alarm()).toBe(
-    `verify run ${id} (truncated) failed: no such column\n  → When the cause is gone: ` +
-      `INSERT INTO "${SCHEMA}".sync_run (kind, document, options) VALUES ('verify', 'city', '{}')`,
-  )
-  await request('city')
-  await end({ state: 'done', error: null })
-  expect(await alarm()).not.toBeNull()
-  await request('city', { kind: 'verify' })
-  await end({ state: 'done', error: null })
-  expect(await alarm()).toBeNull()
-})
-
-test('a run that does not go on says what it waits for', async () => {
-  const id = await request('city')
-  const waitsFor = async () => (await readWaits(db.pool, SCHEMA)).get(id) ?? null
-  const state = (name: string) =>
-    db.pool.query(`UPDATE "${SCHEMA}".sync_document SET state = $1 WHERE name = 'city'`, [name])
-  expect(await waitsFor()).toBe('a daemon that works on city: sluice run')
-  await db.pool.query(
-    `INSERT INTO "${SCHEMA}".sync_worker (instance, host, pid, version, state, documents)
-     VALUES ('a', 'h', 1, '0', 'running', '{"city": "h", "line": "of another configuration"}')`,
-  )
-  expect(await waitsFor()).toBe('its turn')
-  await request('line')
-  expect([...(await readWaits(db.pool, SCHEMA)).values()]).toContain(
-    'a daemon that works on line: sluice run',
-  )
-  await taken('a')
-  expect(await waitsFor()).toBeNull()
-  await db.pool.query(
-    `INSERT INTO "${SCHEMA}".sync_queue (document, lane, op, keys, run_id, target)
-     VALUES ('city', 2, 'backfill', '{1,2,3}', $1, 'i'), ('city', 1, 'backfill', '{4}', $1, NULL)`,
-    [id],
-  )
-  expect(await waitsFor()).toBe('an index that is blocked: 3 keys are parked for it')
-  await silentFor(id, '16 s')
-  expect(await waitsFor()).toBe('a daemon to take it over')
-  await state('paused')
-  expect(await waitsFor()).toBe('its document to be resumed: sluice resume city')
-  await state('active')
-  await cancelRun(db.pool, SCHEMA, id)
-  expect(await waitsFor()).toBeNull()
-})
-
-test('what a step has found is kept, each kind under its own name', async () => {
-  await request('city')
-  const run = await taken('a')
-  const to = { step: 'merge', after: null, counted: 'exact', warning: null } as const
-  const optimize = noneOptimized(0.2)
-  await advanceRun(db.pool, SCHEMA, run, { to, processed: 1, result: { optimize } })
-  await advanceRun(db.pool, SCHEMA, { ...run, cursor: to }, { to, processed: 1 })
-  const more = { ...optimize, indices: 1 }
-  await advanceRun(db.pool, SCHEMA, { ...run, cursor: to }, { to, result: { optimize: more } })
-  expect(await get(run.id)).toMatchObject({ processed: 2, result: { optimize: more } })
-})
-
-test('runs are listed newest first, by document and by activity', async () => {
-  const old = await request('city')
-  await cancelRun(db.pool, SCHEMA, old)
-  const line = await request('line')
-  const city = await request('city')
-  const ids = async (filter: object) => (await readRuns(db.pool, SCHEMA, filter)).map(({ id }) => id)
-  expect(await ids({})).toEqual([city, line, old])
-  expect(await ids({ document: 'city' })).toEqual([city, old])
-  expect(await ids({ active: true })).toEqual([city, line])
-  expect(await ids({ limit: 1 })).toEqual([city])
 })
