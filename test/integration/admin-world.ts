@@ -2,12 +2,15 @@ import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { type Logger, pino } from 'pino'
+import { expect } from 'vitest'
+import { httpErrorJson } from '../../src/admin/json.ts'
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts'
 import type { MetricsSource } from '../../src/admin/types.ts'
 import type { Configured } from '../../src/answers/read-status.ts'
 import type { AdminSettings } from '../../src/config/types.ts'
 import type { Instance } from '../../src/runs/instance.ts'
 import type { DaemonState } from '../../src/sync/types.ts'
+import { type Contract, contractOf } from '../support/openapi-contract.ts'
 import { type InstancesWorld, instancesWorld } from './instances-world.ts'
 
 /** A daemon, and HTTP for operators beside it on a free port. */
@@ -120,4 +123,76 @@ export function change(url: string, path: string, body: object = {}, headers: Re
     headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   })
+}
+
+export const errorOf = (answer: Answer) => httpErrorJson.parse(answer.body)
+
+/** One server after fifty rows, whose every answer is held against its OpenAPI document. */
+export interface HeldWorld extends AdminWorld {
+  readonly document: Record<string, unknown>
+  readonly contract: Contract
+  get(path: string): Promise<Answer>
+  post(path: string, body?: object): Promise<Answer>
+  /** What a page answers with. */
+  page<T = Record<string, unknown>>(path: string): Promise<T>
+  /** Operations of the document that were not answered so far, or never refused. Pages of runs and failures are read where those are made. */
+  unheld(of: 'pages' | 'changes'): readonly string[]
+  /** All that was answered and logged so far. */
+  told(): readonly string[]
+  /** What of it holds the token, a password or a stack. */
+  leaks(): readonly string[]
+}
+
+export async function heldWorld(): Promise<HeldWorld> {
+  const world = await adminWorld()
+  const { url } = world.admin
+  const document = (await ask(url, '/api/openapi.json')).body as Record<string, unknown>
+  const contract = contractOf(document)
+  const answers: Answer[] = []
+  await world.sql("INSERT INTO item SELECT n, 'item ' || n FROM generate_series(1, 50) n")
+  await world.settled()
+  const get = async (path: string) => {
+    const answer = await ask(url, path)
+    contract.hold('GET', path, answer)
+    answers.push(answer)
+    return answer
+  }
+  const told = () => [...answers.map(({ text, headers }) => text + JSON.stringify(headers)), ...world.lines]
+  return {
+    ...world,
+    document,
+    contract,
+    get,
+    post: async (path, body = {}) => {
+      const answer = await change(url, path, body)
+      contract.hold('POST', path, answer)
+      answers.push(answer)
+      return answer
+    },
+    page: async <T>(path: string) => {
+      const answer = await get(path)
+      expect(answer.status, answer.text).toBe(200)
+      return answer.body as T
+    },
+    unheld: (of) => {
+      const paths = Object.entries(document.paths as Record<string, Record<string, object>>)
+      const missing = paths.flatMap(([path, methods]) => {
+        const held = (method: string, statuses: RegExp) =>
+          [...contract.held].some((one) => one.startsWith(`${method} ${path} `) && statuses.test(one))
+        return [
+          ...(methods.get === undefined || held('GET', / 200$/) ? [] : [`GET ${path}`]),
+          ...(methods.post === undefined || held('POST', / 20[02]$/) ? [] : [`POST ${path}`]),
+          ...(methods.post === undefined || held('POST', / 4\d\d$/) ? [] : [`POST ${path}, refused`]),
+        ]
+      })
+      const ofChanges = /^POST |^GET \/api\/(runs|failures)\b/
+      return missing.filter((operation) => ofChanges.test(operation) === (of === 'changes'))
+    },
+    told,
+    leaks: () => {
+      const { password } = new URL(world.database.url)
+      const secrets = [TOKEN, `:${password}@`, 'node_modules', '.ts:']
+      return told().filter((one) => secrets.some((secret) => one.includes(secret)))
+    },
+  }
 }

@@ -1,53 +1,24 @@
-import { randomUUID } from 'node:crypto'
-import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { statusJson } from '../../src/answers/json/status.ts'
-import type { DocumentDefinition, Settings } from '../../src/config/types.ts'
+import type { DocumentDefinition } from '../../src/config/types.ts'
 import { requestRun } from '../../src/queue/request-run.ts'
-import { Instance } from '../../src/runs/instance.ts'
-import { eventually } from '../support/context.ts'
+import { type BrakeDaemon, type BrakeWorld, brakeWorld, MOST_DELETED, ROWS } from './brake-world.ts'
 import { type Workspace, workspace } from './cli-support.ts'
-import { type InstallWorld, installWorld } from './install-world.ts'
 
 /** Triggers, daemon and runs as they are shipped; 10,000 documents, of which 1,000 may go unexplained. */
 
-let world: InstallWorld
+let world: BrakeWorld
 let cli: Workspace
-let daemon: { readonly logged: readonly Logged[]; stop(): Promise<void> }
-
-interface Logged {
-  readonly level: number
-  readonly msg: string
-  readonly document?: string
-}
-
-const ROWS = 10_000
-const BATCH = 500
-const WORKERS = 2
-/** The limit, and a batch of each worker that raced. */
-const MOST_DELETED = 1_000 + WORKERS * BATCH
-
-const item = (change: Partial<DocumentDefinition> = {}): DocumentDefinition => ({
-  table: 'item',
-  index: `${world.server.prefix}item`,
-  where: 'active',
-  ...change,
-})
-const other = (): DocumentDefinition => ({ table: 'other', index: `${world.server.prefix}other` })
-const sql = (text: string) => world.database.pool.query(text)
+let daemon: BrakeDaemon
 
 beforeAll(async () => {
-  world = await installWorld('Sluice brake')
-  await sql(`
-    CREATE TABLE item (id integer PRIMARY KEY, name text, active boolean NOT NULL DEFAULT true);
-    CREATE TABLE other (id integer PRIMARY KEY, name text)`)
-  await world.install({ item: item(), other: other() })
+  world = await brakeWorld()
   cli = await workspace({
     DATABASE_URL: world.database.url,
     ELASTICSEARCH_URL: world.server.url,
     SLUICE_SCHEMA: world.schema,
   })
-  daemon = startDaemon()
+  daemon = world.startDaemon()
 })
 afterAll(async () => {
   await daemon?.stop()
@@ -64,77 +35,26 @@ beforeEach(async () => {
   expect(await brake()).toBeUndefined()
 })
 
-function startDaemon(definition = item()) {
-  const logged: Logged[] = []
-  const settings: Settings = {
-    postgres: world.database.url,
-    elasticsearch: { url: world.server.url },
-    schema: world.schema,
-    instance: `test-${randomUUID()}`,
-    logLevel: 'info',
-    limits: {
-      batchSize: BATCH,
-      batchBytes: 1024 * 1024,
-      concurrency: WORKERS,
-      pollingInterval: 20,
-      maxRetries: 5,
-      requestTimeout: 20_000,
-      shutdownTimeout: 10_000,
-      syncLogRetentionDays: 7,
-    },
-    documents: new Map([
-      ['item', definition],
-      ['other', other()],
-    ]),
-    file: 'sluice.config.ts',
-  }
-  const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
-  const instance = new Instance({ settings, log })
-  instance.start()
-  return { logged, stop: () => instance.stop() }
-}
+const sql = (text: string) => world.database.pool.query(text)
+const item = (change?: Partial<DocumentDefinition>) => world.item(change)
+const other = () => world.other()
+const count = (alias?: string) => world.count(alias)
+const settled = () => world.settled()
+const brake = () => world.brake()
+const alarm = () => world.alarm()
+const parkedKeys = () => world.parkedKeys()
 
 /** For tests that need a backlog: marks gather while `fn` runs. */
 async function withoutDaemon(fn: () => Promise<void>, definition = item()): Promise<void> {
   await daemon.stop()
   await fn()
-  daemon = startDaemon(definition)
-}
-
-async function count(alias = 'item'): Promise<number> {
-  await world.elasticsearch.refresh(`${world.server.prefix}${alias}`)
-  return world.elasticsearch.count(`${world.server.prefix}${alias}`)
-}
-
-/** Everything that may be worked off has been. */
-async function settled(): Promise<void> {
-  await eventually(
-    async () =>
-      expect(
-        await world.value(
-          `SELECT (SELECT count(*) FROM "Sluice brake".sync_queue WHERE lane < 2)
-                + (SELECT count(*) FROM "Sluice brake".sync_run WHERE finished_at IS NULL)`,
-        ),
-      ).toBe('0'),
-    { timeoutMs: 30_000 },
-  )
+  daemon = world.startDaemon(definition)
 }
 
 async function indexHolds(documents: number): Promise<void> {
   await settled()
   expect(await count()).toBe(documents)
 }
-
-async function brake() {
-  const { rows } = await sql(
-    `SELECT deletes::integer, documents::integer, tripped_at IS NOT NULL AS tripped, parked::integer, sample
-       FROM "Sluice brake".sync_brake`,
-  )
-  return rows[0]
-}
-const alarm = () => world.value(`SELECT alarm FROM "Sluice brake".sync_document WHERE name = 'item'`)
-const parkedKeys = async () =>
-  Number(await world.value(`SELECT parked_keys FROM "Sluice brake".sync_stats WHERE document = 'item'`))
 
 /** Half of the rows stop matching; returns how many documents were deleted before the brake held. */
 async function halfStopMatching(): Promise<number> {

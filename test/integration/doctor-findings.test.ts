@@ -12,7 +12,7 @@ import { startFaultProxy } from '../support/fault-proxy.ts'
 import { limitsOf, withoutOthers } from './doctor-world.ts'
 import { type Definitions, type InstallWorld, installWorld } from './install-world.ts'
 
-/** Findings of `doctor` that need no process of their own; doctor.test.ts has the command and its remedies. */
+/** Findings of `doctor` that need no process of their own; doctor.test.ts has the command, doctor-by-hand.test.ts its remedies. */
 
 let world: InstallWorld
 let definitions: Definitions

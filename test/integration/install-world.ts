@@ -93,6 +93,40 @@ export async function installWorld(schema = 'sluice', postgres?: string): Promis
   }
 }
 
+/** A city to install, its tables made anew before each test. */
+export interface CityWorld extends InstallWorld {
+  readonly city: DocumentDefinition
+  /** Nothing is installed, and the tables are empty. */
+  clear(): Promise<void>
+  /** Marks in the queue. */
+  marks(): Promise<unknown>
+  /** Kind and state of the run that was requested. */
+  activeRun(): Promise<unknown>
+  cancelRuns(): Promise<unknown>
+}
+
+export async function cityWorld(): Promise<CityWorld> {
+  const world = await installWorld()
+  return {
+    ...world,
+    city: { table: 'geo.city', index: `${world.server.prefix}cities`, fields: ['id', 'name'] },
+    clear: async () => {
+      await world.uninstall()
+      await world.database.pool.query(`
+        DROP SCHEMA IF EXISTS geo CASCADE;
+        CREATE SCHEMA geo;
+        CREATE TABLE geo.city (id bigint PRIMARY KEY, name text, note text, population int);
+        CREATE TABLE geo.country (code text PRIMARY KEY, name text)`)
+    },
+    marks: () => world.value('SELECT count(*)::int FROM sluice.sync_queue'),
+    activeRun: () =>
+      world.value(
+        "SELECT kind || ' ' || state FROM sluice.sync_run WHERE state = 'requested' AND document = 'city'",
+      ),
+    cancelRuns: () => world.database.pool.query("UPDATE sluice.sync_run SET state = 'cancelled'"),
+  }
+}
+
 /** `+ view document_city`, without the steps' documents. */
 export function lines(steps: readonly Step[]): string[] {
   const signs = { create: '+', change: '~', remove: '-', request: '→' }

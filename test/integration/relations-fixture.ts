@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { DocumentDefinition } from '../../src/config/types.ts'
 import type { DocumentPlan } from '../../src/documents/types.ts'
-import { load, SCHEMA } from './documents-fixture.ts'
+import { installView, load, SCHEMA } from './documents-fixture.ts'
 
 /** Cities of countries, with a region above, reviews and their authors, languages, and a partitioned table of visits. */
 export const GEO = `
@@ -101,6 +101,17 @@ export async function installLinks(pool: pg.Pool, plan: DocumentPlan): Promise<v
     await pool.query(`DROP VIEW IF EXISTS ${quoted(expansion.view)}`)
     await pool.query(expansion.viewSql)
   }
+}
+
+/** Creates the view of a document and its expansion views. */
+export async function installRelated(
+  pool: pg.Pool,
+  definition: Omit<DocumentDefinition, 'index'>,
+  name?: string,
+): Promise<DocumentPlan> {
+  const plan = await installView(pool, definition, name)
+  await installLinks(pool, plan)
+  return plan
 }
 
 /** Keys of the documents that a mark of these values would concern, sorted. */

@@ -1,96 +1,24 @@
-import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { ScheduleDefinition } from '../../src/config/types.ts'
 import { createPool } from '../../src/postgres/connect.ts'
-import { readDocuments } from '../../src/queue/read-documents.ts'
-import { schedulesPart } from '../../src/runs/install-schedules.ts'
 import { readRuns } from '../../src/runs/read-runs.ts'
-import { Schedules } from '../../src/runs/schedules.ts'
 import { eventually } from '../support/eventually.ts'
-import { addDocument, type RunsFixture, runsFixture, SCHEMA } from './runs-fixture.ts'
+import { SCHEMA } from './runs-fixture.ts'
+import { type Definitions, hourly, type SchedulesWorld, schedulesWorld } from './schedules-world.ts'
 
-let db: RunsFixture
-
-const hourly: ScheduleDefinition = { cron: '0 * * * *', run: 'backfill' }
+let db: SchedulesWorld
 
 beforeAll(async () => {
-  db = await runsFixture()
-  await db.pool.query(`
-    CREATE TABLE city (id bigint PRIMARY KEY, name text, changed_at timestamptz);
-    CREATE TABLE line (id bigint PRIMARY KEY, changed_at timestamptz);
-    CREATE INDEX ON line (changed_at)`)
-  await addDocument(db.pool, { document: 'city', key: [{ name: 'id', type: 'pg_catalog.int8' }] })
-  await addDocument(db.pool, { document: 'line', key: [{ name: 'id', type: 'pg_catalog.int8' }] })
+  db = await schedulesWorld()
 })
 afterAll(() => db.drop())
-beforeEach(async () => {
-  await db.pool.query(`DELETE FROM "${SCHEMA}".sync_run; DELETE FROM "${SCHEMA}".sync_schedule`)
-  await db.pool.query(`UPDATE "${SCHEMA}".sync_document SET state = 'active', reason = NULL`)
-})
+beforeEach(() => db.clear())
 
-type Definitions = Readonly<Record<string, ScheduleDefinition>>
-
-const part = (definitions: Definitions) =>
-  schedulesPart(db.pool, SCHEMA, new Map(Object.entries(definitions)))
-const install = (definitions: Definitions) => part(definitions).apply()
-
-/** What `install` would do, and what it refuses. */
-async function planned(definitions: Definitions) {
-  const refused: string[] = []
-  const client = await db.pool.connect()
-  try {
-    const plans = (await readDocuments(client, SCHEMA)).map(({ plan }) => plan)
-    const onRefused = (_: string, error: unknown) => refused.push(String(error))
-    const { steps, notes } = await part(definitions).plan(client, { migrate: false, plans, onRefused })
-    return { steps: steps.map(({ action, what }) => `${action} ${what}`), notes, refused }
-  } finally {
-    client.release()
-  }
-}
-
-interface Started {
-  readonly schedules: Schedules
-  /** Fires what is due. */
-  look(): Promise<number>
-  /** What it has logged. */
-  readonly said: Record<string, unknown>[]
-}
-
-function instance(name: string, definitions: Definitions, pool = db.pool): Started {
-  const said: Record<string, unknown>[] = []
-  const schedules = new Schedules({
-    pool,
-    schema: SCHEMA,
-    instance: name,
-    log: pino(
-      { level: 'debug', base: null, timestamp: false },
-      { write: (line) => said.push(JSON.parse(line)) },
-    ),
-    schedules: new Map(Object.entries(definitions)),
-    ready: () => true,
-  })
-  return { schedules, look: () => schedules.look(), said }
-}
-
-const set = (name: string, columns: string) =>
-  db.pool.query(`UPDATE "${SCHEMA}".sync_schedule SET ${columns} WHERE name = $1`, [name])
-const makeDue = (name: string, ago = '1 second') =>
-  set(name, `next_at = clock_timestamp() - interval '${ago}'`)
-
-async function row(name: string) {
-  const { rows } = await db.pool.query<{
-    next_at: string
-    last_at: string
-    fired_by: string
-    last_runs: unknown
-  }>(
-    `SELECT next_at::text, last_at::text, fired_by, last_runs,
-            next_at > clock_timestamp() AND next_at <= clock_timestamp() + interval '1 hour' AS within_an_hour
-       FROM "${SCHEMA}".sync_schedule WHERE name = $1`,
-    [name],
-  )
-  return rows[0] ?? null
-}
+const install = (definitions: Definitions) => db.install(definitions)
+const instance: SchedulesWorld['instance'] = (...started) => db.instance(...started)
+const set = (name: string, columns: string) => db.set(name, columns)
+const makeDue = (name: string, ago?: string) => db.makeDue(name, ago)
+const row = (name: string) => db.row(name)
 
 describe('a firing', () => {
   test('is one over all instances, with a run for each document', async () => {
@@ -250,68 +178,6 @@ describe('a firing', () => {
     await makeDue('schedule')
     await instance('a', { schedule }).look()
     expect(await readRuns(db.pool, SCHEMA)).toMatchObject([{ kind: schedule.run, options }])
-  })
-})
-
-describe('a definition', () => {
-  test('that is not the installed one is not fired, and that is said once', async () => {
-    await install({ hourly })
-    await makeDue('hourly')
-    const old = instance('old', { hourly: { ...hourly, run: 'verify' }, weekly: hourly })
-    await old.look()
-    await old.look()
-    expect(await readRuns(db.pool, SCHEMA)).toEqual([])
-    expect(old.said).toMatchObject([
-      { schedule: 'hourly', reason: 'its definition differs from the installed one: run sluice install' },
-      { schedule: 'weekly', reason: 'it is not installed: run sluice install' },
-    ])
-    await instance('new', { hourly }).look()
-    expect(await readRuns(db.pool, SCHEMA)).toHaveLength(2)
-  })
-
-  test('that changes stays due where only the run is another, and begins anew with another time', async () => {
-    await install({ hourly, weekly: hourly })
-    await makeDue('hourly')
-    const due = (await row('hourly'))?.next_at
-    const changed: Definitions = { hourly: { ...hourly, run: 'verify' } }
-    expect(await planned(changed)).toEqual({
-      steps: ['change schedule hourly: verify at 0 * * * * (UTC)', 'remove schedule weekly'],
-      notes: [],
-      refused: [],
-    })
-    await install(changed)
-    expect((await row('hourly'))?.next_at).toBe(due)
-    expect(await row('weekly')).toBeNull()
-    expect((await planned(changed)).steps).toEqual([])
-
-    await install({ hourly: { ...hourly, cron: '30 * * * *' } })
-    expect(await row('hourly')).toMatchObject({ within_an_hour: true })
-  })
-
-  test.each<[Partial<ScheduleDefinition>, string]>([
-    [
-      { since: '2 hours', column: 'chanegd_at' },
-      'schedules.recent.column: city has no column "chanegd_at" (did you mean "changed_at"?), for city',
-    ],
-    [
-      { documents: ['city'], since: '2 hours', column: 'name' },
-      'schedules.recent.column: city.name is text; a date or a timestamp is needed, for city',
-    ],
-    [
-      { since: 'lately', column: 'changed_at' },
-      'schedules.recent.since: "lately" is neither an interval ("2 hours") nor a timestamp ("2026-01-31 12:00"), for city',
-    ],
-    [{ documents: ['line'], where: 'nmae = 1' }, 'schedules.recent.where: '],
-  ])('%j is refused before anything is changed', async (definition, problem) => {
-    const { refused } = await planned({ recent: { ...hourly, ...definition } })
-    expect(refused).toEqual([expect.stringContaining(`ConfigError: ${problem}`)])
-  })
-
-  test('with a column without an index is warned of', async () => {
-    const recent: ScheduleDefinition = { ...hourly, since: '2 hours', column: 'changed_at' }
-    expect((await planned({ recent })).notes).toEqual([
-      expect.stringContaining('schedules.recent, city: no index begins with city.changed_at'),
-    ])
   })
 })
 

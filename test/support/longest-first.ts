@@ -16,6 +16,7 @@ const LONGEST: readonly string[] = [
   'kill',
   'install',
   'brake',
+  'doctor-by-hand',
   'reindex-cli',
   'opensearch',
   'outages-security',
