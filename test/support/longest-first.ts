@@ -33,6 +33,7 @@ const LONGEST: readonly string[] = [
   'dashboard',
   'upgrades',
   'daemon',
+  'daemon-obstacles',
   'addresses',
   'reindex-crash',
   'instances',
