@@ -46,6 +46,7 @@ const LONGEST: readonly string[] = [
   'sql-documents-daemon',
   'sync-batch',
   'tenants',
+  'tenant-indices',
   'init-sample',
   'shop',
   'config-load',
