@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import type pg from 'pg'
 import { createPool } from '../../src/postgres/connect.ts'
 import { type Daemons, plainEnvironment, prepareDaemons } from '../chaos/daemons.ts'
@@ -11,9 +9,9 @@ import { compare } from '../support/compare.ts'
 import { eventually } from '../support/eventually.ts'
 import { type PostgresServer, type Server, startPostgres } from '../support/servers/index.ts'
 import { type Address, openAddress } from './address.ts'
+import { main, runCommand } from './command.ts'
 import type { Figures } from './figures.ts'
-
-const main = join(import.meta.dirname, '../../src/cli/main.ts')
+import { type AskedVerify, askedVerifies, isAtRest, liveIndex, sentBatches } from './tables.ts'
 
 /** How long the application writes before and after what happens, milliseconds. */
 const WRITING_MS = 1_500
@@ -182,12 +180,7 @@ export class Scene {
    * A copy of the data directory may count some 50 batches of its original as its own (docs/identity.md).
    */
   async batches(more = 100): Promise<void> {
-    const sent = async () => {
-      const { rows } = await this.#pool.query<{ sent: number }>(
-        'SELECT coalesce(sum(batches), 0)::float8 AS sent FROM sluice.sync_rollup',
-      )
-      return rows[0]?.sent ?? 0
-    }
+    const sent = () => sentBatches(this.#pool)
     const before = await sent()
     await this.expect(`${more} more batches are sent`, async () => (await sent()) >= before + more)
   }
@@ -208,13 +201,8 @@ export class Scene {
   }
 
   /** Runs that sluice asked for itself, with what was the matter. */
-  async verifies(): Promise<
-    readonly { readonly id: string; readonly state: string; readonly reason: string }[]
-  > {
-    const { rows } = await this.#pool.query<{ id: string; state: string; reason: string }>(
-      "SELECT id::text, state, reason FROM sluice.sync_run WHERE kind = 'verify' AND reason IS NOT NULL ORDER BY id",
-    )
-    return rows
+  verifies(): Promise<readonly AskedVerify[]> {
+    return askedVerifies(this.#pool)
   }
 
   /** A verify with such a reason was asked for. */
@@ -242,18 +230,7 @@ export class Scene {
 
   /** Waits until nothing is left to do. */
   async atRest(timeoutMs = PATIENCE_MS): Promise<boolean> {
-    return this.expect(
-      'nothing is left to do',
-      async () => {
-        const { rows } = await this.#pool.query<{ left: number }>(
-          `SELECT (SELECT count(*) FROM sluice.sync_queue)::integer
-                + (SELECT count(*) FROM sluice.sync_failed)::integer
-                + (SELECT count(*) FROM sluice.sync_run WHERE state IN ('requested', 'running', 'cancelling'))::integer AS left`,
-        )
-        return rows[0]?.left === 0
-      },
-      timeoutMs,
-    )
+    return this.expect('nothing is left to do', () => isAtRest(this.#pool), timeoutMs)
   }
 
   /** Stops the application and compares every row with its document. */
@@ -287,13 +264,8 @@ export class Scene {
   }
 
   /** The physical index that batches write to. */
-  async physical(): Promise<string> {
-    const { rows } = await this.#pool.query<{ name: string }>(
-      "SELECT name FROM sluice.sync_index WHERE role = 'live' AND document = 'article'",
-    )
-    const [row] = rows
-    if (row === undefined) throw new Error('no index is registered')
-    return row.name
+  physical(): Promise<string> {
+    return liveIndex(this.#pool)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -312,15 +284,7 @@ export class Scene {
     return join(this.logs, `${name}.config.json`)
   }
 
-  async #run(args: readonly string[], config: string): Promise<{ code: number; text: string }> {
-    const place = { cwd: this.logs, env: plainEnvironment() }
-    const command = [main, ...args, '--config', this.#config(config)]
-    try {
-      const { stdout } = await promisify(execFile)(process.execPath, command, place)
-      return { code: 0, text: stdout }
-    } catch (error) {
-      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-      return { code, text: `${stdout}${stderr}` }
-    }
+  #run(args: readonly string[], config: string) {
+    return runCommand(args, { config: this.#config(config), folder: this.logs })
   }
 }

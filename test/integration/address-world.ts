@@ -63,6 +63,12 @@ export interface Places {
   >
 }
 
+/** A row of a tenant, where it is found, and its key; without a routing. */
+export const ofTenant = (tenant: string | null, name = 'x'): Place => ({ tenant, route: null, name })
+export const foundOfTenant = (tenant: string | null, name = 'x') => [{ tenant, route: null, name }]
+export const keyOfTenant = (docs: Places, id: number, tenant: string | null) =>
+  docs.key(id, { tenant, route: null })
+
 let count = 0
 
 export async function places(world: SyncWorld, options: PlacesOptions = {}): Promise<Places> {

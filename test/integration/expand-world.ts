@@ -11,6 +11,10 @@ export interface ExpandWorld extends SyncWorld {
   marks(): Promise<readonly QueuedMark[]>
   /** Minutes since each mark was written, by the database's clock. */
   ages(): Promise<readonly number[]>
+  runs(): Promise<readonly object[]>
+  failures(): Promise<readonly object[]>
+  /** As the plan has them. */
+  restoreViews(): Promise<void>
   /** Empties all tables. */
   clear(): Promise<void>
 }
@@ -75,6 +79,17 @@ export async function createExpandWorld(): Promise<ExpandWorld> {
            FROM "${SCHEMA}".sync_queue ORDER BY sync_queue.id`,
       )
       return rows.map(({ minutes }) => minutes)
+    },
+    runs: async () =>
+      (await pool.query(`SELECT kind, reason, origin::text, truncated FROM "${SCHEMA}".sync_run ORDER BY id`))
+        .rows,
+    failures: async () => (await pool.query(`SELECT FROM "${SCHEMA}".sync_failed`)).rows,
+    restoreViews: async () => {
+      for (const { expansion } of plan.sources) {
+        if (expansion === null) continue
+        await pool.query(`DROP VIEW IF EXISTS "${SCHEMA}"."${expansion.view}"`)
+        await pool.query(expansion.viewSql)
+      }
     },
     clear: async () => {
       await pool.query(

@@ -1,8 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectElasticsearch } from '../../src/elasticsearch/client.ts'
 import { runBatch } from '../../src/sync/batch.ts'
 import { Confidence } from '../../src/sync/confidence.ts'
-import { alarmOf } from '../../src/sync/obstacle.ts'
 import { eventually } from '../support/context.ts'
 import { createExpandWorld, type ExpandWorld, views } from './expand-world.ts'
 import { SCHEMA } from './sync-world.ts'
@@ -22,14 +21,9 @@ const run = () => runBatch(world.context, world.related)
 const rename = (id: number, name: string) =>
   world.database.pool.query('UPDATE thing SET name = $2 WHERE id = $1', [id, name])
 
-const runs = async () =>
-  (
-    await world.database.pool.query(
-      `SELECT kind, reason, origin::text, truncated FROM "${SCHEMA}".sync_run ORDER BY id`,
-    )
-  ).rows
-
-const failures = async () => (await world.database.pool.query(`SELECT FROM "${SCHEMA}".sync_failed`)).rows
+const runs = () => world.runs()
+const failures = () => world.failures()
+const restoreViews = () => world.restoreViews()
 
 describe('a mark of a related table', () => {
   test('brings the documents it leads to up to date, and no others', async () => {
@@ -220,75 +214,6 @@ describe('a look at everything', () => {
     expect(await failures()).toEqual([])
   })
 })
-
-test('the looks at several sources take no longer together than a request may: the claim would be cut off', async () => {
-  const { pool } = world.database
-  await world.own(1, 'ann', 'north')
-  const slow = (name: keyof typeof views, links: string, seconds: number) =>
-    pool.query(
-      `CREATE OR REPLACE VIEW "${SCHEMA}"."${views[name]}" AS
-         SELECT ${links}, CASE WHEN current_setting('transaction_read_only') = 'off' THEN ''
-                               ELSE pg_sleep(${seconds})::text END || o.thing_id AS key FROM ownership o`,
-    )
-  await slow('owner', 'o.owner AS link_1', 60)
-  // Quick enough by itself.
-  await slow('place', 'o.owner AS link_1, o.region AS link_2', 0.3)
-  await world.mark({ source: 'owner', keys: ['ann'] })
-  await world.mark({ source: 'place', keys: ['["ann", "north"]'] })
-  const limits = { ...world.context.limits, requestTimeout: 1_000 }
-  const result = await runBatch({ ...world.context, limits }, world.related)
-  await restoreViews()
-  expect(result).toMatchObject({ outcome: 'expanded', turned: 2 })
-})
-
-describe('when the way to the documents is gone', () => {
-  afterEach(() => restoreViews())
-
-  test('the document waits with an alarm, nobody is charged, and no mark is lost', async () => {
-    const { pool } = world.database
-    await world.own(1, 'ann')
-    await world.mark({ source: 'owner', keys: ['ann'] })
-    await world.mark({ keys: ['1'] })
-    const before = await world.marks()
-    await pool.query(`DROP VIEW "${SCHEMA}"."${views.owner}"`)
-    const result = await run()
-    expect(result).toMatchObject({
-      outcome: 'given-back',
-      obstacle: { scope: 'document', type: 'sqlstate_42P01' },
-    })
-    expect(result.outcome === 'given-back' && alarmOf(result.obstacle)).toMatch(/run sluice install/)
-    expect(await world.marks()).toEqual(before)
-    expect(await failures()).toEqual([])
-    expect(await runs()).toEqual([])
-  })
-
-  test('because a migration holds its table, the document waits', async () => {
-    const { pool } = world.database
-    await world.own(1, 'ann')
-    await world.mark({ source: 'owner', keys: ['ann'] })
-    const before = await world.marks()
-    const migration = await pool.connect()
-    await migration.query('BEGIN; LOCK TABLE ownership IN ACCESS EXCLUSIVE MODE')
-    const limits = { ...world.context.limits, requestTimeout: 400 }
-    const result = await runBatch({ ...world.context, limits }, world.related)
-    await migration.query('ROLLBACK')
-    migration.release()
-    expect(result).toMatchObject({
-      outcome: 'given-back',
-      obstacle: { scope: 'document', type: 'sqlstate_55P03' },
-    })
-    expect(await world.marks()).toEqual(before)
-  })
-})
-
-async function restoreViews(): Promise<void> {
-  const { pool } = world.database
-  for (const { expansion } of world.plan.sources) {
-    if (expansion === null) continue
-    await pool.query(`DROP VIEW IF EXISTS "${SCHEMA}"."${expansion.view}"`)
-    await pool.query(expansion.viewSql)
-  }
-}
 
 /** After two requests without an answer, of so many keys, and answers to as many at once as the last number. */
 function limited(first: number, second: number, most: number): Confidence {

@@ -1,44 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { encodeBulk } from '../../src/elasticsearch/bulk.ts'
-import {
-  connectElasticsearch,
-  type Elasticsearch,
-  elasticsearchOver,
-} from '../../src/elasticsearch/client.ts'
-import { physicalName } from '../../src/elasticsearch/names.ts'
-import type { Operation } from '../../src/elasticsearch/types.ts'
 import { wholeLanes } from '../../src/queue/pending-lanes.ts'
-import type { BatchKey, Failure, Settlement } from '../../src/queue/types.ts'
-import type { ClaimSession } from '../../src/sync/batch-store.ts'
+import type { BatchKey } from '../../src/queue/types.ts'
 import { obstacleOf } from '../../src/sync/obstacle.ts'
-import { BAD_TITLE, MemoryElasticsearch } from '../simulation/memory-elasticsearch.ts'
-import { AtOnce, actor } from '../simulation/scheduler.ts'
-import { testElasticsearch } from '../support/context.ts'
-import { settlement as cities } from './queue-fixture.ts'
-import { DOCUMENT, expansion, memoryWorld, realWorld, type StoreWorld } from './simulation-store-world.ts'
+import {
+  type ClaimRequest,
+  claimOf,
+  DOCUMENT,
+  expansion,
+  type StoreWorld,
+  settlement,
+  settling,
+  storeWorlds,
+} from './simulation-store-world.ts'
 
 /** What the simulation is built on behaves as the real thing does: the same cases, of both. */
 
-const claiming = { document: DOCUMENT, lane: 0, maxKeys: 3, idleTimeoutMs: 60_000 } as const
-const settling = { worker: 'test', maxRetries: 3 }
-const settlement = (change: Partial<Settlement>): Settlement => cities({ document: DOCUMENT, ...change })
-
-const failure = (key: string, change: Partial<Failure> = {}): Failure => ({
-  key,
-  id: key,
-  target: 'a-1',
-  origin: '7',
-  op: 'update',
-  type: 'why',
-  reason: 'because',
-  dead: false,
-  ...change,
-})
-
-describe.each([
-  ['in memory', memoryWorld],
-  ['of Postgres', realWorld],
-] as const)('the store %s', (_, open) => {
+describe.each(storeWorlds)('the store %s', (_, open) => {
   let world: StoreWorld
   beforeAll(async () => {
     world = await open()
@@ -46,18 +23,7 @@ describe.each([
   afterAll(() => world?.drop())
   beforeEach(() => world.empty())
 
-  const claims = async (request: Partial<Parameters<ClaimSession['claimMarks']>[0]> = {}) => {
-    const session = await world.store.openClaim()
-    const claim = await session.claimMarks({ ...claiming, ...request })
-    return { session, claim, keys: claim?.marks.flatMap(({ keys }) => keys ?? []) ?? null }
-  }
-  /** A batch of one mark that comes to this. */
-  const settles = async (change: Partial<Settlement>, maxRetries = 3) => {
-    await world.mark({ keys: ['x'] })
-    const { session } = await claims()
-    await session.settle(settlement(change), { ...settling, maxRetries })
-    session.release(false)
-  }
+  const claims = (request: ClaimRequest = {}) => claimOf(world, request)
 
   test('claims the oldest free marks, up to so many keys, and one mark at least', async () => {
     await world.mark({ keys: ['1', '2', '3', '4'] })
@@ -160,92 +126,6 @@ describe.each([
       { ...same, lane: 1, keys: ['2', '4'], target: null },
       { ...same, lane: 2, keys: ['3'], target: 'a-2' },
     ])
-  })
-
-  test('counts attempts of failures until they are dead, and keeps the oldest origin', async () => {
-    const known = { key: '1', target: 'a-1', type: 'why', op: 'update' }
-    await settles({ version: 10n, failures: [failure('1')] })
-    expect(await world.failures()).toEqual([
-      { ...known, version: 10n, state: 'retrying', attempts: 1, origin: '7' },
-    ])
-    await settles({ version: 11n, failures: [failure('1', { origin: '5' })] })
-    await settles({ version: 12n, failures: [failure('1', { origin: '100' })] })
-    expect(await world.failures()).toEqual([
-      { ...known, version: 12n, state: 'dead', attempts: 3, origin: '5' },
-    ])
-    // Tried anew: its attempts begin anew.
-    await settles({ version: 13n, failures: [failure('1')] })
-    expect(await world.failures()).toMatchObject([{ version: 13n, state: 'retrying', attempts: 1 }])
-    await settles({ version: 14n, failures: [failure('1', { dead: true })] })
-    expect(await world.failures()).toMatchObject([{ version: 14n, state: 'dead', attempts: 2 }])
-    await settles({ version: 20n, failures: [failure('2')] }, 1)
-    expect(await world.failures()).toMatchObject([{ key: '1' }, { key: '2', state: 'dead', attempts: 1 }])
-  })
-
-  test('leaves failures of newer versions alone, but for their origin', async () => {
-    await settles({ version: 10n, failures: [failure('1')] })
-    await settles({ version: 9n, failures: [failure('1', { type: 'older', origin: '3' })] })
-    expect(await world.failures()).toMatchObject([{ version: 10n, type: 'why', attempts: 1, origin: '3' }])
-    await settles({ version: 9n, succeeded: new Map([['a-1', ['1']]]) })
-    expect(await world.failures()).toHaveLength(1)
-    await settles({ version: 10n, succeeded: new Map([['a-2', ['1']]]) })
-    expect(await world.failures()).toHaveLength(1)
-    await settles({ version: 10n, succeeded: new Map([['a-1', ['1']]]) })
-    expect(await world.failures()).toEqual([])
-  })
-
-  test('takes what cannot be read and what an index refuses for each other’s end', async () => {
-    await settles({
-      version: 10n,
-      failures: [failure('1', { origin: '4' }), failure('1', { target: 'a-2' })],
-    })
-    await settles({ version: 11n, failures: [failure('1', { target: '' })] })
-    expect(await world.failures()).toMatchObject([{ target: '', version: 11n, origin: '4' }])
-    await settles({ version: 12n, failures: [failure('1')] })
-    expect(await world.failures()).toMatchObject([{ target: 'a-1', version: 12n, origin: '4' }])
-    await settles({ version: 13n, failures: [failure('2', { target: '' })] })
-    await settles({ version: 14n, succeeded: new Map([['a-2', ['2']]]) })
-    expect((await world.failures()).map(({ key }) => key)).toEqual(['1'])
-  })
-
-  test('marks due failures again, once', async () => {
-    await settles({
-      version: 10n,
-      failures: [
-        failure('1', { op: 'delete' }),
-        failure('2', { op: 'delete' }),
-        failure('3', { dead: true }),
-      ],
-    })
-    expect(await world.queue.requeueDueFailures()).toBe(0)
-    await world.makeFailuresDue()
-    expect(await world.queue.requeueDueFailures()).toBe(2)
-    expect(await world.queue.requeueDueFailures()).toBe(0)
-    expect(await world.marks()).toEqual([
-      { lane: 0, source: '', keys: ['1', '2'], op: 'delete', origin: '7', target: 'a-1' },
-    ])
-  })
-
-  test('lets one settlement that records failures pass at a time', async () => {
-    await world.mark({ keys: ['1'] })
-    await world.mark({ keys: ['2'] })
-    const first = await claims({ maxKeys: 1 })
-    const second = await claims({ maxKeys: 1 })
-    await first.session.lockFailures(DOCUMENT)
-    let passed = false
-    const settled = second.session
-      .settle(settlement({ version: 11n, succeeded: new Map([['a-1', ['1']]]) }), settling)
-      .then(() => {
-        passed = true
-      })
-    await first.session.settle(
-      settlement({ version: 10n, failures: [failure('1', { dead: true })] }),
-      settling,
-    )
-    await settled
-    expect({ passed, failures: await world.failures() }).toEqual({ passed: true, failures: [] })
-    first.session.release(false)
-    second.session.release(false)
   })
 
   test('draws versions that rise, moves them up and never down', async () => {
@@ -365,128 +245,5 @@ describe.each([
     expect(await world.queue.release('a-1', 100)).toBe(0)
     expect([await world.queue.forget('a-1'), await world.queue.forget('gone')]).toEqual([0, 1])
     expect((await world.marks()).map(({ lane, keys }) => `${lane} ${keys}`)).toEqual(['0 1,2', '0 3', '2 5'])
-  })
-})
-
-interface IndexWorld {
-  readonly client: Elasticsearch
-  makeIndex(): Promise<string>
-  /** Of an index that there is none of. */
-  readonly missing: string
-  block(index: string, blocked: boolean): Promise<void>
-  /** A document that no index takes. */
-  readonly refused: object
-  drop(): Promise<void>
-}
-
-function memoryIndices(): IndexWorld {
-  const memory = new MemoryElasticsearch()
-  let serial = 0
-  return {
-    client: elasticsearchOver(memory.http(new AtOnce(), actor('test'), 1_000), { requestTimeoutMs: 1_000 }),
-    makeIndex: async () => {
-      const name = `index-${++serial}`
-      memory.makeIndex(name)
-      return name
-    },
-    block: async (index, blocked) => {
-      if (blocked) memory.blocked.add(index)
-      else memory.blocked.delete(index)
-    },
-    missing: 'index-0',
-    refused: { title: BAD_TITLE },
-    drop: async () => {},
-  }
-}
-
-function realIndices(): IndexWorld {
-  const search = testElasticsearch()
-  const client = connectElasticsearch({ url: search.url }, { requestTimeoutMs: 30_000 })
-  let serial = 0
-  const alias = `${search.prefix}simulated`
-  const name = () => physicalName(alias, new Date(), `n${++serial}`)
-  return {
-    client,
-    missing: name(),
-    makeIndex: async () => {
-      await client.putTemplate(alias)
-      const index = name()
-      const mappings = { dynamic: 'strict', properties: { title: { type: 'keyword' } } }
-      await client.createIndex({ name: index, mappings, settings: { number_of_replicas: 0 } })
-      return index
-    },
-    block: async (index, blocked) => {
-      await search.request('PUT', `/${index}/_settings`, { 'index.blocks.write': blocked })
-    },
-    refused: { title: { no: 'text' } },
-    drop: async () => {
-      await client.deleteTemplate(alias)
-      await search.drop()
-      await client.close()
-    },
-  }
-}
-
-describe.each([
-  ['in memory', memoryIndices],
-  ['of Elasticsearch', realIndices],
-] as const)('the indices %s', (_, open) => {
-  let world: IndexWorld
-  beforeAll(() => {
-    world = open()
-  })
-  afterAll(() => world?.drop())
-
-  const put = (index: string, id: string, body: object = { title: id }): Operation => ({
-    kind: 'index',
-    index,
-    id,
-    key: id,
-    body: JSON.stringify(body),
-  })
-  const remove = (index: string, id: string): Operation => ({ kind: 'delete', index, id, key: id })
-  const bulk = (version: bigint, ...operations: Operation[]) =>
-    world.client.bulk(encodeBulk(operations, version), operations)
-  const version = 9_007_199_254_740_993n
-
-  test('take a version again, and none below it, of documents and of what was deleted', async () => {
-    const index = await world.makeIndex()
-    expect(await bulk(version, put(index, 'a'), remove(index, 'never'))).toMatchObject({
-      outcome: 'answered',
-      items: [
-        { outcome: 'done', result: 'created' },
-        { outcome: 'done', result: 'absent' },
-      ],
-    })
-    const lost = { outcome: 'superseded', stored: version }
-    expect(await bulk(version - 1n, put(index, 'a'), put(index, 'never'), remove(index, 'a'))).toMatchObject({
-      items: [lost, lost, lost],
-    })
-    expect(await bulk(version, put(index, 'a'), remove(index, 'a'), put(index, 'a'))).toMatchObject({
-      items: [{ result: 'updated' }, { result: 'deleted' }, { result: 'created' }],
-    })
-    expect(await world.client.get(index, 'a')).toMatchObject({ found: true, version: String(version) })
-    expect(await world.client.get(index, 'never')).toMatchObject({ found: false })
-    const looked = [put(index, 'a'), put(index, 'never')]
-    expect(await world.client.existing(looked)).toEqual([true, false])
-  })
-
-  // The second of each pair is OpenSearch's.
-  test('refuse a document, a write while they take none, and a name that is none, each item for itself', async () => {
-    const [one, two] = [await world.makeIndex(), await world.makeIndex()]
-    await world.block(two, true)
-    expect(
-      await bulk(5n, put(one, 'a', world.refused), put(two, 'a'), put(world.missing, 'a'), put(one, 'b')),
-    ).toMatchObject({
-      items: [
-        { outcome: 'dead', type: expect.stringMatching(/^(document|mapper)_parsing_exception$/) },
-        { outcome: 'blocked', type: 'cluster_block_exception' },
-        { outcome: 'blocked', type: expect.stringMatching(/^(index_not_found|illegal_argument)_exception$/) },
-        { outcome: 'done', result: 'created' },
-      ],
-    })
-    await world.block(two, false)
-    expect(await bulk(6n, put(two, 'a'))).toMatchObject({ items: [{ result: 'created' }] })
-    expect(await world.client.ping()).toMatchObject({ outcome: 'answered' })
   })
 })

@@ -2,15 +2,18 @@ import pg from 'pg'
 import type { DocumentPlan } from '../../src/documents/types.ts'
 import { pendingLanes } from '../../src/queue/pending-lanes.ts'
 import { requeueDueFailures } from '../../src/queue/requeue-due-failures.ts'
-import type { BatchStore } from '../../src/sync/batch-store.ts'
+import type { Settlement } from '../../src/queue/types.ts'
+import type { BatchStore, ClaimSession } from '../../src/sync/batch-store.ts'
 import { parkedQueue } from '../../src/sync/parked-keys.ts'
 import { postgresStore } from '../../src/sync/postgres-store.ts'
+import { put } from '../simulation/memory-changes.ts'
 import { LOAD_SQL } from '../simulation/memory-documents.ts'
-import { type FailureRow, type MarkRow, MemoryPostgres, put } from '../simulation/memory-postgres.ts'
+import { MemoryPostgres } from '../simulation/memory-postgres.ts'
 import { type MemoryQueue, memoryQueue } from '../simulation/memory-queue.ts'
+import type { FailureRow, MarkRow } from '../simulation/memory-rows.ts'
 import { memoryStore } from '../simulation/memory-store.ts'
 import { AtOnce, actor } from '../simulation/scheduler.ts'
-import { queueDatabase } from './queue-fixture.ts'
+import { settlement as cities, queueDatabase } from './queue-fixture.ts'
 
 /** The simulation's database and a real one, set up and looked at in the same words. */
 export interface StoreWorld {
@@ -39,7 +42,7 @@ export const expansion = { view: 'roots_author', viewSql: '', links: ['bigint'] 
 
 const key = [{ name: 'id', type: 'bigint' }] as const
 
-export async function memoryWorld(): Promise<StoreWorld> {
+async function memoryWorld(): Promise<StoreWorld> {
   let postgres = new MemoryPostgres(Date.now)
   const parts = {
     get postgres() {
@@ -105,7 +108,7 @@ const MARK = {
   target: null,
 } as const
 
-export async function realWorld(): Promise<StoreWorld> {
+async function realWorld(): Promise<StoreWorld> {
   const db = await queueDatabase()
   const { pool, schema, s } = db
   await db.addDocument(DOCUMENT)
@@ -176,3 +179,23 @@ export async function realWorld(): Promise<StoreWorld> {
     drop: () => db.drop(),
   }
 }
+
+/** What behaves alike. */
+export const storeWorlds = [
+  ['in memory', memoryWorld],
+  ['of Postgres', realWorld],
+] as const
+
+export type ClaimRequest = Partial<Parameters<ClaimSession['claimMarks']>[0]>
+
+const claiming = { document: DOCUMENT, lane: 0, maxKeys: 3, idleTimeoutMs: 60_000 } as const
+
+export async function claimOf(world: StoreWorld, request: ClaimRequest) {
+  const session = await world.store.openClaim()
+  const claim = await session.claimMarks({ ...claiming, ...request })
+  return { session, claim, keys: claim?.marks.flatMap(({ keys }) => keys ?? []) ?? null }
+}
+
+export const settling = { worker: 'test', maxRetries: 3 }
+export const settlement = (change: Partial<Settlement>): Settlement =>
+  cities({ document: DOCUMENT, ...change })

@@ -1,6 +1,8 @@
 import { olderOrigin } from '../../src/sync/fold-marks.ts'
+import { put, remove } from './memory-changes.ts'
 import { BAD_TITLE, MUTE_TITLE } from './memory-elasticsearch.ts'
-import { type MarkRow, type MemoryPostgres, put, remove, type Session } from './memory-postgres.ts'
+import type { MemoryPostgres, Session } from './memory-postgres.ts'
+import type { MarkRow } from './memory-rows.ts'
 import type { Random } from './random.ts'
 import { actor, type Stepper } from './scheduler.ts'
 

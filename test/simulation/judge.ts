@@ -1,7 +1,8 @@
 import { DOCUMENT } from './application.ts'
 import { documentOf } from './memory-documents.ts'
 import { BAD_TITLE, type MemoryElasticsearch } from './memory-elasticsearch.ts'
-import type { FailureRow, MemoryPostgres } from './memory-postgres.ts'
+import type { MemoryPostgres } from './memory-postgres.ts'
+import type { FailureRow } from './memory-rows.ts'
 
 /** What is wrong when all is quiet: an index that is not what the rows are, a failure that should not be, or should. */
 export function judge(postgres: MemoryPostgres, elasticsearch: MemoryElasticsearch): readonly string[] {

@@ -1,9 +1,10 @@
 import type { Claim, Lane, Settlement } from '../../src/queue/types.ts'
 import type { ClaimSession } from '../../src/sync/batch-store.ts'
+import { put } from './memory-changes.ts'
 import type { Connection } from './memory-connection.ts'
 import { eraseFailures, recordFailures } from './memory-failures.ts'
 import { take, takeUpTo, waitingFor } from './memory-marks.ts'
-import { type MemoryPostgres, put, type Session } from './memory-postgres.ts'
+import type { MemoryPostgres, Session } from './memory-postgres.ts'
 import { markRoots, requestRewrite, verifyInstead } from './memory-turns.ts'
 
 /** The connection of a batch that holds its claim. */

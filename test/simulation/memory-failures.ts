@@ -1,10 +1,10 @@
 import type { Failure, Settlement } from '../../src/queue/types.ts'
 import { olderOrigin } from '../../src/sync/fold-marks.ts'
-import { changes, type FailureRow, type MemoryPostgres, put, remove } from './memory-postgres.ts'
+import { type Change, changes, put, remove } from './memory-changes.ts'
+import type { MemoryPostgres } from './memory-postgres.ts'
+import type { FailureRow } from './memory-rows.ts'
 
 /** `sync_failed` in memory: what src/queue/record-failures.ts, erase-failures.ts and requeue-due-failures.ts do in SQL. */
-
-type Change = () => () => void
 
 const failureName = ({ document, key, target }: Pick<FailureRow, 'document' | 'key' | 'target'>) =>
   JSON.stringify([document, key, target])

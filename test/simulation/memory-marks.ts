@@ -1,5 +1,7 @@
 import type { Lane } from '../../src/queue/types.ts'
-import { type MarkRow, type MemoryPostgres, remove, type Session } from './memory-postgres.ts'
+import { remove } from './memory-changes.ts'
+import type { MemoryPostgres, Session } from './memory-postgres.ts'
+import type { MarkRow } from './memory-rows.ts'
 
 /** Marks that nobody has claimed, and taking them: what a claim's DELETE with SKIP LOCKED does. */
 

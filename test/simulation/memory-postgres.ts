@@ -1,53 +1,12 @@
-import type { BatchTarget, Lane, MarkOp } from '../../src/queue/types.ts'
+import type { BatchTarget, Lane } from '../../src/queue/types.ts'
+import { type Change, put } from './memory-changes.ts'
+import type { Article, Author, DocumentRow, FailureRow, MarkRow } from './memory-rows.ts'
 
 /**
  * What of Postgres a batch can notice, in memory: rows, marks with their locks, transactions that become visible at their
  * commit, and a log of which a crash forgets what was not flushed. Statements see what is committed when they run, as READ
  * COMMITTED does, each at one moment. Not here: deadlocks (the application takes its rows in one order), replicas.
  */
-
-interface Author {
-  readonly name: string
-}
-
-interface Article {
-  readonly title: string
-  readonly author: string | null
-}
-
-export interface MarkRow {
-  readonly id: number
-  readonly document: string
-  readonly lane: Lane
-  readonly source: string
-  readonly keys: readonly string[] | null
-  readonly op: MarkOp
-  readonly origin: string
-  readonly target: string | null
-  readonly createdAt: number
-}
-
-export interface FailureRow {
-  readonly document: string
-  readonly key: string
-  readonly target: string
-  readonly version: bigint
-  readonly state: 'retrying' | 'dead'
-  readonly attempts: number
-  readonly dueAt: number | null
-  readonly type: string
-  readonly origin: string
-  readonly op: MarkOp
-}
-
-interface DocumentRow {
-  readonly state: 'active' | 'paused'
-  readonly hash: string
-  readonly brakeDeletes: number
-}
-
-/** Applies a change, and returns how to undo it. */
-type Change = () => () => void
 
 /** What of its behaviour a mutant breaks: SQL, which does not run here. */
 export interface Rules {
@@ -303,35 +262,4 @@ export class MemoryPostgres {
 /** An error as pg makes it of a server's. */
 export function serverError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code })
-}
-
-export function put<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): Change {
-  return () => {
-    const before = map.get(key)
-    map.set(key, value)
-    return () => {
-      if (before === undefined) map.delete(key)
-      else map.set(key, before)
-    }
-  }
-}
-
-export function remove<Key, Value>(map: Map<Key, Value>, key: Key): Change {
-  return () => {
-    const before = map.get(key)
-    map.delete(key)
-    return () => {
-      if (before !== undefined) map.set(key, before)
-    }
-  }
-}
-
-/** A change that looks at what is there when it is applied. */
-export function changes(all: () => readonly Change[]): Change {
-  return () => {
-    const undo = all().map((change) => change())
-    return () => {
-      for (const back of undo.reverse()) back()
-    }
-  }
 }

@@ -1,9 +1,10 @@
 import type { LaneFront, Look } from '../../src/queue/pending-lanes.ts'
 import type { ParkedQueue } from '../../src/sync/parked-keys.ts'
+import { put, remove } from './memory-changes.ts'
 import { Connection, type StoreOptions } from './memory-connection.ts'
 import { requeueDueFailures } from './memory-failures.ts'
 import { sizeOf, waitingFor } from './memory-marks.ts'
-import { type MarkRow, put, remove } from './memory-postgres.ts'
+import type { MarkRow } from './memory-rows.ts'
 
 /** What a daemon asks of the queue beside its batches. */
 export interface MemoryQueue extends ParkedQueue {

@@ -5,7 +5,7 @@ import { workSession } from './memory-work.ts'
 
 /**
  * The store of a batch over a database in memory. A contract test holds it, and the queue beside it (memory-queue.ts), to what
- * `postgresStore` does (test/integration/simulation-contract.test.ts).
+ * `postgresStore` does (test/integration/simulation-contract*.test.ts).
  */
 export function memoryStore(options: StoreOptions): BatchStore {
   return {

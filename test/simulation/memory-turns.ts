@@ -1,8 +1,9 @@
 import type { MarksToVerify, RootsToMark } from '../../src/sync/batch-store.ts'
 import { olderOrigin } from '../../src/sync/fold-marks.ts'
+import { put } from './memory-changes.ts'
 import { articlesOf } from './memory-documents.ts'
 import { freeOf, take } from './memory-marks.ts'
-import { type MemoryPostgres, put, type Session } from './memory-postgres.ts'
+import type { MemoryPostgres, Session } from './memory-postgres.ts'
 
 /** Marks that stand for many documents, in a transaction of their own: turned into marks of roots, or into a verify. */
 

@@ -1,15 +1,15 @@
-import type { DocumentPlan } from '../../src/documents/types.ts'
 import type { BatchResult } from '../../src/sync/types.ts'
-import { Application, AUTHOR, DOCUMENT, HASH, reindex } from './application.ts'
+import { Application, DOCUMENT, HASH, reindex } from './application.ts'
+import { disturb } from './events.ts'
 import { isOwnFault, isQuiet, judge } from './judge.ts'
-import { LOAD_SQL } from './memory-documents.ts'
 import { MemoryElasticsearch, MUTE_TITLE, type RequestFault } from './memory-elasticsearch.ts'
 import { MemoryPostgres, RULES, type Rules } from './memory-postgres.ts'
 import { memoryQueue } from './memory-queue.ts'
 import { memoryStore } from './memory-store.ts'
 import type { Pipeline } from './pipeline.ts'
+import { plan } from './plan.ts'
 import { Random } from './random.ts'
-import { type EventKind, type Scenario, scenarioOf } from './scenario.ts'
+import { type Scenario, scenarioOf } from './scenario.ts'
 import { type Actor, actor, Scheduler } from './scheduler.ts'
 import { startDaemon } from './simulated-daemon.ts'
 
@@ -40,40 +40,6 @@ const LONGEST_ROUND_MS = 30_000
 
 const LIVE = 'articles-1'
 const BUILDING = 'articles-2'
-
-const plan: DocumentPlan = {
-  document: DOCUMENT,
-  table: { schema: 'public', name: 'article' },
-  key: [{ name: 'id', type: 'bigint' }],
-  walkOrder: [0],
-  idParts: 1,
-  address: { tenant: null, routing: null },
-  view: 'document_article',
-  viewSql: '',
-  loadSql: LOAD_SQL,
-  index: DOCUMENT,
-  mappings: {},
-  settings: {},
-  pipeline: null,
-  transform: false,
-  sources: [
-    { source: '', expansion: null },
-    { source: AUTHOR, expansion: { view: 'roots_author', viewSql: '', links: ['bigint'] } },
-  ].map((source) => ({
-    ...source,
-    table: { schema: 'public', name: source.source === '' ? 'article' : 'author' },
-    key: [{ name: 'id', type: 'bigint' }],
-    rowKey: [{ name: 'id', type: 'bigint' }],
-    usedColumns: [],
-    compare: false,
-    capture: 'statement',
-    always: false,
-    leaves: [],
-  })),
-  missingIndexes: [],
-  columns: { used: [], omitted: [] },
-  warnings: [],
-}
 
 /** One seed: changes and faults, then everything heals, the queue drains, and the indices are compared with the rows. */
 export async function runSeed(
@@ -131,7 +97,7 @@ class Run {
     this.#register()
     for (let n = 0; n < daemons; n++) this.#start()
     const writing = this.#write()
-    if (events.length > 0) this.#disturb().catch((error: unknown) => this.#fail(error))
+    if (events.length > 0) this.#disturb()
     let written = false
     writing.then(
       () => {
@@ -231,69 +197,19 @@ class Run {
     await this.#scheduler.step(who, 'waits until all is quiet', compare, { ready })
   }
 
-  /** Faults of servers and processes, until everything heals. */
-  async #disturb(): Promise<void> {
-    const who = actor('fate')
-    for (let n = 0; n < this.#scenario.mostEvents; n++) {
-      await this.#scheduler.sleep(who, this.#random.int(0, 2 * this.#scenario.eventEveryMs))
-      if (this.#healed) return
-      const event = this.#random.pick(this.#scenario.events)
-      this.#scheduler.note(event)
-      this.#saw(event)
-      await this.#happen(event, who)
-    }
-  }
-
-  async #happen(event: EventKind, who: Actor): Promise<void> {
-    const random = this.#random
-    const lasts = () => this.#scheduler.sleep(who, random.int(0, 5_000))
-    switch (event) {
-      case 'crash of Postgres':
-        this.#postgres.crash(random.next())
-        await lasts()
-        this.#postgres.down = false
-        return
-      case 'cut of a session': {
-        const { sessions } = this.#postgres
-        if (sessions.length > 0) this.#postgres.end(random.pick(sessions))
-        return
-      }
-      case 'stall of a daemon':
-        random.pick(this.#daemons).stalledUntil = this.#scheduler.now() + random.int(0, 150_000)
-        return
-      case 'kill of a daemon': {
-        const victim = random.pick(this.#daemons)
-        victim.alive = false
-        this.#daemons.splice(this.#daemons.indexOf(victim), 1)
-        // Its sessions end when the server notices.
-        const sessions = this.#postgres.sessions.filter(({ owner }) => owner === victim.name)
-        this.#scheduler
-          .step(
-            who,
-            'the sessions of the dead end',
-            () => {
-              for (const one of sessions) this.#postgres.end(one)
-            },
-            {
-              afterMs: random.int(0, 10_000),
-            },
-          )
-          .catch((error: unknown) => this.#fail(error))
-        this.#start()
-        return
-      }
-      case 'Elasticsearch away':
-        this.#elasticsearch.down = true
-        await lasts()
-        this.#elasticsearch.down = false
-        return
-      case 'an index takes no writes': {
-        const index = random.pick([...this.#elasticsearch.indices.keys()])
-        this.#elasticsearch.blocked.add(index)
-        await lasts()
-        this.#elasticsearch.blocked.delete(index)
-      }
-    }
+  #disturb(): void {
+    disturb({
+      random: this.#random,
+      scenario: this.#scenario,
+      scheduler: this.#scheduler,
+      postgres: this.#postgres,
+      elasticsearch: this.#elasticsearch,
+      daemons: this.#daemons,
+      start: () => this.#start(),
+      isHealed: () => this.#healed,
+      saw: (what) => this.#saw(what),
+      fail: (error) => this.#fail(error),
+    }).catch((error: unknown) => this.#fail(error))
   }
 
   #heal(): void {

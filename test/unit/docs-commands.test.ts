@@ -7,7 +7,7 @@ import { chapters } from '../support/documented/steps.ts'
 
 /**
  * Every command and every SQL of README.md and docs/ is run by a test, or is an exception that says why. After a change of
- * a document: give the command a step in test/support/documented/steps.ts.
+ * a document: give the command a step in test/support/documented/steps-*.ts.
  */
 
 const root = join(import.meta.dirname, '../..')
