@@ -9,7 +9,7 @@ import { tryMutants } from './try-mutants.ts'
 const usage = `npm run chaos -- [--seconds 30 | --transactions N] [--seed N] [--json] [--mutant NAME | --mutants]
 
 The crash test: an application writes to three tables, four daemons are killed and stopped, Postgres loses what was not
-flushed, Elasticsearch is killed and freezes. Somebody asks for backfills, reindexes and verifies of three documents, and
+flushed, Elasticsearch is killed and freezes, the network is uneven. Somebody asks for backfills, reindexes and verifies of three documents, and
 schedules are due. Then everything heals, the queue drains, and every row is compared with its document. Exit code 0 only if all agree. The seed fixes the choices, not their interleaving.
 --transactions N goes on until the application has made so many.
 --mutant NAME runs daemons that are broken on purpose, which the test has to notice: ${Object.keys(mutants).join(', ')}.

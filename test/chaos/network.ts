@@ -5,7 +5,7 @@ import type { Disturber } from './disturber.ts'
 
 /** What lies between the daemons and their servers; the application and the operator are not behind it. */
 export interface Network extends Addresses {
-  /** Connections that break, and answers that Elasticsearch has not given. */
+  /** What it does to what passes. */
   readonly disturbers: readonly Disturber[]
   close(): Promise<void>
 }
@@ -15,6 +15,7 @@ interface Addresses {
   readonly elasticsearch: string
 }
 
+/** Connections that break, and answers that Elasticsearch has not given. */
 export async function openNetwork(servers: Addresses): Promise<Network> {
   const answers = await startFaultProxy(servers.elasticsearch)
   const [postgres, elasticsearch] = await Promise.all([
@@ -32,11 +33,45 @@ export async function openNetwork(servers: Addresses): Promise<Network> {
   }
 }
 
+/**
+ * A network that is uneven and loses nothing: at times a few pieces of what daemons and servers say to each other are late.
+ * Few, for that one batch is overtaken takes another one that is not late.
+ */
+export async function openUnevenNetwork(servers: Addresses): Promise<Network> {
+  const [postgres, elasticsearch] = await Promise.all([
+    startTcpProxy(servers.postgres),
+    startTcpProxy(servers.elasticsearch),
+  ])
+  const pace = (present: Pace) => {
+    for (const proxy of [postgres, elasticsearch]) proxy.pace(present)
+  }
+  const uneven: Disturber = {
+    name: 'network',
+    every: [500, 2_000],
+    disturb: async (choices, pause) => {
+      pace({ kind: 'jitter', share: 0.03, ms: choices.pick([50, 150, 300]) })
+      await pause(choices.int(500, 2_500))
+      pace({ kind: 'open' })
+      return 'jitter'
+    },
+    heal: async () => pace({ kind: 'open' }),
+  }
+  return {
+    postgres: postgres.url,
+    elasticsearch: elasticsearch.url,
+    disturbers: [uneven],
+    close: async () => {
+      await Promise.all([postgres.close(), elasticsearch.close()])
+    },
+  }
+}
+
 /** Slower than any request should be, and as slow as one that times out (three seconds). */
 const PACES: readonly [Pace, ...Pace[]] = [
   { kind: 'hold' },
   { kind: 'delay', ms: 50 },
   { kind: 'delay', ms: 500 },
+  { kind: 'jitter', share: 0.2, ms: 500 },
   { kind: 'drip', bytes: 200 },
 ]
 

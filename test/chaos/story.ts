@@ -13,7 +13,7 @@ import { installProgram } from './installed-program.ts'
 import { type MutantName, mutants } from './mutants.ts'
 import { runsOfOperator, startOperator } from './operator.ts'
 import { createRandom } from './random.ts'
-import { prepareTrouble } from './trouble.ts'
+import { prepareTrouble, prepareUnevenNetwork } from './trouble.ts'
 import { describeState, drained, judge } from './verdict.ts'
 import { watchDocuments } from './watch.ts'
 import { startWorkload, type Workload } from './workload.ts'
@@ -56,13 +56,12 @@ export async function story(options: StoryOptions): Promise<number> {
   const mutant = options.mutant === null ? '' : `, mutant ${options.mutant}`
   const amount = options.transactions === null ? `${seconds} s` : `${options.transactions} transactions`
   say(`seed ${seed}, ${amount}${mutant}; logs in ${logs}`)
-  const { postgres, elasticsearch, daemons, trouble, inTurn, servers } = await setUp(options, logs)
+  const { postgres, elasticsearch, daemons, disturbers, inTurn, servers } = await setUp(options, logs)
 
   say('the application, and the faults, begin')
   // A TRUNCATE heals what a mutant breaks.
   const truncating = options.mutant === null
   const workload = startWorkload(postgres.url, random.fork('workload'), { truncating })
-  const disturbers = trouble?.disturbers ?? []
   const victims = {
     daemons,
     postgres,
@@ -184,9 +183,9 @@ async function setUp({ mutant, soak }: StoryOptions, logs: string) {
   const broken = mutant === null ? null : await createMutant(mutants[mutant])
   if (broken !== null) closing.defer(() => broken.remove())
   const inTurn = createTurns()
-  const trouble = soak ? prepareTrouble(inTurn, say) : null
-  if (trouble !== null) closing.defer(() => trouble.close())
-  const postgres = await startPostgres({ settings: forgetful, env: trouble?.environments.postgres ?? {} })
+  const trouble = soak ? prepareTrouble(inTurn, say) : prepareUnevenNetwork()
+  closing.defer(() => trouble.close())
+  const postgres = await startPostgres({ settings: forgetful, env: trouble.environments.postgres })
   closing.defer(() => postgres.stop())
   const elasticsearch = await startElasticsearch({ heap: '512m' })
   closing.defer(() => elasticsearch.stop())
@@ -196,22 +195,22 @@ async function setUp({ mutant, soak }: StoryOptions, logs: string) {
 
   const file = join(logs, 'sluice.config.json')
   const direct = { postgres: postgres.url, elasticsearch: elasticsearch.url }
-  const addresses = (await trouble?.open(direct, pool)) ?? direct
+  const addresses = await trouble.open(direct, pool)
   // A run heals what a mutant breaks.
   await writeFile(file, JSON.stringify(config(addresses, { runs: mutant === null }), null, 2))
-  const environment = trouble?.environments.daemons
   const { daemons } = await installProgram({
     program: broken?.root,
     config: file,
     logs,
     daemons: 4,
-    environment,
+    environment: trouble.environments.daemons,
     closing,
   })
-  await trouble?.installed(pool)
+  await trouble.installed(pool)
   daemons.startAll()
   const servers = { pool, elasticsearch: elasticsearch.url, say }
   // A backfill that goes on would heal what the faults break.
-  if (await drained(servers)) return { postgres, elasticsearch, daemons, trouble, inTurn, servers }
+  const { disturbers } = trouble
+  if (await drained(servers)) return { postgres, elasticsearch, daemons, disturbers, inTurn, servers }
   throw new FailedError('the first backfill does not end', { where: `logs of the daemons: ${logs}` })
 }

@@ -4,11 +4,11 @@ import { mountSmallDisk } from '../support/small-disk.ts'
 import { steppedClocks } from './clocks.ts'
 import type { Disturber } from './disturber.ts'
 import { blockedIndices } from './indices.ts'
-import { type Network, openNetwork } from './network.ts'
+import { type Network, openNetwork, openUnevenNetwork } from './network.ts'
 import { massRejections } from './rejections.ts'
 import { asDaemon, daemonRole, disturbedSessions, fullDisk, settleOnSmallDisk } from './sessions.ts'
 
-/** All that goes wrong in a soak and not in the crash test. */
+/** What goes wrong beside kills, stops and crashes. */
 export interface Trouble {
   readonly disturbers: readonly Disturber[]
   /** What servers and daemons need in their environment, for clocks that are to be set. */
@@ -25,7 +25,26 @@ interface Addresses {
   readonly elasticsearch: string
 }
 
-/** Says what this machine cannot do. */
+/** Of the crash test: no more than an uneven network. */
+export function prepareUnevenNetwork(): Trouble {
+  const disturbers: Disturber[] = []
+  let network: Network | null = null
+  return {
+    disturbers,
+    environments: { postgres: {}, daemons: {} },
+    open: async (servers) => {
+      network = await openUnevenNetwork(servers)
+      disturbers.push(...network.disturbers)
+      return { postgres: network.postgres, elasticsearch: network.elasticsearch }
+    },
+    installed: async () => {},
+    close: async () => {
+      await network?.close()
+    },
+  }
+}
+
+/** Of the soak: all that there is. Says what this machine cannot do. */
 export function prepareTrouble(
   inTurn: <T>(work: () => Promise<T>) => Promise<T>,
   say: (text: string) => void,

@@ -8,6 +8,8 @@ export type Pace =
   | { readonly kind: 'hold' }
   /** Each piece arrives so much later. */
   | { readonly kind: 'delay'; readonly ms: number }
+  /** This share of the pieces arrives later, by up to so much, and so does what comes after them on the same connection. */
+  | { readonly kind: 'jitter'; readonly share: number; readonly ms: number }
   /** So many bytes at a time, 5 ms apart. */
   | { readonly kind: 'drip'; readonly bytes: number }
   /** Every connection is reset, the ones that come as well: as before a server that is down. */
@@ -125,12 +127,18 @@ class Pair {
   }
 }
 
+/** Milliseconds. @param luck of the piece, below 1 */
+function lateness(pace: Pace, luck: number): number {
+  if (pace.kind === 'delay') return pace.ms
+  return pace.kind === 'jitter' && luck < pace.share ? pace.ms * (luck / pace.share) : 0
+}
+
 /** One direction: what was read and not passed on yet. */
 class Stream {
   readonly #from: Socket
   readonly #to: Socket
   readonly #pace: () => Pace
-  #waiting: { readonly bytes: Buffer; readonly readAt: number }[] = []
+  #waiting: { readonly bytes: Buffer; readonly readAt: number; readonly luck: number }[] = []
   #size = 0
   #ended = false
   #timer: NodeJS.Timeout | undefined
@@ -141,7 +149,7 @@ class Stream {
     this.#to = to
     this.#pace = pace
     from.on('data', (bytes) => {
-      this.#waiting.push({ bytes, readAt: performance.now() })
+      this.#waiting.push({ bytes, readAt: performance.now(), luck: Math.random() })
       this.#size += bytes.length
       if (this.#size > MOST_WAITING) from.pause()
       this.pump()
@@ -166,7 +174,7 @@ class Stream {
     while (this.#waiting.length > 0) {
       const [first] = this.#waiting
       if (first === undefined || this.#to.writableNeedDrain || this.#to.destroyed) return
-      const wait = pace.kind === 'delay' ? first.readAt + pace.ms - performance.now() : 0
+      const wait = first.readAt + lateness(pace, first.luck) - performance.now()
       if (wait > 0) {
         this.#later(wait)
         return

@@ -61,6 +61,7 @@ test('holds what comes, and lets it go on', async () => {
 
 test.each([
   ['later', { kind: 'delay', ms: 20 }],
+  ['by chance later', { kind: 'jitter', share: 0.9, ms: 20 }],
   ['in drops', { kind: 'drip', bytes: 3 }],
 ] as const)('lets it arrive %s, and whole', async (_, pace) => {
   proxy.pace(pace)
