@@ -10,10 +10,11 @@ import type { Configured } from '../../src/answers/read-status.ts'
 import type { AdminSettings } from '../../src/config/types.ts'
 import type { Instance } from '../../src/runs/instance.ts'
 import type { DaemonState } from '../../src/sync/types.ts'
+import { eventually } from '../support/context.ts'
 import { type Contract, contractOf } from '../support/openapi-contract.ts'
 import { type InstancesWorld, instancesWorld } from './instances-world.ts'
 
-/** A daemon, and HTTP for operators beside it on a free port. */
+/** A daemon that works, and HTTP for operators beside it on a free port. */
 export interface AdminWorld extends InstancesWorld {
   readonly instance: Instance
   readonly admin: AdminServer
@@ -67,6 +68,7 @@ export async function adminWorld(): Promise<AdminWorld> {
   }
   const admin = await serve()
   if (admin === null) throw new Error('no free port')
+  await eventually(async () => (await ask(admin.url, '/ready')).status === 200)
   return {
     ...world,
     instance,
