@@ -56,6 +56,8 @@ export function guardDirectory(directory: string, lastSignal: 'SIGQUIT' | 'SIGKI
 
   return {
     watch: (group) => {
+      // Ended while somebody waits for what was killed: nothing is left to be forgotten.
+      if (group === null && input.writableEnded) return
       input.write(`${group ?? ''}\n`)
     },
     end: async () => {
