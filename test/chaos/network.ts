@@ -35,7 +35,7 @@ export async function openNetwork(servers: Addresses): Promise<Network> {
 
 /**
  * A network that is uneven and loses nothing: at times a few pieces of what daemons and servers say to each other are late.
- * Few, for that one batch is overtaken takes another one that is not late.
+ * Few, for a batch that is late is overtaken only by one that is not.
  */
 export async function openUnevenNetwork(servers: Addresses): Promise<Network> {
   const [postgres, elasticsearch] = await Promise.all([

@@ -127,8 +127,8 @@ class Pair {
   }
 }
 
-/** Milliseconds. @param luck of the piece, below 1 */
-function lateness(pace: Pace, luck: number): number {
+/** By how many milliseconds a piece is late. @param luck of the piece, from 0 and below 1 */
+export function lateness(pace: Pace, luck: number): number {
   if (pace.kind === 'delay') return pace.ms
   return pace.kind === 'jitter' && luck < pace.share ? pace.ms * (luck / pace.share) : 0
 }

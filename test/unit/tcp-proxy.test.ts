@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { lateness, startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
 /** A server that answers each piece with the same in capitals, and says what it got. */
 let server: ReturnType<typeof createServer>
@@ -67,6 +67,14 @@ test.each([
   proxy.pace(pace)
   client.write('abcdefgh')
   await until(() => answered === 'ABCDEFGH')
+})
+
+test.each([
+  [{ kind: 'jitter', share: 0.03, ms: 300 }, [0, 0.015, 0.029, 0.03, 0.9], [0, 150, 290, 0, 0]],
+  [{ kind: 'delay', ms: 50 }, [0, 0.9], [50, 50]],
+  [{ kind: 'open' }, [0, 0.9], [0, 0]],
+] as const)('with %o a piece is late by its luck', (pace, lucks, late) => {
+  expect(lucks.map((luck) => Math.round(lateness(pace, luck)))).toEqual(late)
 })
 
 test('cuts connections', async () => {
