@@ -35,13 +35,17 @@ beforeEach(async () => {
   first = (await world.roles('thing')).live?.[0] ?? ''
 })
 
-async function taken(instance: string): Promise<Run> {
+function taken(instance: string): Promise<Run> {
   const { pool } = world.database
-  // As if the worker before were silent for long.
-  await pool.query(`UPDATE sluice.sync_run SET heartbeat_at = '-infinity' WHERE state = 'running'`)
-  const run = await takeRun(pool, 'sluice', instance, ['thing'])
-  if (run === null) throw new Error('nothing to take')
-  return run
+  return eventually(
+    async () => {
+      // As if the worker before were silent for long.
+      await pool.query(`UPDATE sluice.sync_run SET heartbeat_at = '-infinity' WHERE state = 'running'`)
+      // Null as well while a batch adds what it did to the run's counts.
+      return takeRun(pool, 'sluice', instance, ['thing'])
+    },
+    { describe: 'a run to take' },
+  )
 }
 
 /** The worker is gone as soon as the cursor stands at a step. */

@@ -127,11 +127,11 @@ export const refused = async (world: DocsWorld) => {
   )
 }
 
-/** 1,500 rows stop matching: the brake lets a thousand go. */
+/** 1,500 rows stop matching: the brake lets a thousand go. First those, for batches in flight do not know of each other. */
 export const brake = async (world: DocsWorld) => {
-  await world.sql('UPDATE city SET active = false WHERE id = 1001')
+  await world.sql('UPDATE city SET active = false WHERE id > 1000 AND id <= 2000')
   await settled(world)
-  await world.sql('UPDATE city SET active = false WHERE id > 1001 AND id <= 2500')
+  await world.sql('UPDATE city SET active = false WHERE id > 2000 AND id <= 2500')
   const state = () => world.sql('SELECT * FROM sluice.sync_brake')
   await eventually(async () => (await state()).some(({ tripped_at }) => tripped_at !== null), {
     describe: state,
