@@ -183,15 +183,18 @@ test('more missing than are kept, and none', async () => {
   expect(await look(docs)).toMatchObject({ rows: 12_000, documents: 2, missing: 11_999, extra: 1 })
 })
 
-test('a snapshot that is lost on the way ends the attempt, which is made again', async () => {
-  const docs = await filled(20)
-  const paging = async () => {
-    await world.database.pool.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND query = 'SELECT pg_export_snapshot() AS id'`,
-    )
-  }
-  const error: unknown = await look(docs, { paging }).catch((thrown: unknown) => thrown)
-  expect(error).toBeInstanceOf(Error)
-  expect(isTransient(error)).toBe(true)
-})
+test.each(['between', 'paging'] as const)(
+  'a snapshot that is lost on the way (%s) ends the attempt, which is made again',
+  async (when) => {
+    const docs = await filled(20)
+    const lose = async () => {
+      await world.database.pool.query(
+        `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+          WHERE datname = current_database() AND query = 'SELECT pg_export_snapshot() AS id'`,
+      )
+    }
+    const error: unknown = await look(docs, { [when]: lose }).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(Error)
+    expect(isTransient(error)).toBe(true)
+  },
+)
