@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { setImmediate as turn } from 'node:timers/promises'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { ahead } from '../../src/runs/ahead.ts'
 import { assertContentComparable } from '../../src/runs/compare-able.ts'
 import { assertOurs, RunInterrupted } from '../../src/runs/interrupted.ts'
@@ -145,5 +146,17 @@ describe('pages fetched ahead', () => {
     await expect(all()).rejects.toThrow('no page')
     expect(seen).toEqual([0])
     expect(await read(pages(3, 1), 1)).toEqual(['fetched 0', 'closed', 'read 0'])
+  })
+
+  test('that cannot be fetched end nothing while the page before is still worked on', async () => {
+    const unhandled: unknown[] = []
+    const told = (reason: unknown) => unhandled.push(reason)
+    process.on('unhandledRejection', told)
+    onTestFinished(() => void process.off('unhandledRejection', told))
+    const all = async () => {
+      for await (const _ of ahead(pages(3, 1))) await turn()
+    }
+    await expect(all()).rejects.toThrow('no page')
+    expect(unhandled).toEqual([])
   })
 })
