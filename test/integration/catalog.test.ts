@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readableIdentifier } from '../../src/catalog/quote.ts'
 import { readCatalog } from '../../src/catalog/read-catalog.ts'
 import type { Catalog, Table } from '../../src/catalog/types.ts'
 import { type TestDatabase, testDatabase } from '../support/context.ts'
@@ -250,4 +251,12 @@ describe('the catalog', () => {
     })
     expect(modern?.uniqueKeys).toEqual([['id']])
   })
+})
+
+it('every word that this server reserves is quoted', async () => {
+  const { rows } = await database.pool.query<{ word: string }>(
+    `SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')`,
+  )
+  expect(rows.length).toBeGreaterThan(90)
+  expect(rows.filter(({ word }) => readableIdentifier(word) === word)).toEqual([])
 })
