@@ -2,7 +2,7 @@ import type { Optimization, OptimizedIndex } from '../runs/optimization.ts'
 import { deletedShare } from '../runs/optimization.ts'
 import { bytes, count, plural } from './format.ts'
 
-/** What an optimize did, on one line: `1 of 2 indices was merged: 1,204 deleted documents → 12, 3.4 MiB → 2.1 MiB, 9 segments → 4`. */
+/** What an optimize did, on one line: `1 of 2 indices merged: 1,204 deleted documents → 12, 3.4 MiB → 2.1 MiB, 9 segments → 4`. */
 export function optimizationText({ indices, merged, threshold, before, after }: Optimization): string {
   if (merged === 0) {
     const share = `${(deletedShare(before) * 100).toFixed(1)} %`

@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { localTime } from '../../src/answers/local-time.ts'
 import { exactJson } from '../../src/cli/exact-json.ts'
-import { bytes, count, duration } from '../../src/cli/format.ts'
+import { bytes, count, duration, waitingKeys } from '../../src/cli/format.ts'
 import { table } from '../../src/cli/table.ts'
+
+it.each([
+  [0, true, '0 keys wait'],
+  [1, true, '1 key waits'],
+  [171_074, true, '171,074 keys wait'],
+  [171_074, false, 'about 171,000 keys wait'],
+])('%d keys that wait (exact: %s): %s', (n, exact, text) => expect(waitingKeys(n, exact)).toBe(text))
 
 describe('duration', () => {
   it.each([

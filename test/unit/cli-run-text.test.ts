@@ -193,6 +193,7 @@ test('after Ctrl-C it is said what becomes of the runs that are not over', () =>
 describe('a comparison', () => {
   test.each<[Partial<Comparison>, string]>([
     [{}, '1,200 rows, 1,199 documents; no differences'],
+    [{ rows: 1, documents: 1 }, '1 row, 1 document; no differences'],
     [{ sample: 100, missing: 1 }, '1,200 rows, 1,199 documents chosen at random; 1 difference: 1 missing'],
     [
       { missing: 1, stale: 2, extra: 1000 },
@@ -250,6 +251,7 @@ describe('an optimize', () => {
     expect(optimizationText(all)).toBe(
       '1 of 3 indices merged: 20 deleted documents → 10, 4.0 KiB → 3.0 KiB, 2 segments → 2',
     )
+    expect(optimizationText(merged)).toMatch(/^1 of 1 index merged: /)
     expect(optimizedLines(all)).toEqual([
       '  i: 10 deleted documents → 0, 2.0 KiB → 1.0 KiB, 1 segment → 1',
       '  k: closed',
