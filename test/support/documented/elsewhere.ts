@@ -150,6 +150,8 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run soak -- --minutes 30': long,
   'npm run soak -- --minutes 30 --seed 31': long,
   'npm run soak -- --minutes 30 --seed 41': long,
+  'npm run soak -- --minutes 30 --seed 51': long,
+  'npm run soak -- --minutes 30 --seed 52': long,
   'ALTER SYSTEM SET': name,
   'CREATE INDEX CONCURRENTLY': name,
   'REVOKE CREATE ON SCHEMA': name,
