@@ -95,6 +95,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npx vitest run --project full test/full/deploy-tarball.test.ts': suite,
   'npx vitest run --project full test/full/docs-first-sync.test.ts --reporter=verbose': suite,
   'npm run coverage': suite,
+  'npm run test:full': suite,
   'npm run matrix': 'thirteen times the suite, hours; what came out of which cell is beside it',
   'npm run mutation': 'hours; its figures are beside it',
   'npm run mutation -- --mutate src/sync/outcomes.ts': 'minutes of all cores',
