@@ -1,15 +1,13 @@
 import { type Cell, type Figure, usual } from './cell.ts'
-import { assertIndexed, emptied, firstClaim, writeMarks } from './queue.ts'
-import { quiet } from './quiet.ts'
+import { drainOnce } from './drain-once.ts'
 import { flat, nested, type Subject } from './subject.ts'
-import { costMeter, measureCeiling, type World, warmUp } from './world.ts'
+import { measureCeiling, warmUp } from './world.ts'
 
 const kinds = [
   ['array marks', 500],
   ['single-key marks', 1],
 ] as const
 
-/** All that is not Elasticsearch's. */
 const OURS = 'processor time of daemon and Postgres, array marks'
 
 /** Marks that wait when a daemon starts: from its first claim to the empty queue, its own warming up included. */
@@ -50,32 +48,25 @@ function cellOf(
       await world.sluice('install', '--no-backfill')
       const alias = definition.index
       const documents = await warmUp(world, { view: `sluice.document_${document}`, alias, note })
-      note(`warm-up: drain, ${Math.round((await drainOnce(world, subject, rows, 500)).value)} a second`)
+      const warm = await drainOnce(world, subject, rows, 500)
+      note(`warm-up: drain, ${Math.round(warm.documentsPerSecond)} a second`)
       for (let round = 1; round <= rounds; round++) {
         const raw = await measureCeiling(world, alias, documents)
         for (const [kind, keysPerMark] of kinds) {
-          await world.reinstall(document)
-          const { value, details } = await drainOnce(world, subject, rows, keysPerMark)
-          yield { round, case: kind, value, unit: 'documents/s', ceiling: raw, ratio: value / raw, details }
-          const { cpu_us_daemon = 0, cpu_us_postgres } = details
-          if (kind !== kinds[0][0] || cpu_us_postgres === undefined) continue
-          yield { round, case: OURS, value: cpu_us_daemon + cpu_us_postgres, unit: 'µs a document' }
+          const { documentsPerSecond: value, cost, ours } = await drainOnce(world, subject, rows, keysPerMark)
+          yield {
+            round,
+            case: kind,
+            value,
+            unit: 'documents/s',
+            ceiling: raw,
+            ratio: value / raw,
+            details: cost,
+          }
+          if (kind !== kinds[0][0] || ours === null) continue
+          yield { round, case: OURS, value: ours, unit: 'µs a document' }
         }
       }
     },
   }
-}
-
-async function drainOnce(world: World, { document, definition }: Subject, rows: number, keysPerMark: number) {
-  await writeMarks(world, { document, lane: 1, count: rows, keysPerMark })
-  await world.checkpoint()
-  await quiet(world)
-  const claimed = firstClaim(world)
-  const [daemon, began] = await Promise.all([world.startDaemon(), claimed])
-  const cost = costMeter(world, daemon)
-  const ended = await emptied(world)
-  const details = cost(rows)
-  await daemon.stop()
-  await assertIndexed(world, definition.index, rows)
-  return { value: (rows * 1000) / (ended - began), details }
 }
