@@ -23,7 +23,8 @@ describe('README.md', () => {
     const commands = rowsOf('In figures').map((cells) => cells.at(-2) ?? '')
     expect(commands.length).toBeGreaterThan(4)
     const unknown = commands.filter((command) => {
-      const [, kind, name] = /^`npm run (bench|proof) -- ([a-z-]+)[^`]*`$/.exec(command) ?? []
+      const [, kind, name = kind] =
+        /^`npm run (bench|proof|chaos) -- ([a-z][a-z-]+)?[^`]*`$/.exec(command) ?? []
       return !existsSync(join(root, `test/${kind}/${name}.ts`))
     })
     expect(unknown).toEqual([])

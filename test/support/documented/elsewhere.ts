@@ -137,6 +137,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run chaos -- --transactions 100000 --seed 131': long,
   'npm run chaos -- --transactions 100000 --seed 132': long,
   'npm run chaos -- --transactions 200000': long,
+  'npm run chaos -- --transactions 200000 --seed 135': long,
   'npm run drill -- adopt': long,
   'npm run drill -- all': long,
   'npm run outage': long,
