@@ -101,11 +101,11 @@ BEGIN
     DELETE FROM sync_queue q
      WHERE q.ctid = ANY (ARRAY(
              SELECT p.ctid FROM sync_queue p
-              WHERE p.lane = 2 AND p.target = try_target.target ORDER BY p.id LIMIT 1
+              WHERE p.lane = 2 AND p.target = try_target.target ORDER BY p.run_id NULLS FIRST, p.id LIMIT 1
                 FOR UPDATE SKIP LOCKED))
     RETURNING q.*;
 END $$;
-COMMENT ON FUNCTION try_target IS 'Takes the oldest free mark that waits for an index out of the queue, for a trial of that index. It is back if the transaction does not commit.';
+COMMENT ON FUNCTION try_target IS 'Takes a free mark that waits for an index out of the queue, for a trial of that index: the oldest of a change, then of a run. It is back if the transaction does not commit.';
 
 CREATE FUNCTION release_target(target text, max_keys integer) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT
@@ -119,10 +119,10 @@ BEGIN
   -- Marks that another daemon is just moving, or tries, are skipped. What is locked here and does not fit stays locked
   -- until this statement ends.
   SELECT coalesce(array_agg(c.tid), '{}'), coalesce(sum(c.size), 0) INTO chosen, released
-    FROM (SELECT f.tid, f.size, sum(f.size) OVER (ORDER BY f.id) - f.size AS before
-            FROM (SELECT q.ctid AS tid, q.id, coalesce(cardinality(q.keys), 1) AS size FROM sync_queue q
+    FROM (SELECT f.tid, f.size, sum(f.size) OVER (ORDER BY f.run_id NULLS FIRST, f.id) - f.size AS before
+            FROM (SELECT q.ctid AS tid, q.run_id, q.id, coalesce(cardinality(q.keys), 1) AS size FROM sync_queue q
                    WHERE q.lane = 2 AND q.target = release_target.target
-                   ORDER BY q.id LIMIT least(max_keys, 2000)
+                   ORDER BY q.run_id NULLS FIRST, q.id LIMIT least(max_keys, 2000)
                      FOR UPDATE SKIP LOCKED) f) c
    WHERE c.before < max_keys;
   IF released > 0 THEN
@@ -133,7 +133,7 @@ BEGIN
   END IF;
   RETURN released;
 END $$;
-COMMENT ON FUNCTION release_target IS 'Puts keys that wait for an index back into their lane: the interactive one for up to 100, else bulk. About max_keys at a time; returns how many.';
+COMMENT ON FUNCTION release_target IS 'Puts keys that wait for an index back into their lane: the interactive one for up to 100, else bulk. Those of changes before those of runs, about max_keys at a time; returns how many.';
 
 CREATE FUNCTION forget_target(target text) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT
@@ -149,7 +149,7 @@ BEGIN
              SELECT p.ctid FROM sync_queue p
               WHERE p.lane = 2 AND p.target = forget_target.target
                 AND NOT EXISTS (SELECT FROM sync_index x WHERE x.name = forget_target.target AND x.role <> 'retired')
-              ORDER BY p.id LIMIT 2000
+              ORDER BY p.run_id NULLS FIRST, p.id LIMIT 2000
                 FOR UPDATE OF p SKIP LOCKED))
     RETURNING cardinality(q.keys) AS keys
   )

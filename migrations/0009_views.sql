@@ -144,8 +144,10 @@ SELECT r.id, r.kind, r.document, r.state,
                THEN format('a daemon that works on %s: sluice run', d.name)
              WHEN r.state = 'requested' THEN 'its turn'
              WHEN r.heartbeat_at < clock_timestamp() - interval '15 seconds' THEN 'a daemon to take it over'
+             -- By index and run, as sync_queue_parked has them: a document may have a million marks of changes that are parked.
              ELSE (SELECT format('an index that is blocked: %s keys are parked for it', sum(cardinality(m.keys)))
-                     FROM sync_queue m WHERE m.document = r.document AND m.lane = 2 AND m.run_id = r.id HAVING count(*) > 0)
+                     FROM sync_index i JOIN sync_queue m ON m.target = i.name
+                    WHERE i.document = r.document AND m.lane = 2 AND m.run_id = r.id HAVING count(*) > 0)
            END AS waits_for) w
  CROSS JOIN LATERAL (SELECT coalesce(r.finished_at, clock_timestamp()) - r.started_at AS elapsed) t;
 COMMENT ON VIEW sync_runs IS 'Long runs, with their pace.';

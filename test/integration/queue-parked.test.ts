@@ -73,6 +73,16 @@ describe('released keys', () => {
     expect(await lanes()).toEqual([{ lane: 1, target: 'c-2', keys: 1 }])
   })
 
+  test('of changes come before those of runs, whichever were parked first', async () => {
+    await park({ target: 'c-2', runId: '3', keys: ['1', '2'] })
+    await park({ target: 'c-2', keys: ['3'] })
+    expect(await releaseTarget(db.pool, db.schema, 'c-2', 1)).toBe(1)
+    expect(await db.rows(`SELECT lane, keys FROM ${db.s}.sync_queue ORDER BY lane`)).toEqual([
+      { lane: 0, keys: ['3'] },
+      { lane: 2, keys: ['1', '2'] },
+    ])
+  })
+
   test('come in bounded chunks', async () => {
     await park({ target: 'c-2', keys: numbers(1, 3_000) })
     expect(await releaseTarget(db.pool, db.schema, 'c-2', 1_000)).toBe(1_000)

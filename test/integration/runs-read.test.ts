@@ -55,8 +55,11 @@ test('a run that does not go on says what it waits for', async () => {
   await taken('a')
   expect(await waitsFor()).toBeNull()
   await db.pool.query(
+    `INSERT INTO "${SCHEMA}".sync_index (name, document, alias, uuid, role, hash) VALUES ('i', 'city', 'city', 'u', 'live', 'h')`,
+  )
+  await db.pool.query(
     `INSERT INTO "${SCHEMA}".sync_queue (document, lane, op, keys, run_id, target)
-     VALUES ('city', 2, 'backfill', '{1,2,3}', $1, 'i'), ('city', 1, 'backfill', '{4}', $1, NULL)`,
+     VALUES ('city', 2, 'backfill', '{1,2,3}', $1, 'i'), ('city', 1, 'backfill', '{4}', $1, NULL), ('city', 2, 'update', '{5}', NULL, 'i')`,
     [id],
   )
   expect(await waitsFor()).toBe('an index that is blocked: 3 keys are parked for it')
