@@ -122,6 +122,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run bench -- fan-out': long,
   'npm run bench -- latency --rate 500': long,
   'npm run bench -- load-query': long,
+  'npm run bench -- memory': long,
   'npm run bench -- poison': long,
   'npm run bench -- queue-limits': long,
   'npm run bench -- scale': long,
