@@ -72,6 +72,41 @@ test('a run that does not go on says what it waits for', async () => {
   expect(await waitsFor()).toBeNull()
 })
 
+interface PlanNode {
+  readonly 'Relation Name'?: string
+  readonly 'Actual Rows'?: number
+  readonly 'Rows Removed by Filter'?: number
+  readonly Plans?: readonly PlanNode[]
+}
+
+/** Marks that a plan has looked at. */
+function marksRead(node: PlanNode): number {
+  const own = (node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0)
+  const below = (node.Plans ?? []).reduce((sum, plan) => sum + marksRead(plan), 0)
+  return (node['Relation Name'] === 'sync_queue' ? own : 0) + below
+}
+
+test('what a run waits for is found without reading the marks of changes that are parked beside its own', async () => {
+  const id = await request('city')
+  await taken('a')
+  await db.pool.query(
+    `INSERT INTO "${SCHEMA}".sync_index (name, document, alias, uuid, role, hash) VALUES ('i', 'city', 'city', 'u', 'live', 'h')
+       ON CONFLICT DO NOTHING;
+     TRUNCATE "${SCHEMA}".sync_queue;
+     INSERT INTO "${SCHEMA}".sync_queue (document, lane, op, keys, run_id, target)
+     SELECT 'city', 2, 'update', ARRAY[n::text], CASE WHEN n % 10000 = 0 THEN ${id} END, 'i' FROM generate_series(1, 20000) AS n;
+     ANALYZE "${SCHEMA}".sync_queue`,
+  )
+  const { rows } = await db.pool.query<{ 'QUERY PLAN': readonly { readonly Plan: PlanNode }[] }>(
+    `EXPLAIN (ANALYZE, FORMAT JSON) SELECT waits_for FROM "${SCHEMA}".sync_runs WHERE id = ${id}`,
+  )
+  const [plan] = rows[0]?.['QUERY PLAN'] ?? []
+  expect(plan && marksRead(plan.Plan)).toBe(2)
+  expect((await readWaits(db.pool, SCHEMA)).get(id)).toBe(
+    'an index that is blocked: 2 keys are parked for it',
+  )
+})
+
 test('what a step has found is kept, each kind under its own name', async () => {
   await request('city')
   const run = await taken('a')
