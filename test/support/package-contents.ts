@@ -8,6 +8,7 @@ const ALLOWED: readonly RegExp[] = [
   /^migrations\/(roles\/)?[a-z0-9_]+\.sql$/,
   /^deploy\/[a-z0-9]+\/[A-Za-z0-9@.-]+$/,
   /^docs\/(README|(deploy\/)?[a-z0-9-]+)\.md$/,
+  /^docs\/benchmark\/(report\.(md|json)|plots\/[a-z-]+\.svg)$/,
   /^docs\/images\/[a-z0-9-]+\.(png|svg|webp)$/,
 ]
 
