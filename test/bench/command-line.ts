@@ -12,7 +12,7 @@ export type Command =
       readonly cells: readonly Cell[]
       /** Directory. */
       readonly out: string
-      readonly resume: boolean
+      readonly into: Into
     })
 
 interface Shared {
@@ -21,6 +21,12 @@ interface Shared {
   /** null: each cell starts servers of its own. */
   readonly outside: Outside | null
 }
+
+/**
+ * Where a report may be: none yet (`new`); one to go on with, of this very program (`resume`); one in which these cells are
+ * measured anew and the others stay, of whatever commit they are (`again`).
+ */
+export type Into = 'new' | 'resume' | 'again'
 
 export type Flags = Partial<Pick<CellOptions, 'rounds' | 'rows' | 'seconds'>> & { readonly rate?: number }
 
@@ -44,13 +50,13 @@ export function readCommand(args: readonly string[], cells: readonly Cell[]): Co
   const shared = { flags: flagsOf(values), outside: outsideOf(values) }
   if (cell === undefined) {
     refuse(values, ['json'], 'the report has report.json')
-    const { out = OUT, resume = false } = values
     if (values.all === true) refuse(values, ['cells'], '--all are all of them')
-    return { kind: 'report', ...shared, cells: chosen(values.cells, cells), out, resume }
+    const { out = OUT } = values
+    return { kind: 'report', ...shared, cells: chosen(values.cells, cells), out, into: intoOf(values) }
   }
   refuse(
     values,
-    ['all', 'cells', 'out', 'resume'],
+    ['all', 'cells', 'out', 'resume', 'again'],
     'it belongs to the report, which is made where no cell is named',
   )
   checkOutside(cell, shared.outside)
@@ -86,7 +92,15 @@ function parse(args: readonly string[]) {
       allowPositionals: true,
       options: {
         ...{ rounds: text, rows: text, rate: text, seconds: text, json: flag, help: flag },
-        ...{ all: flag, cells: text, out: text, resume: flag, postgres: text, elasticsearch: text },
+        ...{
+          all: flag,
+          cells: text,
+          out: text,
+          resume: flag,
+          again: flag,
+          postgres: text,
+          elasticsearch: text,
+        },
       },
     })
   } catch (error) {
@@ -104,6 +118,14 @@ function flagsOf(values: Values): Flags {
       return [[flag, Number(value)]]
     }),
   )
+}
+
+function intoOf(values: Values): Into {
+  if (values.again !== true) return values.resume === true ? 'resume' : 'new'
+  refuse(values, ['resume'], '--again measures anew what --resume would keep')
+  if (values.cells === undefined)
+    throw new UsageError('name what to measure anew: --cells', { where: '--again' })
+  return 'again'
 }
 
 function chosen(list: string | undefined, cells: readonly Cell[]): readonly Cell[] {

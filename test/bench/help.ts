@@ -36,6 +36,8 @@ Options of the report:
   --out <directory>      where it goes (default ${OUT})
   --resume               go on with the report that is there: cells that were measured with the same options at the same commit
                          are kept
+  --again                measure --cells anew in the report that is there, with the options it was made with; it keeps the
+                         others and says of each cell what commit it is of
 
 Defaults by cell:
 ${cells.map(({ name, defaults: d }) => `  ${name.padEnd(22)} --rounds ${d.rounds} --rows ${d.rows} --seconds ${d.seconds}`).join('\n')}

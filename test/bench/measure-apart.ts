@@ -66,7 +66,8 @@ function onLine(stream: Readable | null, tell: (line: string) => void): void {
   if (stream !== null) createInterface({ input: stream }).on('line', tell)
 }
 
-type Outcome = Omit<MeasuredCell, 'command'> | Omit<Extract<CellReport, { state: 'failed' }>, 'command'>
+type Apart<Outcome> = Omit<Outcome, 'command' | 'commit'>
+type Outcome = Apart<MeasuredCell> | Apart<Extract<CellReport, { state: 'failed' }>>
 
 interface End {
   readonly seconds: number

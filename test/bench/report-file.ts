@@ -46,11 +46,15 @@ const summary = z.object({
   ),
 })
 
+/** The last one that changed what is measured; with `-modified` where the working tree does; null where there is no git. */
+const commit = z.string().nullable()
+
 const cellReport = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('measured'),
     /** Prints it again. */
     command: z.string(),
+    commit,
     /** What it took, servers and warming up included. */
     seconds: z.number(),
     rounds: z.array(round),
@@ -59,6 +63,7 @@ const cellReport = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('failed'),
     command: z.string(),
+    commit,
     seconds: z.number(),
     /** What it said last. */
     error: z.string(),
@@ -72,8 +77,6 @@ const report = z.object({
   began: z.string(),
   /** Last time that a cell was added. */
   changed: z.string(),
-  /** The last one that changed what is measured; with `-modified` where the working tree does; null where there is no git. */
-  commit: z.string().nullable(),
   /** `own`, or where they are. */
   servers: z.string(),
   flags: z.record(z.string(), z.number()),

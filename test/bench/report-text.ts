@@ -7,6 +7,8 @@ type Case = MeasuredCell['summary']['summary'][number]
 export function reportText(report: Report): string {
   const cells = Object.entries(report.cells)
   const measured = cells.flatMap(([name, cell]) => (cell.state === 'measured' ? [{ name, ...cell }] : []))
+  const commits = [...new Set(measured.map(({ commit }) => commit ?? 'unknown'))]
+  const setting = measured[0] === undefined ? '' : settingText(measured[0])
   const asked = measured.flatMap((cell) =>
     cell.summary.summary.flatMap((one) =>
       one.asked === undefined
@@ -16,13 +18,19 @@ export function reportText(report: Report): string {
   )
   return [
     '# Benchmark report',
-    settingText(report, measured[0]),
+    introduction(report, { commits, setting }),
     '## Figures',
     asked.length === 0
       ? 'Nothing was measured of which a figure is asked.'
       : table(['command', 'case', 'median', 'from – to', 'asked', ''], asked),
     ...others(cells),
-    ...measured.flatMap((cell) => [`## ${cell.name}`, ...cellText(cell.name, cell)]),
+    ...measured.flatMap((cell) => [
+      `## ${cell.name}`,
+      ...cellText(cell.name, cell, {
+        ...(commits.length > 1 && { commit: cell.commit ?? 'unknown' }),
+        ...(settingText(cell) !== setting && { setting: settingText(cell) }),
+      }),
+    ]),
   ]
     .join('\n\n')
     .concat('\n')
@@ -36,18 +44,27 @@ export function countFigures({ cells }: Report): { readonly asked: number; reado
   return { asked: verdicts.length, met: verdicts.filter(Boolean).length }
 }
 
-function settingText({ commit, began, changed, servers }: Report, first: MeasuredCell | undefined): string {
-  const { versions = {}, machine = {} } = first?.summary ?? {}
-  // Of one cell, not of the report: it is in report.json.
-  const { load_before: _, ...lasting } = machine
-  const setting = Object.entries({ ...versions, ...lasting }).map(([name, value]) => `${name} ${value}`)
+function introduction(
+  { began, changed, servers }: Report,
+  { commits, setting }: { readonly commits: readonly string[]; readonly setting: string },
+): string {
+  const commit =
+    commits.length > 1 ? `Commits ${commits.join(', ')}: each cell has its own` : `Commit ${commits[0]}`
   const where =
     servers === 'own' ? 'Servers of its own for each cell.' : `Servers that were there: ${servers}.`
   return [
-    `Commit ${commit ?? 'unknown'}, ${began} to ${changed}. ${where}`,
-    ...(setting.length === 0 ? [] : [`${setting.join(', ')}.`]),
+    `${commits.length === 0 ? '' : `${commit}. `}Measured from ${began} to ${changed}. ${where}`,
+    ...(setting === '' ? [] : [setting]),
     'Medians of the rounds, and the least and the most. A ceiling is raw `_bulk` of the same documents in the same round.',
   ].join('\n')
+}
+
+/** The versions and the machine. */
+function settingText({ summary: { versions, machine } }: MeasuredCell): string {
+  // Of this cell alone: it is told with it.
+  const { load_before: _, ...lasting } = machine
+  const setting = Object.entries({ ...versions, ...lasting }).map(([name, value]) => `${name} ${value}`)
+  return setting.length === 0 ? '' : `${setting.join(', ')}.`
 }
 
 function others(cells: readonly (readonly [string, CellReport])[]): readonly string[] {
@@ -58,11 +75,18 @@ function others(cells: readonly (readonly [string, CellReport])[]): readonly str
   return rows.length === 0 ? [] : ['## Not measured', table(['cell', '', 'why'], rows)]
 }
 
-function cellText(name: string, { command, seconds, summary }: MeasuredCell): readonly string[] {
+/** `apart`: what is not as the introduction has it. */
+function cellText(
+  name: string,
+  { command, seconds, summary }: MeasuredCell,
+  apart: { readonly commit?: string; readonly setting?: string },
+): readonly string[] {
   const { rounds, rows, machine } = summary
   const load = machine.load_before === undefined ? '' : `, load before it ${machine.load_before}`
+  const commit = apart.commit === undefined ? '' : ` Commit ${apart.commit}.`
   return [
-    `${code(command)}: ${rounds} rounds, ${rows} rows; ${Math.round(seconds)} s in all${load}.`,
+    `${code(command)}: ${rounds} rounds, ${rows} rows; ${Math.round(seconds)} s in all${load}.${commit}`,
+    ...(apart.setting === undefined ? [] : [apart.setting]),
     table(
       ['case', 'unit', 'median', 'from – to', 'ceiling', 'ratio', 'asked', ''],
       summary.summary.map((one) => [

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { FailedError, UsageError } from '../../src/errors.ts'
 import { closing, say } from '../support/program.ts'
-import type { Cell } from './cell.ts'
-import { type Command, commandOf, describeServers, type Flags } from './command-line.ts'
+import { cells as all } from './cells.ts'
+import { type Command, commandOf, describeServers, type Flags, type Into } from './command-line.ts'
 import { MODIFIED, measuredCommit } from './commit.ts'
 import { measureApart } from './measure-apart.ts'
 import { type CellReport, type Report, readReport, saveReport } from './report-file.ts'
@@ -13,12 +13,13 @@ const PROJECT = join(import.meta.dirname, '../..')
 type Wish = Extract<Command, { kind: 'report' }>
 
 /** Measures the cells one after the other, each in a process of its own. False where one could not be measured. */
-export async function writeReport({ cells, flags, outside, out, resume }: Wish): Promise<boolean> {
+export async function writeReport({ cells, flags, outside, out, into }: Wish): Promise<boolean> {
   const commit = await measuredCommit(PROJECT)
-  const fresh = { commit, servers: describeServers(outside), flags }
+  const fresh = { servers: describeServers(outside), flags }
   const before = await readReport(out)
-  const kept = before === null ? {} : keep(before, fresh)
-  if (before !== null) checkBefore(before, kept, { out, resume })
+  const names = cells.map(({ name }) => name)
+  const kept = before === null ? {} : keep(before, { ...fresh, commit, into, names })
+  if (before !== null) checkBefore(before, kept, { out, into })
   const now = () => new Date().toISOString()
   let report: Report = { began: before?.began ?? now(), changed: now(), ...fresh, cells: kept }
   const left = cells.filter(({ name }) => kept[name] === undefined)
@@ -32,10 +33,10 @@ export async function writeReport({ cells, flags, outside, out, resume }: Wish):
     const result: CellReport =
       outside !== null && cell.ownServers !== undefined
         ? { state: 'left out', reason: `it needs servers of its own: ${cell.ownServers}` }
-        : { command, ...(await measureApart(cell, flags, outside)) }
+        : { command, commit, ...(await measureApart(cell, flags, outside)) }
     // Told to stop: what this cell came to is no result of its.
     if (closing.disposed) return false
-    report = { ...report, changed: now(), cells: inOrder(cells, { ...report.cells, [cell.name]: result }) }
+    report = { ...report, changed: now(), cells: inOrder({ ...report.cells, [cell.name]: result }) }
     await saveReport(out, report)
     say(`${cell.name}: ${told(result)}`)
   }
@@ -48,59 +49,63 @@ export async function writeReport({ cells, flags, outside, out, resume }: Wish):
 }
 
 /** UsageError where measuring would overwrite what took hours. */
-function checkBefore(
-  before: Report,
-  kept: Report['cells'],
-  { out, resume }: Pick<Wish, 'out' | 'resume'>,
-): void {
+function checkBefore(before: Report, kept: Report['cells'], { out, into }: Pick<Wish, 'out' | 'into'>): void {
   const where = out
-  if (!resume) {
+  if (into === 'new') {
     throw new UsageError('there is a report', {
       where,
-      remedy: 'Go on with it (--resume), name another directory (--out), or delete it.',
+      remedy:
+        'Go on with it (--resume), measure cells of it anew (--again), name another directory (--out), or delete it.',
     })
   }
-  const measured = Object.values(before.cells).some(({ state }) => state === 'measured')
-  if (!measured || Object.keys(kept).length > 0) return
+  const commits = Object.values(before.cells).flatMap((cell) =>
+    cell.state === 'measured' ? (cell.commit ?? 'unknown') : [],
+  )
+  if (commits.length === 0 || Object.keys(kept).length > 0) return
   throw new UsageError(
-    `nothing of this report can be kept, which is of commit ${before.commit ?? 'unknown'}`,
+    `nothing of this report would be kept, which is of ${[...new Set(commits)].join(', ')}`,
     {
       where,
       remedy:
-        'Commit, options and servers have to be the same, and the working tree unmodified. Name another directory (--out), or delete it.',
+        into === 'again'
+          ? 'It has no other cells, or options and servers are not the same. Name another directory (--out), or delete it.'
+          : 'Commit, options and servers have to be the same, and the working tree unmodified. Measure cells of it anew (--again), name another directory (--out), or delete it.',
     },
   )
 }
 
+interface Wanted {
+  readonly commit: string | null
+  readonly servers: string
+  readonly flags: Flags
+  readonly into: Into
+  /** Cells to measure. */
+  readonly names: readonly string[]
+}
+
 /**
- * What need not be measured again: cells that were measured, of the same program, on the same servers and with the same
- * options. Nobody knows what a modified working tree was, so that nothing of it is kept. Pure.
+ * What need not be measured again: cells that were measured on the same servers and with the same options, by the same program
+ * or, to measure some `again`, all but those. Nobody knows what a modified working tree was, so that nothing of it is kept. Pure.
  */
 export function keep(
-  before: Report,
-  {
-    commit,
-    servers,
-    flags,
-  }: { readonly commit: string | null; readonly servers: string; readonly flags: Flags },
+  before: Pick<Report, 'servers' | 'flags' | 'cells'>,
+  { commit, servers, flags, into, names }: Wanted,
 ): Report['cells'] {
-  const same =
-    commit !== null &&
-    !commit.endsWith(MODIFIED) &&
-    before.commit === commit &&
-    before.servers === servers &&
-    sorted(before.flags) === sorted(flags)
-  if (!same) return {}
-  return Object.fromEntries(Object.entries(before.cells).filter(([, { state }]) => state === 'measured'))
+  if (before.servers !== servers || sorted(before.flags) !== sorted(flags)) return {}
+  return Object.fromEntries(
+    Object.entries(before.cells).filter(([name, cell]) => {
+      if (cell.state !== 'measured' || cell.commit === null || cell.commit.endsWith(MODIFIED)) return false
+      return into === 'again' ? !names.includes(name) : cell.commit === commit
+    }),
+  )
 }
 
 function sorted(flags: object): string {
   return JSON.stringify(Object.entries(flags).toSorted())
 }
 
-/** Cells that this report was not asked for, and has from before, come last. */
-function inOrder(cells: readonly Cell[], measured: Report['cells']): Report['cells'] {
-  const names = new Set([...cells.map(({ name }) => name), ...Object.keys(measured)])
+function inOrder(measured: Report['cells']): Report['cells'] {
+  const names = new Set([...all.map(({ name }) => name), ...Object.keys(measured)])
   return Object.fromEntries(
     [...names].flatMap((name): [string, CellReport][] => {
       const cell = measured[name]

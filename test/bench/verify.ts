@@ -104,16 +104,29 @@ export async function verified(
   }
 }
 
-async function corrupt(world: World, rows: number, seed: number): Promise<void> {
-  const random = seeded(seed)
+/**
+ * Each document keeps its version: with another one sluice would find that somebody else writes to the index, and request
+ * a verify of its own.
+ */
+async function corrupt({ elasticsearchUrl }: World, rows: number, round: number): Promise<void> {
+  const random = seeded(round)
   const ids = new Set<number>()
   while (ids.size < CORRUPTIONS) ids.add(1 + Math.floor(random() * rows))
-  const lines = [...ids].flatMap((id, n): object[] => {
-    if (n % 3 === 0) return [{ delete: { _id: String(id) } }]
-    if (n % 3 === 1) return [{ update: { _id: String(id) } }, { doc: { title: 'of yesterday' } }]
-    return [{ index: { _id: String(rows + id) } }, { id: rows + id, title: 'of nobody' }]
+  const alias = flat.definition.index
+  const found = await fetchFrom(elasticsearchUrl, `/${alias}/_mget`, {
+    method: 'POST',
+    body: JSON.stringify({ ids: [...ids].map(String) }),
   })
-  const answer = await fetchFrom(world.elasticsearchUrl, `/${flat.definition.index}/_bulk?refresh=true`, {
+  const { docs } = (await found.json()) as { docs: { _id: string; _version: number; _source: object }[] }
+  const lines = docs.flatMap(({ _id, _version, _source }, n): object[] => {
+    const as = { version: _version, version_type: 'external_gte' }
+    if (n % 3 === 0) return [{ delete: { _id, ...as } }]
+    if (n % 3 === 1) return [{ index: { _id, ...as } }, { ..._source, title: 'of yesterday' }]
+    // Another one in each round: Elasticsearch remembers for a minute with which version the last one was deleted.
+    const id = rows * round + Number(_id)
+    return [{ index: { _id: String(id), ...as } }, { id, title: 'of nobody' }]
+  })
+  const answer = await fetchFrom(elasticsearchUrl, `/${alias}/_bulk?refresh=true`, {
     method: 'POST',
     type: 'application/x-ndjson',
     body: lines.map((line) => `${JSON.stringify(line)}\n`).join(''),

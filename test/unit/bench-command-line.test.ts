@@ -59,7 +59,7 @@ describe('a cell', () => {
     expect(complaint('drain', `--rounds=${text}`)).toMatch(/^--rounds: .* is no whole number from 1 on/)
   })
 
-  test.each([['--out', 'there'], ['--cells', 'drain'], ['--resume'], ['--all']])(
+  test.each([['--out', 'there'], ['--cells', 'drain'], ['--resume'], ['--again'], ['--all']])(
     'does not take %s, which is the report’s',
     (...flag) => {
       expect(complaint('drain', ...flag)).toMatch(new RegExp(`^${flag[0]}: it belongs to the report`))
@@ -79,7 +79,7 @@ describe('the report', () => {
       kind: 'report',
       cells,
       out: 'bench-report',
-      resume: false,
+      into: 'new',
       flags: {},
       outside: null,
     })
@@ -89,13 +89,19 @@ describe('the report', () => {
     expect(read('--cells', 'scale, drain', '--out', 'there', '--resume')).toMatchObject({
       cells: [drain, { name: 'scale' }],
       out: 'there',
-      resume: true,
+      into: 'resume',
     })
     expect(complaint('--cells', 'drain,drian')).toMatch(
       /^--cells: no cell is called "drian" There are drain, idle/,
     )
     expect(complaint('--cells', 'drain', '--all')).toMatch(/^--cells: /)
     expect(complaint('--json')).toMatch(/^--json: /)
+  })
+
+  test('is measured anew in parts that are named', () => {
+    expect(read('--cells', 'drain', '--again')).toMatchObject({ cells: [drain], into: 'again' })
+    expect(complaint('--again')).toMatch(/^--again: name what to measure anew: --cells/)
+    expect(complaint('--cells', 'drain', '--again', '--resume')).toMatch(/^--resume: /)
   })
 })
 

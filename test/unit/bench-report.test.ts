@@ -49,13 +49,13 @@ const lines = [...measurements.map((one) => roundLine(cell, one)), JSON.stringif
 const end = { seconds: 7, ended: 'exit code 0', said: [] }
 const measured: MeasuredCell = {
   command: 'npm run bench -- drain --rows 5000',
-  ...(readOutput(lines, end) as Omit<MeasuredCell, 'command'>),
+  commit: 'c0ffee',
+  ...(readOutput(lines, end) as Omit<MeasuredCell, 'command' | 'commit'>),
 }
 
 const report: Report = {
   began: '2026-11-26T10:00:00.000Z',
   changed: '2026-11-26T11:00:00.000Z',
-  commit: 'c0ffee',
   servers: 'own',
   flags: { rows: 5_000 },
   cells: {
@@ -64,6 +64,7 @@ const report: Report = {
     scale: {
       state: 'failed',
       command: 'npm run bench -- scale',
+      commit: 'c0ffee',
       seconds: 3,
       error: 'exit code 1\nno Java',
       rounds: [],
@@ -152,7 +153,7 @@ describe('the report', () => {
 
   test('has what is not asked for, and says on what it was measured', () => {
     expect(text).toContain('| for <comparison> \\| with & without | ms | -2 | -3 – -1 |')
-    expect(text).toContain('Commit c0ffee, ')
+    expect(text).toContain('\nCommit c0ffee. Measured from ')
     expect(text).toContain('postgres 18.4, cores 2.')
     expect(text).toContain('![drain](plots/drain.svg)')
   })
@@ -163,25 +164,46 @@ describe('the report', () => {
     expect(reportText({ ...report, cells: {} })).toContain('Nothing was measured')
   })
 
+  test('says of cells that are not of one commit, or of one machine, what each is of', () => {
+    expect(text.match(/c0ffee/g)).toHaveLength(1)
+    const machine = { ...summary.machine, cores: 4, load_before: 3 }
+    const elsewhere = { ...measured, commit: 'decaf', summary: { ...measured.summary, machine } }
+    const mixed = reportText({ ...report, cells: { ...report.cells, latency: elsewhere } })
+    expect(mixed).toContain('\nCommits c0ffee, decaf: each cell has its own. Measured from ')
+    const [, drain, latency] = mixed.split(/^(?=## (?:drain|latency))/m)
+    expect(drain).toContain(' Commit c0ffee.')
+    expect(drain).not.toContain('cores')
+    expect(latency).toContain(', load before it 3. Commit decaf.\n\npostgres 18.4, cores 4.\n')
+  })
+
+  const { servers, flags } = report
+  const wanted = { commit: 'c0ffee', servers, flags, into: 'resume', names: ['drain', 'scale'] } as const
+
   test('is gone on with where it is of the same program, servers and options', () => {
-    const { commit, servers, flags } = report
-    expect(keep(report, { commit, servers, flags })).toEqual({ drain: measured })
+    expect(keep(report, wanted)).toEqual({ drain: measured })
     const two = { ...report, flags: { rows: 5_000, rounds: 1 } }
-    expect(keep(two, { commit, servers, flags: { rounds: 1, rows: 5_000 } })).toEqual({ drain: measured })
-    for (const other of [
-      { commit: 'decaf', servers, flags },
-      { commit: null, servers, flags },
-      { commit, servers: 'db, search', flags },
-      { commit, servers, flags: {} },
-    ]) {
-      expect(keep(report, other)).toEqual({})
+    expect(keep(two, { ...wanted, flags: { rounds: 1, rows: 5_000 } })).toEqual({ drain: measured })
+    for (const other of [{ commit: 'decaf' }, { commit: null }, { servers: 'db, search' }, { flags: {} }]) {
+      expect(keep(report, { ...wanted, ...other })).toEqual({})
     }
   })
 
-  test('of a modified working tree nothing is kept: nobody knows what it was', () => {
-    const commit = 'c0ffee-modified'
-    expect(keep({ ...report, commit }, { ...report, commit })).toEqual({})
+  test('keeps what is not measured again, of whatever commit it is, but on the same servers and with the same options', () => {
+    const again = { ...wanted, commit: 'decaf', into: 'again', names: ['scale'] } as const
+    expect(keep(report, again)).toEqual({ drain: measured })
+    expect(keep(report, { ...again, names: ['drain'] })).toEqual({})
+    expect(keep(report, { ...again, flags: {} })).toEqual({})
+    expect(keep(report, { ...again, servers: 'db, search' })).toEqual({})
   })
+
+  test.each(['c0ffee-modified', null])(
+    'of what has no commit (%j) nothing is kept: nobody knows what it was',
+    (commit) => {
+      const unknown = { ...report, cells: { drain: { ...measured, commit } } }
+      expect(keep(unknown, { ...wanted, commit })).toEqual({})
+      expect(keep(unknown, { ...wanted, into: 'again', names: [] })).toEqual({})
+    },
+  )
 })
 
 describe('a plot', () => {
