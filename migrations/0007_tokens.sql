@@ -84,7 +84,7 @@ CREATE FUNCTION is_synced(token text, document text DEFAULT NULL) RETURNS boolea
 -- SECURITY DEFINER: applications have no grant on our tables. VOLATILE, for a snapshot of this moment.
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
 -- As in claim(): statistics of a queue are always wrong, and the right way is its primary key.
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -137,6 +137,15 @@ test('no function of ours looks for a table in pg_temp first', async () => {
   expect(rows).toEqual([])
 })
 
+test('functions that choose their plan are not compiled: its cost is that of a walk to the end, which they seldom do', async () => {
+  await migrate(db.url, 'sluice')
+  const { rows } = await db.pool.query<{ proname: string; jit: boolean }>(`
+    SELECT proname, 'jit=off' <> ALL (proconfig) AS jit FROM pg_proc
+     WHERE pronamespace = 'sluice'::regnamespace AND 'enable_seqscan=off' = ANY (proconfig) ORDER BY 1`)
+  expect(rows.map(({ proname }) => proname)).toContain('claim')
+  expect(rows.filter(({ jit }) => jit)).toEqual([])
+})
+
 test('the queue has no CHECK constraint, which every change of the application would parse; its lanes are checked', async () => {
   await migrate(db.url, 'sluice')
   const { rows } = await db.pool.query(
