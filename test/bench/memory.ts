@@ -51,6 +51,8 @@ export const memoryCell: Cell = {
         const name = `${keysOf(size)}, processor time of daemon and Postgres`
         yield { round, case: name, value: ours, unit: 'µs a document', details: cost }
       }
+      // The index of millions would be merged for minutes beside them.
+      await world.reinstall(flat.document)
       yield peak(round, LARGE_ROWS, await drainOnce(world, large, LARGE, KEYS_PER_MARK))
     }
   },
