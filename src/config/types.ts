@@ -173,7 +173,7 @@ export interface Limits {
   readonly batchSize: number
   /** Bytes of a bulk request. Default 1 MiB. */
   readonly batchBytes: number
-  /** Batches in flight; single edits have one more. Default 2. */
+  /** Batches in flight; single edits have one more, and a second one while that is stuck (not with 1). Default 2. */
   readonly concurrency: number
   /** Milliseconds between looks at an empty queue. Default 50; stretches to 250 after ten idle seconds. */
   readonly pollingInterval: number

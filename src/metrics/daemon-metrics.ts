@@ -99,7 +99,7 @@ export class DaemonMetrics implements DaemonObserver {
     this.#inFlight = gauge('sluice_batches_in_flight', 'Batches under way.', ['lane'])
     this.#inFlightLimit = gauge(
       'sluice_batches_in_flight_limit',
-      'Most batches under way at present, one of single edits apart: falls while Elasticsearch is too busy.',
+      'Most batches under way at present, those of single edits apart: falls while Elasticsearch is too busy.',
     )
     this.#pauses = gauge(
       'sluice_pauses',

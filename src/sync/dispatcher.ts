@@ -36,7 +36,7 @@ interface DispatcherOptions {
   /** Monotonic clock, milliseconds. */
   readonly now: () => number
   readonly random: () => number
-  /** Most batches in flight, but for one of single edits. */
+  /** Most batches in flight, but for those of single edits. */
   readonly concurrency: number
   /** How long a trial of a paused document may take before another one is allowed. */
   readonly trialMs: number
@@ -45,8 +45,8 @@ interface DispatcherOptions {
 /**
  * Decides what is claimed next: lane 0 before lane 1 (with a share for lane 1), the documents of a lane in
  * turn, paused documents not at all until their time has come, and then by one worker alone. While the gate
- * is closed (a server is away), nothing; and fewer at a time while Elasticsearch is too busy. Single edits have a
- * place of their own besides.
+ * is closed (a server is away), nothing; and fewer at a time while Elasticsearch is too busy. Single edits have
+ * places of their own besides.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions

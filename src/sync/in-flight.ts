@@ -1,10 +1,23 @@
 import type { Limits } from '../config/types.ts'
 import type { Lane } from '../queue/types.ts'
 
-/** Most batches of a daemon in flight: CONCURRENCY, and one of single edits. Each holds two connections to Postgres. */
+/** Places for single edits above the limit. */
+const EDIT_PLACES = 2
+
+/**
+ * Most batches of a daemon in flight: CONCURRENCY, and two of single edits (one with a CONCURRENCY of 1). Each holds two
+ * connections to Postgres.
+ */
 export function batchesInFlight({ concurrency }: Pick<Limits, 'concurrency'>): number {
-  return concurrency + 1
+  return concurrency + Math.min(EDIT_PLACES, concurrency)
 }
+
+/**
+ * A batch of single edits that takes so long is stuck, and others need not wait for it: beside bulk work its thread in
+ * Elasticsearch may have to write a segment of thousands of documents, for half a second or more. Most take 20 ms then, one
+ * in ten 35 (`npm run bench -- bulk-vs-interactive`).
+ */
+const STUCK_MS = 50
 
 /** Single edits count as present for this long after the last batch of them began. */
 const PRESENT_MS = 1_000
@@ -16,7 +29,7 @@ const RISE_AFTER = 20
  * How many batches of a daemon may be in flight: additive increase, multiplicative decrease (D.-M. Chiu and R. Jain,
  * 1989), so that daemons which know nothing of each other come to a rate that Elasticsearch can bear. Halved by each
  * answer that says "too busy", one more after twenty good ones, never below one and never above `most`. One batch of
- * single edits may always be in flight besides.
+ * single edits may always be in flight besides, and a second one while that is stuck.
  */
 export class InFlight {
   readonly #most: number
@@ -38,11 +51,15 @@ export class InFlight {
   }
 
   /**
-   * Whether a batch of this lane may begin now. Single edits have one place above the limit: with bulk batches in all
+   * Whether a batch of this lane may begin now. Single edits have a place above the limit: with bulk batches in all
    * others, an edit would wait for the end of one.
    */
   isFree(lane: Lane): boolean {
-    return this.#interactive + this.#others < this.#limit || (lane === 0 && this.#interactive === 0)
+    if (this.#interactive + this.#others < this.#limit) return true
+    if (lane !== 0) return false
+    if (this.#interactive === 0) return true
+    const stuck = this.#now() - this.#lastInteractive >= STUCK_MS
+    return stuck && this.#interactive < Math.min(EDIT_PLACES, this.#limit)
   }
 
   /** Batches in flight by kind, and the limit of the moment. */

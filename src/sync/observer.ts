@@ -31,7 +31,7 @@ export interface Vitals {
     readonly interactive: number
     /** Of the bulk lane, and trials of blocked indices. */
     readonly bulk: number
-    /** Most that may be in flight at present, but for one of single edits. */
+    /** Most that may be in flight at present, but for those of single edits. */
     readonly limit: number
   }
   /** What is not sent, or not worked on; `index`: to this one only. */

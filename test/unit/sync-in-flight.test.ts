@@ -91,7 +91,48 @@ describe('batches in flight', () => {
     flight.ended(1)
     flight.began(1)
     expect([flight.isFree(0), flight.isFree(1)]).toEqual([true, false])
-    expect(batchesInFlight({ concurrency: 2 })).toBe(3)
+    expect([1, 2, 8].map((concurrency) => batchesInFlight({ concurrency }))).toEqual([2, 4, 10])
+  })
+
+  test('are two of single edits beside bulk work where one takes long: those behind it do not wait', () => {
+    let now = 0
+    const flight = new InFlight(2, () => now)
+    flight.began(1)
+    flight.began(1)
+    flight.began(0)
+    now = 49
+    expect(flight.isFree(0)).toBe(false)
+    now = 50
+    expect([flight.isFree(0), flight.isFree(1)]).toEqual([true, false])
+    flight.began(0)
+    now = 1_000
+    expect(flight.isFree(0)).toBe(false)
+    // The one that is stuck may well be the older of the two.
+    flight.ended(0)
+    expect(flight.isFree(0)).toBe(true)
+  })
+
+  test('are, of single edits behind one that is stuck, found a place for by the next poll', async () => {
+    const clock = { now: 0 }
+    const from = dispatcher(clock, 2)
+    from.found([bulk])
+    await take(from, 2)
+    from.found([a, bulk])
+    expect(await take(from, 1)).toEqual(['a0'])
+    const second = from.next()
+    clock.now = 50
+    from.found([a, bulk])
+    expect(await second).toEqual(a)
+  })
+
+  test('are no second one of single edits while Elasticsearch is too busy for more than one', () => {
+    let now = 0
+    const flight = new InFlight(2, () => now)
+    flight.refused()
+    flight.began(1)
+    flight.began(0)
+    now = 1_000
+    expect(flight.isFree(0)).toBe(false)
   })
 
   test('are never more than CONCURRENCY, however good the answers, and rise by one after twenty', () => {
