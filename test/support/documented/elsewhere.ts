@@ -133,6 +133,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run bench -- nested-drain': long,
   'npm run bench -- poison': long,
   'npm run bench -- queue-limits': long,
+  'npm run bench -- reindex': long,
   'npm run bench -- scale': long,
   'npm run bench -- verify': long,
   'npm run bench -- verify-memory': long,
