@@ -28,9 +28,12 @@ const happenings = [
   'given back: document cluster_block_exception',
 ]
 
-test('150 seeds of changes and faults end with indices that are what the rows are', async () => {
+/** The first 150, and the first in which a batch is expanded: one in three hundred does. */
+const seeds = [...Array.from({ length: 150 }, (_, n) => n + 1), 412]
+
+test('the first seeds of changes and faults end with indices that are what the rows are', async () => {
   const seen = new Set<string>()
-  for (let seed = 1; seed <= 150; seed++) {
+  for (const seed of seeds) {
     const result = await runSeed(pipeline, seed)
     expect({ seed, wrong: result.wrong }).toEqual({ seed, wrong: [] })
     for (const what of result.seen.keys()) seen.add(what)
