@@ -84,8 +84,9 @@ interface Wanted {
 }
 
 /**
- * What need not be measured again: cells that were measured on the same servers and with the same options, by the same program
- * or, to measure some `again`, all but those. Nobody knows what a modified working tree was, so that nothing of it is kept. Pure.
+ * What need not be measured again, on the same servers and with the same options: to measure some cells `again`, all but those,
+ * for each says what it is of; else what the same program has measured. Nobody knows what a modified working tree was, so that
+ * nothing goes on from it. Pure.
  */
 export function keep(
   before: Pick<Report, 'servers' | 'flags' | 'cells'>,
@@ -94,8 +95,8 @@ export function keep(
   if (before.servers !== servers || sorted(before.flags) !== sorted(flags)) return {}
   return Object.fromEntries(
     Object.entries(before.cells).filter(([name, cell]) => {
-      if (cell.state !== 'measured' || cell.commit === null || cell.commit.endsWith(MODIFIED)) return false
-      return into === 'again' ? !names.includes(name) : cell.commit === commit
+      if (into === 'again') return !names.includes(name)
+      return cell.state === 'measured' && cell.commit === commit && commit?.endsWith(MODIFIED) === false
     }),
   )
 }

@@ -190,18 +190,20 @@ describe('the report', () => {
 
   test('keeps what is not measured again, of whatever commit it is, but on the same servers and with the same options', () => {
     const again = { ...wanted, commit: 'decaf', into: 'again', names: ['scale'] } as const
-    expect(keep(report, again)).toEqual({ drain: measured })
-    expect(keep(report, { ...again, names: ['drain'] })).toEqual({})
+    const { scale, ...others } = report.cells
+    expect(keep(report, again)).toEqual(others)
+    expect(keep(report, { ...again, names: Object.keys(others) })).toEqual({ scale })
+    const modified = { ...measured, commit: 'c0ffee-modified' }
+    expect(keep({ ...report, cells: { drain: modified } }, again)).toEqual({ drain: modified })
     expect(keep(report, { ...again, flags: {} })).toEqual({})
     expect(keep(report, { ...again, servers: 'db, search' })).toEqual({})
   })
 
   test.each(['c0ffee-modified', null])(
-    'of what has no commit (%j) nothing is kept: nobody knows what it was',
+    'of what has no commit (%j) nothing is gone on with: nobody knows what it was',
     (commit) => {
       const unknown = { ...report, cells: { drain: { ...measured, commit } } }
       expect(keep(unknown, { ...wanted, commit })).toEqual({})
-      expect(keep(unknown, { ...wanted, into: 'again', names: [] })).toEqual({})
     },
   )
 })
