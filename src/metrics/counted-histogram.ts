@@ -30,7 +30,7 @@ export class CountedHistogram<T extends string> extends Histogram<T> {
     const name = JSON.stringify(labels)
     let series = this.#series.get(name)
     if (series === undefined) {
-      series = { labels, counts: new Array<number>(this.#bounds.length + 1).fill(0), sum: 0 }
+      series = { labels, counts: [], sum: 0 }
       this.#series.set(name, series)
     }
     for (let n = 0; n <= this.#bounds.length; n++)

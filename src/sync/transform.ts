@@ -120,11 +120,9 @@ const OUT_OF_TIME = Symbol('out of time')
 /** What it comes to, or OUT_OF_TIME; what it comes to later is nobody's any more. */
 async function inTime<T>(run: () => Promise<T>, limitMs: number): Promise<T | typeof OUT_OF_TIME> {
   const timer = new AbortController()
-  const running = run()
   try {
-    return await Promise.race([running, delay(limitMs, OUT_OF_TIME, { signal: timer.signal })])
+    return await Promise.race([run(), delay(limitMs, OUT_OF_TIME, { signal: timer.signal })])
   } finally {
     timer.abort()
-    running.catch(() => undefined)
   }
 }
