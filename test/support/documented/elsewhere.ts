@@ -117,6 +117,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run bench': 'hours; test/full/bench-report.test.ts has it with few rows',
   'npm run bench -- <cell>': 'the form of the commands below it',
   'npm run bench -- backfill': long,
+  'npm run bench -- backfill-vs-interactive': long,
   'npm run bench -- backlog': long,
   'npm run bench -- blocked-index': long,
   'npm run bench -- bulk-vs-interactive': long,
