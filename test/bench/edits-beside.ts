@@ -6,7 +6,7 @@ import { emptied } from './queue.ts'
 import { quiet } from './quiet.ts'
 import { article, articleTable, fillTable } from './rows.ts'
 import { percentile } from './statistics.ts'
-import { type World, warmUp } from './world.ts'
+import { WARM_VIEW, type World, warmUp } from './world.ts'
 
 /** Something large that is worked off while people edit single rows. */
 export interface Beside {
@@ -36,8 +36,7 @@ export async function* editsBeside(
     note(`writing ${count} rows`)
     await fillTable(world.postgresUrl, { count })
     await world.sluice('install', '--no-backfill')
-    const view = `(SELECT * FROM sluice.document_article WHERE key_1 <= 100000) AS subset`
-    await warmUp(world, { view, alias: article.index, note })
+    await warmUp(world, { view: WARM_VIEW, alias: article.index, note })
     await world.startDaemon({ elasticsearchUrl: observer.url })
     for (let round = 1; round <= rounds; round++) {
       await quiet(world)

@@ -159,6 +159,9 @@ const PASSES = { least: 3, most: 30 }
 /** Fewer are for a try, whose figures say nothing however warm the servers are. */
 const WORTH_WARMING = 2_000
 
+/** Enough articles to warm up with, where there are millions. */
+export const WARM_VIEW = '(SELECT * FROM sluice.document_article WHERE key_1 <= 100000) AS subset'
+
 /** A cold JVM does a third: sends the documents again and again until that gets no faster. Returns them. */
 export async function warmUp(
   world: World,
