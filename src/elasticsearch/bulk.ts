@@ -51,17 +51,19 @@ export function encodeBulk(operations: readonly Operation[], version: bigint): B
   let lastIndex = ''
   let lastPipeline: string | undefined
   let head = ''
-  for (const { kind, index, id, routing, pipeline, body } of operations) {
+  for (const operation of operations) {
+    const { kind, index, id, routing, pipeline, body = '{}' } = operation
     if (kind !== lastKind || index !== lastIndex || pipeline !== lastPipeline) {
       lastKind = kind
       lastIndex = index
       lastPipeline = pipeline
       head = headOf(heads, { kind, index, pipeline }, digits)
     }
-    const rest = routing === undefined ? '}}\n' : `,"routing":${JSON.stringify(routing)}}}\n`
-    end += bytes.write(head + JSON.stringify(id) + rest, end)
+    const rest = routing === undefined ? '}}\n' : `,"routing":${quoted(routing)}}}\n`
+    end += bytes.write(head + quoted(id) + rest, end)
     if (kind === 'delete') continue
-    end += bytes.write(body ?? '{}', end)
+    // ASCII is copied, where UTF-8 has to be looked for in each character.
+    end += bytes.write(body, end, bodyBytes(operation) === body.length ? 'latin1' : 'utf8')
     bytes[end++] = NEWLINE
   }
   return bytes.subarray(0, end)
@@ -86,17 +88,29 @@ function headOf(heads: Map<string, string>, { kind, index, pipeline }: Head, dig
 
 /** UTF-8 bytes an operation takes in a bulk body; at most a few too many (version and short escapes are estimated upwards). */
 export function operationBytes(operation: Operation): number {
-  const { kind, index, id, routing, pipeline, body } = operation
+  const { kind, index, id, routing, pipeline } = operation
   let bytes = actionBytes + versionDigits + Buffer.byteLength(index) + jsonBytes(id)
   if (routing !== undefined) bytes += routingBytes + jsonBytes(routing)
   if (pipeline !== undefined) bytes += pipelineBytes + jsonBytes(pipeline)
-  if (kind === 'index') bytes += body === undefined ? 3 : Buffer.byteLength(body) + 1
+  if (kind === 'index') bytes += bodyBytes(operation) + 1
   return bytes
+}
+
+function bodyBytes({ body = '{}', bodyBytes: known }: Operation): number {
+  return known ?? Buffer.byteLength(body)
+}
+
+/** Most ids: numbers, UUIDs, words. */
+const PLAIN = /^[\w.:-]*$/
+
+/** A string as JSON. */
+function quoted(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text)
 }
 
 /** UTF-8 bytes of a string as JSON. */
 function jsonBytes(text: string): number {
-  return Buffer.byteLength(JSON.stringify(text))
+  return PLAIN.test(text) ? text.length + 2 : Buffer.byteLength(JSON.stringify(text))
 }
 
 /**

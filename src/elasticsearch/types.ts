@@ -6,11 +6,13 @@ export interface Operation {
   readonly index: string
   readonly id: string
   /** Not empty: Elasticsearch takes that for none. */
-  readonly routing?: string
+  readonly routing?: string | undefined
   /** Ingest pipeline; only for `index`. */
-  readonly pipeline?: string
+  readonly pipeline?: string | undefined
   /** JSON text without a raw newline; only for `index`. */
-  readonly body?: string
+  readonly body?: string | undefined
+  /** Bytes of the body in UTF-8, exactly; counted where they are missing. */
+  readonly bodyBytes?: number | undefined
   /** Key tuple it stands for. */
   readonly key: string
 }

@@ -41,7 +41,10 @@ export function addressKey(plan: AddressPlan, key: BatchKey): AddressedKey | nul
   const parts = decodeKey(key.key, plan.key.length)
   if (parts === null) return null
   const { alias, routing } = addressOf(plan, parts)
-  return { ...key, parts, id: documentId(parts.slice(0, plan.idParts)), alias, routing }
+  const id = documentId(hasAddress(plan) ? parts.slice(0, plan.idParts) : parts)
+  // Not `...key`: there are thousands of these at a time, and so spread they take twice the memory.
+  const { origin, target, runId, ageMs, op } = key
+  return { key: key.key, origin, target, runId, ageMs, op, parts, id, alias, routing }
 }
 
 /** Whether keys say more than the id: only then can a row be at another address than a key. */
@@ -61,12 +64,18 @@ export function nextSlice(
 }
 
 /** Keys that stand together and have one id. */
-export function* byId(keys: readonly AddressedKey[]): Generator<readonly AddressedKey[], void, void> {
+export function groupsById(
+  plan: Pick<DocumentPlan, 'key' | 'idParts'>,
+  keys: readonly AddressedKey[],
+): readonly (readonly AddressedKey[])[] {
+  if (!hasAddress(plan)) return keys.map((key) => [key])
+  const groups: (readonly AddressedKey[])[] = []
   for (let start = 0; start < keys.length; ) {
     const group = nextSlice(keys, start, 1)
     start += group.length
-    yield group
+    groups.push(group)
   }
+  return groups
 }
 
 function together(keys: readonly AddressedKey[]): readonly AddressedKey[] {

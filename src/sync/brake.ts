@@ -7,7 +7,7 @@ import type { Operation } from '../elasticsearch/types.ts'
 import { sqlState } from '../postgres/connect.ts'
 import type { BrakeState } from '../queue/read-brake.ts'
 import { type BrakeEntry, SAMPLE_SIZE } from '../queue/record-brake.ts'
-import type { Target } from '../queue/types.ts'
+import type { MarkOp, Target } from '../queue/types.ts'
 import type { AddressedKey } from './addressed.ts'
 import type { WorkSession } from './batch-store.ts'
 import { explains } from './fold-marks.ts'
@@ -62,7 +62,8 @@ export class Brake {
   readonly #work: BrakeWork
   readonly #plan: DocumentPlan
   readonly #live: string | undefined
-  readonly #keys: ReadonlyMap<string, AddressedKey>
+  readonly #keys: readonly AddressedKey[]
+  #byKey: ReadonlyMap<string, AddressedKey> | undefined
   /** Keys of rows that are at another address. */
   readonly #moved = new Set<string>()
   /** Key → whether its row is gone from the root table. */
@@ -83,7 +84,7 @@ export class Brake {
     this.#live = isTenantPattern(plan.index)
       ? templatePattern(plan.index)
       : targets.find(({ role }) => role === 'live')?.index
-    this.#keys = new Map(keys.map((key) => [key.key, key]))
+    this.#keys = keys
   }
 
   /** What is deleted of these keys is written elsewhere. */
@@ -147,17 +148,25 @@ export class Brake {
     return [...keys].filter((key) => this.#isUnexplained(key))
   }
 
+  #opOf(key: string): MarkOp {
+    return this.#keyOf(key)?.op ?? 'retry'
+  }
+
+  /** Most batches delete nothing, and never ask. */
+  #keyOf(key: string): AddressedKey | undefined {
+    this.#byKey ??= new Map(this.#keys.map((one) => [one.key, one]))
+    return this.#byKey.get(key)
+  }
+
   #isUnexplained(key: string): boolean {
     if (this.#moved.has(key)) return false
-    const says = explains(this.#keys.get(key)?.op ?? 'retry')
+    const says = explains(this.#opOf(key))
     return says === 0 || (says === 1 && this.#gone.get(key) !== true)
   }
 
   /** One short transaction, once for each key that it matters for. */
   async #lookForRows(keys: readonly string[]): Promise<void> {
-    const unknown = keys.filter(
-      (key) => !this.#gone.has(key) && explains(this.#keys.get(key)?.op ?? 'retry') === 1,
-    )
+    const unknown = keys.filter((key) => !this.#gone.has(key) && explains(this.#opOf(key)) === 1)
     if (unknown.length === 0) return
     const there = await this.#rows(unknown)
     for (const key of unknown) this.#gone.set(key, there !== null && !there.has(key))
@@ -166,7 +175,7 @@ export class Brake {
   /** Keys that have a row in the root table; null when that cannot be told: a column or the table has another name now. */
   async #rows(keys: readonly string[]): Promise<ReadonlyMap<string, unknown> | null> {
     const { key, idParts, table } = this.#plan
-    const asked = keys.flatMap((name) => this.#keys.get(name) ?? [])
+    const asked = keys.flatMap((name) => this.#keyOf(name) ?? [])
     try {
       const rows = await loadDocuments(
         this.#work,

@@ -4,7 +4,7 @@ import { idProblem } from '../elasticsearch/bulk.ts'
 import type { Operation } from '../elasticsearch/types.ts'
 import { isFor } from '../queue/is-for.ts'
 import type { BatchTarget } from '../queue/types.ts'
-import { type AddressedKey, type AddressPlan, addressKey, byId } from './addressed.ts'
+import { type AddressedKey, type AddressPlan, addressKey, groupsById } from './addressed.ts'
 import { olderOrigin } from './fold-marks.ts'
 import type { KeyFailure, LoadedDocument } from './types.ts'
 
@@ -47,25 +47,28 @@ export function encodeOperations(
   const byAlias = new Map<string, BatchTarget[]>()
   for (const target of targets) byAlias.set(target.alias, [...(byAlias.get(target.alias) ?? []), target])
 
-  const place = (key: AddressedKey, content: { readonly body: string } | null): number => {
-    const { id, alias, routing, target } = key
-    const address = { id, key: key.key, ...(routing === null ? {} : { routing }) }
-    const pipeline = plan.pipeline === null ? {} : { pipeline: plan.pipeline }
+  const pipeline = plan.pipeline ?? undefined
+  const place = (key: AddressedKey, json: string | null): number => {
+    const body = json === null ? null : cleanJson(json)
+    // Counted once, and while the text is still in the processor's cache.
+    const bodyBytes = body === null ? undefined : Buffer.byteLength(body)
+    const { id, alias, target } = key
+    const routing = key.routing ?? undefined
     let count = 0
     for (const registered of byAlias.get(alias) ?? []) {
       if (!isFor(target, registered)) continue
       const { index } = registered
       count += 1
       operations.push(
-        content === null
-          ? { kind: 'delete', index, ...address }
-          : { kind: 'index', index, ...address, ...pipeline, body: content.body },
+        body === null
+          ? { kind: 'delete', index, id, key: key.key, routing }
+          : { kind: 'index', index, id, key: key.key, routing, pipeline, body, bodyBytes },
       )
     }
     return count
   }
 
-  for (const group of byId(keys)) {
+  for (const group of groupsById(plan, keys)) {
     const current = presentOf(group, documents)
     for (const key of group) {
       if (key.key === current?.key) continue
@@ -79,7 +82,7 @@ export function encodeOperations(
     if (isNew) added.push(key)
     if (problem !== null)
       failures.push({ key: key.key, id: key.id, type: 'unindexable_value', reason: problem })
-    else place(key, current.json === null ? null : { body: cleanJson(current.json) })
+    else place(key, current.json)
   }
   return { operations, failures, gone, moved, added }
 }
@@ -106,10 +109,10 @@ function homeOf(
   group: readonly AddressedKey[],
   present: string,
 ): { readonly key: AddressedKey; readonly isNew: boolean } | null {
-  const marked = group.find(({ key }) => key === present)
-  if (marked !== undefined && group.length === 1) return { key: marked, isNew: false }
   const [first] = group
   if (first === undefined) return null
+  if (group.length === 1 && first.key === present) return { key: first, isNew: false }
+  const marked = group.find(({ key }) => key === present)
   // It is no key of the run that marked an old one, and does not count there.
   const origin = group.map((key) => key.origin).reduce(olderOrigin)
   const own = marked ?? addressKey(plan, { ...first, origin, runId: null, key: present })

@@ -30,9 +30,8 @@ export async function loadDocuments(
 
   const loadHalving = async (some: readonly DocumentKey[]): Promise<void> => {
     try {
-      const loaded = await loadOnce(reader, plan, some, timeoutMs)
-      for (const [id, document] of loaded.rows) rows.set(id, document)
-      server = server === null || server === loaded.server ? loaded.server : 'changed'
+      const asked = await loadOnce(reader, plan, some, { timeoutMs, into: rows })
+      server = server === null || server === asked ? asked : 'changed'
     } catch (error) {
       if (!isDataError(error)) throw error
       const [key] = some
@@ -50,31 +49,44 @@ export async function loadDocuments(
   }
   await loadHalving(plan.key.length > plan.idParts ? onePerId(keys) : keys)
 
-  const documents = new Map<string, LoadedDocument>()
+  // A key of one part is the id.
+  const documents = plan.key.length === 1 ? rows : byKey(keys, rows)
   const failures: KeyFailure[] = []
-  for (const { key, id } of keys) {
-    const document = rows.get(id)
-    if (document !== undefined) documents.set(key, document)
-    const failure = refused.get(id)
-    if (failure !== undefined) failures.push({ key, id, ...failure })
+  if (refused.size > 0) {
+    for (const { key, id } of keys) {
+      const failure = refused.get(id)
+      if (failure !== undefined) failures.push({ key, id, ...failure })
+    }
   }
   return { documents, failures, server: server ?? 'unknown' }
 }
 
+function byKey(
+  keys: readonly DocumentKey[],
+  rows: ReadonlyMap<string, LoadedDocument>,
+): ReadonlyMap<string, LoadedDocument> {
+  const documents = new Map<string, LoadedDocument>()
+  for (const { key, id } of keys) {
+    const document = rows.get(id)
+    if (document !== undefined) documents.set(key, document)
+  }
+  return documents
+}
+
+/** Returns the server that was asked. */
 async function loadOnce(
   reader: RowReader,
   plan: LoadPlan,
   keys: readonly DocumentKey[],
-  timeoutMs: number,
-): Promise<{ rows: Map<string, LoadedDocument>; server: string }> {
-  const { rows: found, server } = await reader.readRows(plan, keys, timeoutMs)
-  const rows = new Map<string, LoadedDocument>()
-  for (const [position, key, json, problem] of found) {
+  { timeoutMs, into }: { readonly timeoutMs: number; readonly into: Map<string, LoadedDocument> },
+): Promise<string> {
+  const { rows, server } = await reader.readRows(plan, keys, timeoutMs)
+  for (const [position, key, json, problem] of rows) {
     const asked = keys[Number(position) - 1]
     // Exact text decides: under a case-insensitive collation 'ABC' finds the row 'abc', which is another document.
-    if (asked !== undefined && isOf(plan, key, asked)) rows.set(asked.id, { key, json, problem })
+    if (asked !== undefined && isOf(plan, key, asked)) into.set(asked.id, { key, json, problem })
   }
-  return { rows, server }
+  return server
 }
 
 /** Whether a row's key is that of the id that was asked for, at whatever address. */

@@ -12,6 +12,8 @@ export class Tally {
   readonly #entries = new Map<string, Mutable<LogEntry>>()
   readonly #lagCounts: number[] = LAG_BOUNDS_MS.map(() => 0).concat(0)
   #batches = 0
+  /** The entry that was counted last: most of a batch have the same outcome. */
+  #last: Mutable<LogEntry> | null = null
 
   get empty(): boolean {
     return this.#entries.size === 0
@@ -75,6 +77,10 @@ export class Tally {
   }
 
   #entry(what: Pick<LogEntry, 'index' | 'operation' | 'outcome'>): Mutable<LogEntry> {
+    const last = this.#last
+    if (last?.outcome === what.outcome && last.operation === what.operation && last.index === what.index) {
+      return last
+    }
     const name = `${what.operation} ${what.outcome} ${what.index}`
     let entry = this.#entries.get(name)
     if (entry === undefined) {
@@ -82,6 +88,7 @@ export class Tally {
       entry = { index, operation, outcome, count: 0, bytes: 0, lagSumMs: 0, tookMs: 0 }
       this.#entries.set(name, entry)
     }
+    this.#last = entry
     return entry
   }
 }

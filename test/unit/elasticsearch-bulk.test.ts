@@ -10,15 +10,17 @@ const operations: fc.Arbitrary<Operation> = fc
     id: fc.string({ unit: 'grapheme', minLength: 1 }),
     routing: fc.option(fc.string({ unit: 'grapheme' }), { nil: undefined }),
     pipeline: fc.constantFrom(undefined, undefined, 'enrich', 'ände"re'),
-    value: fc.string({ unit: 'grapheme', maxLength: 200 }),
+    value: fc.oneof(fc.string({ unit: 'grapheme', maxLength: 200 }), fc.string({ unit: 'grapheme-ascii' })),
+    counted: fc.boolean(),
   })
-  .map(({ kind, index, id, routing, pipeline, value }) => ({
+  .map(({ kind, index, id, routing, pipeline, value, counted }) => ({
     kind,
     index,
     id,
     key: id,
     ...(routing === undefined ? {} : { routing }),
     ...(kind === 'index' ? { body: JSON.stringify({ value }) } : {}),
+    ...(kind === 'index' && counted ? { bodyBytes: Buffer.byteLength(JSON.stringify({ value })) } : {}),
     ...(kind === 'index' && pipeline !== undefined ? { pipeline } : {}),
   }))
 const versions = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { BatchKey, BatchTarget } from '../../src/queue/types.ts'
-import { type AddressPlan, addressKeys, byId, nextSlice } from '../../src/sync/addressed.ts'
+import { type AddressPlan, addressKeys, groupsById, nextSlice } from '../../src/sync/addressed.ts'
 import { encodeOperations, wantedAliases } from '../../src/sync/encode.ts'
 import type { LoadedDocument } from '../../src/sync/types.ts'
 
@@ -62,12 +62,16 @@ function encode(
 describe('a key becomes', () => {
   test('an index operation where its row is there, a delete where it is not, for each index of its alias', () => {
     const targets = [target('i'), target('j'), target('elsewhere', { alias: 'lakes' })]
-    const { operations, ...rest } = encode(plain, [key('7'), key('8')], { 7: row('7', '{"a":\n1}') }, targets)
+    const { operations, ...rest } = encode(plain, [key('7'), key('8')], { 7: row('7', '{"é":\n1}') }, targets)
+    const [seven, eight] = [
+      { id: '7', key: '7', body: '{"é": 1}', bodyBytes: 9 },
+      { id: '8', key: '8' },
+    ]
     expect(operations).toEqual([
-      { kind: 'index', index: 'i', id: '7', key: '7', body: '{"a": 1}' },
-      { kind: 'index', index: 'j', id: '7', key: '7', body: '{"a": 1}' },
-      { kind: 'delete', index: 'i', id: '8', key: '8' },
-      { kind: 'delete', index: 'j', id: '8', key: '8' },
+      { kind: 'index', index: 'i', ...seven },
+      { kind: 'index', index: 'j', ...seven },
+      { kind: 'delete', index: 'i', ...eight },
+      { kind: 'delete', index: 'j', ...eight },
     ])
     // Nothing is moved: a row that is gone is the mass-delete brake's affair.
     expect(rest).toEqual({ failures: [], gone: [], moved: [], added: [] })
@@ -247,7 +251,7 @@ describe('keys', () => {
     expect(nextSlice(keys, 0, 3).map(({ id }) => id)).toEqual(['1', '1', '2', '2'])
     expect(nextSlice(keys, 2, 2).map(({ id }) => id)).toEqual(['2', '2'])
     expect(nextSlice(keys, 4, 9).map(({ id }) => id)).toEqual(['3'])
-    expect([...byId(keys)].map((group) => group.length)).toEqual([2, 2, 1])
+    expect(groupsById(routed, keys).map((group) => group.length)).toEqual([2, 2, 1])
   })
 })
 
