@@ -197,7 +197,10 @@ describe.skipIf(missing).concurrent('an open page', () => {
   }) => {
     const place = await workspace({ DATABASE_URL: world.database.url, ELASTICSEARCH_URL: world.server.url })
     onTestFinished(place.remove)
-    await place.write('sluice.config.json', JSON.stringify({ documents: { item: world.definition } }))
+    // Not the others' document: what it did in its last second would never be logged, and another test waits for that.
+    const alone: DocumentDefinition = { table: 'alone', index: `${world.server.prefix}alone` }
+    await world.sql('CREATE TABLE alone (id int PRIMARY KEY)')
+    await place.write('sluice.config.json', JSON.stringify({ documents: { alone } }))
     const killed = place.start(['run'], { SLUICE_INSTANCE: 'to be killed' })
     const ending = world.start('to end')
     const { page } = await world.open()
