@@ -96,8 +96,13 @@ export function operationBytes(operation: Operation): number {
   return bytes
 }
 
-function bodyBytes({ body = '{}', bodyBytes: known }: Operation): number {
-  return known ?? Buffer.byteLength(body)
+/** UTF-8 bytes of an operation's document; a delete has none. */
+export function bodyBytes({
+  kind,
+  body = '{}',
+  bodyBytes: known,
+}: Pick<Operation, 'kind' | 'body' | 'bodyBytes'>): number {
+  return kind === 'delete' ? 0 : (known ?? Buffer.byteLength(body))
 }
 
 /** Most ids: numbers, UUIDs, words. */

@@ -89,7 +89,9 @@ async function look(
   }
   sizer.observe(
     keys.length,
-    [...rows.values()].map((row) => (row.state === 'document' ? { body: row.json } : {})),
+    [...rows.values()].map((row) =>
+      row.state === 'document' ? { kind: 'index', body: row.json } : { kind: 'delete' },
+    ),
   )
   return places.flatMap((place) => judge(place, stands.get(place), wantedAt(plan, place, rows), deep) ?? [])
 }

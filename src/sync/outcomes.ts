@@ -1,3 +1,4 @@
+import { bodyBytes } from '../elasticsearch/bulk.ts'
 import type { ItemVerdict, Operation } from '../elasticsearch/types.ts'
 import type { BatchKey, Failure, Mark, RunCounts } from '../queue/types.ts'
 import type { Verdict } from './confidence.ts'
@@ -83,9 +84,9 @@ export class Outcomes {
       const verdict = verdicts[n]
       const key = this.#keys.get(operation.key)
       if (verdict === undefined || key === undefined) return
-      const { index, kind, body } = operation
+      const { index, kind } = operation
       const what = { index, operation: kind, outcome: verdict.outcome }
-      this.tally.add(what, body?.length ?? 0, key.ageMs + times.elapsedMs, tookMs)
+      this.tally.add(what, bodyBytes(operation), key.ageMs + times.elapsedMs, tookMs)
       this.#judge(operation, verdict, key)
     })
   }

@@ -1,3 +1,4 @@
+import { bodyBytes } from '../elasticsearch/bulk.ts'
 import type { Operation } from '../elasticsearch/types.ts'
 
 /**
@@ -21,9 +22,9 @@ export class SliceSizer {
     return Math.max(1, Math.floor(budget / this.#bytesPerKey))
   }
 
-  observe(keys: number, operations: readonly Pick<Operation, 'body'>[]): void {
+  observe(keys: number, operations: readonly Pick<Operation, 'kind' | 'body' | 'bodyBytes'>[]): void {
     if (keys === 0) return
-    const bytes = operations.reduce((sum, operation) => sum + (operation.body?.length ?? 0), 0)
+    const bytes = operations.reduce((sum, operation) => sum + bodyBytes(operation), 0)
     // Deletes have no body: an action line is about 120 bytes.
     const observed = Math.max(bytes / keys, 120)
     this.#bytesPerKey = Math.max(observed, this.#bytesPerKey / 4)

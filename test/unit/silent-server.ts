@@ -70,7 +70,7 @@ export function drained(
       if (slice.length === 0) break
       sizer.observe(
         slice.length,
-        slice.map(() => ({ body })),
+        slice.map(() => ({ kind: 'index', body })),
       )
       requests.push(slice.length)
       if (!isLost(slice)) {

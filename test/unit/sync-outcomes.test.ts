@@ -107,6 +107,15 @@ describe('what a run is told', () => {
   })
 })
 
+test('bytes are counted as they are sent', () => {
+  const outcomes = new Outcomes([key('a')])
+  outcomes.answered([{ ...operation('a'), body: '{"a":"é"}' }], [{ outcome: 'done', result: 'created' }], {
+    elapsedMs: 0,
+    tookMs: 0,
+  })
+  expect(outcomes.tally.entries).toMatchObject([{ bytes: 10 }])
+})
+
 test('a delete has no body to count, and an operation without a verdict is not settled', () => {
   const outcomes = new Outcomes([key('a'), key('b')])
   const deleted = { kind: 'delete', index: 'i', id: 'a', key: 'a' } as const

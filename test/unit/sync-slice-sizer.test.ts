@@ -47,8 +47,14 @@ describe('slices of a batch', () => {
     const sizer = new SliceSizer()
     sizer.observe(0, operations(1, MIB))
     expect(sizer.keys(MIB)).toBe(4)
-    for (let n = 0; n < 20; n++) sizer.observe(1, [{}])
+    for (let n = 0; n < 20; n++) sizer.observe(1, [{ kind: 'delete' }])
     expect(sizer.keys(1200)).toBe(10)
+  })
+
+  test('are of bytes, not of characters', () => {
+    const sizer = new SliceSizer()
+    sizer.observe(1, [{ kind: 'index', body: '城'.repeat(MIB / 3) }])
+    expect(sizer.keys(2 * MIB)).toBe(2)
   })
 
   test('of small rows grow to a whole batch within five', () => {
