@@ -29,6 +29,8 @@ const mark = (runId: string, ...keys: string[]): Mark => ({
   ageMs: 10,
 })
 
+const AT_ONCE = { elapsedMs: 0, tookMs: 0 }
+
 function judged(verdict: ItemVerdict, runId: string | null = null): Outcomes {
   const outcomes = new Outcomes([key('k', runId)])
   outcomes.answered([operation('k')], [verdict], { elapsedMs: 5, tookMs: 3 })
@@ -98,7 +100,7 @@ describe('what a run is told', () => {
         { outcome: 'done', result: 'created' },
         { outcome: 'dead', type: 't', reason: 'r' },
       ],
-      { elapsedMs: 0, tookMs: 0 },
+      AT_ONCE,
     )
     outcomes.giveBack([key('c', '1')])
     expect(outcomes.runCounts([mark('1', 'a', 'b', 'c'), mark('1', 'a')])).toEqual([
@@ -109,20 +111,14 @@ describe('what a run is told', () => {
 
 test('bytes are counted as they are sent', () => {
   const outcomes = new Outcomes([key('a')])
-  outcomes.answered([{ ...operation('a'), body: '{"a":"é"}' }], [{ outcome: 'done', result: 'created' }], {
-    elapsedMs: 0,
-    tookMs: 0,
-  })
-  expect(outcomes.tally.entries).toMatchObject([{ bytes: 10 }])
+  outcomes.answered([{ ...operation('a'), body: '"é"' }], [{ outcome: 'done', result: 'created' }], AT_ONCE)
+  expect(outcomes.tally.entries).toMatchObject([{ bytes: 4 }])
 })
 
 test('a delete has no body to count, and an operation without a verdict is not settled', () => {
   const outcomes = new Outcomes([key('a'), key('b')])
   const deleted = { kind: 'delete', index: 'i', id: 'a', key: 'a' } as const
-  outcomes.answered([deleted, operation('b')], [{ outcome: 'done', result: 'deleted' }], {
-    elapsedMs: 0,
-    tookMs: 0,
-  })
+  outcomes.answered([deleted, operation('b')], [{ outcome: 'done', result: 'deleted' }], AT_ONCE)
   expect(outcomes.tally.entries).toMatchObject([{ operation: 'delete', count: 1, bytes: 0 }])
   expect([...outcomes.succeeded]).toEqual([['i', ['a']]])
 })
@@ -225,10 +221,7 @@ test('a key beside the marks’ takes its verdicts, and does not replace a marke
   const outcomes = new Outcomes([key('a', '1')])
   outcomes.add([{ ...key('a'), origin: '9' }, key('b')])
   const busy = { outcome: 'retry', type: 'busy', reason: 'later', charged: false } as const
-  outcomes.answered([operation('a'), operation('b'), operation('c')], [busy, busy, busy], {
-    elapsedMs: 0,
-    tookMs: 0,
-  })
+  outcomes.answered([operation('a'), operation('b'), operation('c')], [busy, busy, busy], AT_ONCE)
   expect(outcomes.givenBack).toEqual([key('a', '1'), key('b')])
 })
 
@@ -249,7 +242,7 @@ test('runs are told apart; what no run asked for, and marks for everything, coun
   const outcomes = new Outcomes([key('a', '1'), key('b', '2'), key('c')])
   const everything = { ...mark('1'), keys: null }
   const done = { outcome: 'done', result: 'created' } as const
-  outcomes.answered(['a', 'b', 'c'].map(operation), [done, done, done], { elapsedMs: 0, tookMs: 0 })
+  outcomes.answered(['a', 'b', 'c'].map(operation), [done, done, done], AT_ONCE)
   const marks = [mark('1', 'a'), everything, mark('2', 'b'), { ...mark('1', 'c'), runId: null }]
   expect(outcomes.runCounts(marks)).toMatchObject([
     { runId: '1', processed: 1, created: 1 },
