@@ -18,7 +18,7 @@ import { readRuns } from '../runs/read-runs.ts'
 import { attendedDocuments } from '../runs/request-backfill.ts'
 import type { Run } from '../runs/types.ts'
 import { loadDocuments } from '../sync/load.ts'
-import { rowReader } from '../sync/postgres-store.ts'
+import { rowReader } from '../sync/row-reader.ts'
 import type { Database } from './context.ts'
 import { duration } from './format.ts'
 import { readFailures, readMarks } from './read-marks.ts'
@@ -181,7 +181,7 @@ async function readExpected(
     if (loaded === undefined)
       return { row, expected: null, problem: { text: absence(text, plan), refused: false } }
     if (loaded.json === null) return { row, expected: null, problem: { text: LEFT_OUT, refused: false } }
-    return { row, expected: parseExact(cleanJson(loaded.json)), problem: null }
+    return { row, expected: parseExact(cleanJson(loaded.json).toString()), problem: null }
   } finally {
     client.release()
   }

@@ -8,7 +8,7 @@ import { templatePattern } from '../elasticsearch/names.ts'
 import { sqlState } from '../postgres/connect.ts'
 import { readTargets } from '../queue/read-targets.ts'
 import { loadDocuments } from '../sync/load.ts'
-import { rowReader } from '../sync/postgres-store.ts'
+import { rowReader } from '../sync/row-reader.ts'
 import type { Database } from './context.ts'
 import { keysOfIds } from './keys-of-ids.ts'
 

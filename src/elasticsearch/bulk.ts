@@ -1,4 +1,4 @@
-/** The body of a bulk request, made from text. Pure: no network. */
+/** The body of a bulk request. Pure: no network. */
 import type { Operation } from './types.ts'
 
 /** Elasticsearch's limit for an `_id`, in UTF-8 bytes. One id too long fails the request of a thousand others. */
@@ -15,6 +15,9 @@ const routingBytes = 11
 
 /** `"pipeline":,` */
 const pipelineBytes = 12
+
+/** Of an operation that has none: the next action would be taken for it. */
+const EMPTY = Buffer.from('{}')
 
 const NEWLINE = 0x0a
 
@@ -52,7 +55,7 @@ export function encodeBulk(operations: readonly Operation[], version: bigint): B
   let lastPipeline: string | undefined
   let head = ''
   for (const operation of operations) {
-    const { kind, index, id, routing, pipeline, body = '{}' } = operation
+    const { kind, index, id, routing, pipeline, body = EMPTY } = operation
     if (kind !== lastKind || index !== lastIndex || pipeline !== lastPipeline) {
       lastKind = kind
       lastIndex = index
@@ -62,8 +65,7 @@ export function encodeBulk(operations: readonly Operation[], version: bigint): B
     const rest = routing === undefined ? '}}\n' : `,"routing":${quoted(routing)}}}\n`
     end += bytes.write(head + quoted(id) + rest, end)
     if (kind === 'delete') continue
-    // ASCII is copied, where UTF-8 has to be looked for in each character.
-    end += bytes.write(body, end, bodyBytes(operation) === body.length ? 'latin1' : 'utf8')
+    end += body.copy(bytes, end)
     bytes[end++] = NEWLINE
   }
   return bytes.subarray(0, end)
@@ -97,12 +99,8 @@ export function operationBytes(operation: Operation): number {
 }
 
 /** UTF-8 bytes of an operation's document; a delete has none. */
-export function bodyBytes({
-  kind,
-  body = '{}',
-  bodyBytes: known,
-}: Pick<Operation, 'kind' | 'body' | 'bodyBytes'>): number {
-  return kind === 'delete' ? 0 : (known ?? Buffer.byteLength(body))
+export function bodyBytes({ kind, body = EMPTY }: Pick<Operation, 'kind' | 'body'>): number {
+  return kind === 'delete' ? 0 : body.length
 }
 
 /** Most ids: numbers, UUIDs, words. */

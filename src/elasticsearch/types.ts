@@ -9,10 +9,8 @@ export interface Operation {
   readonly routing?: string | undefined
   /** Ingest pipeline; only for `index`. */
   readonly pipeline?: string | undefined
-  /** JSON text without a raw newline; only for `index`. */
-  readonly body?: string | undefined
-  /** Bytes of the body in UTF-8, exactly; counted where they are missing. */
-  readonly bodyBytes?: number | undefined
+  /** JSON in UTF-8 without a raw newline; only for `index`. */
+  readonly body?: Buffer | undefined
   /** Key tuple it stands for. */
   readonly key: string
 }

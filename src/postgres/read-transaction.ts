@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { sqlState } from './connect.ts'
 import { readConditions } from './read-settings.ts'
-import { begin, lastResult, rollback } from './transaction.ts'
+import { begin, lastResult, rollback, setLocal } from './transaction.ts'
 import type { SharedSnapshot } from './types.ts'
 import { serverSql } from './version.ts'
 
@@ -15,6 +15,8 @@ export interface ReadOptions {
   readonly timeoutMs: number
   /** It looks up rows by keys, for which there are indexes. */
   readonly ridesIndexes: boolean
+  /** Of the transaction, by name; their values may be long. */
+  readonly settings?: Readonly<Record<string, string>>
   /** What it sees. Default: what is committed when it begins. */
   readonly snapshot?: SharedSnapshot | undefined
 }
@@ -31,13 +33,15 @@ const RIDE_INDEXES = ' SET LOCAL enable_seqscan = off;'
  */
 export async function readOnly<T>(
   client: PoolClient,
-  { timeoutMs, ridesIndexes, snapshot }: ReadOptions,
+  { timeoutMs, ridesIndexes, settings = {}, snapshot }: ReadOptions,
   read: () => Promise<T>,
 ): Promise<Read<T>> {
   try {
     const begun = await client.query<{ server: string }>(
       `${begin(snapshot, 'READ ONLY')}; ${readConditions}; ${patience(timeoutMs)};${ridesIndexes ? RIDE_INDEXES : ''}
-       SELECT ${serverSql} AS server`,
+       ${Object.entries(settings)
+         .map((setting) => `${setLocal(setting)};`)
+         .join(' ')} SELECT ${serverSql} AS server`,
     )
     const result = await read()
     await client.query('COMMIT')

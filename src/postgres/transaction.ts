@@ -37,9 +37,12 @@ export function begin(snapshot: SharedSnapshot | undefined, mode = ''): string {
   return `BEGIN ISOLATION LEVEL REPEATABLE READ ${mode}; SET TRANSACTION SNAPSHOT ${pg.escapeLiteral(snapshot.id)}`
 }
 
-/** Text of a statement that sets one setting until the transaction ends. */
+/**
+ * Text of a statement that sets one setting until the transaction ends, and does not send its value back. No `SET`: with each
+ * value that is another statement to `pg_stat_statements`.
+ */
 export function setLocal([name, value]: readonly [name: string, value: string]): string {
-  return `SELECT set_config(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)}, true)`
+  return `SELECT set_config(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)}, true) IS NULL`
 }
 
 /** Commits, or throws. Postgres answers the COMMIT of a failed transaction with a ROLLBACK, and no error. */

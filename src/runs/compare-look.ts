@@ -8,7 +8,7 @@ import { idProblem } from '../elasticsearch/bulk.ts'
 import type { StoredText } from '../elasticsearch/types.ts'
 import { FailedError } from '../errors.ts'
 import { loadDocuments } from '../sync/load.ts'
-import { rowReader } from '../sync/postgres-store.ts'
+import { rowReader } from '../sync/row-reader.ts'
 import type { SliceSizer } from '../sync/slice-sizer.ts'
 import { transformDocuments } from '../sync/transform.ts'
 import type { LoadedDocument } from '../sync/types.ts'
@@ -38,7 +38,7 @@ export interface LookOptions {
 
 /** What a place should hold. */
 type Wanted =
-  | { readonly state: 'document'; readonly json: string }
+  | { readonly state: 'document'; readonly json: Buffer }
   | { readonly state: 'none' }
   /** The row has no document that Elasticsearch could hold. */
   | { readonly state: 'impossible'; readonly reason: string }
@@ -169,7 +169,7 @@ function judge(
     case 'document': {
       if (!found) return { ...seen, kind: 'missing' }
       if (!deep) return null
-      const fields = differingFields(wanted.json, textOf(place, stands))
+      const fields = differingFields(wanted.json.toString(), textOf(place, stands))
       return fields.length === 0 ? null : { ...seen, kind: 'stale', fields }
     }
   }

@@ -124,8 +124,8 @@ export interface FoundRows<Row> {
   readonly server: string
 }
 
-/** 1-based position of the key that was asked for; the row's present key; JSON text; why it cannot be indexed. */
-export type LoadRow = readonly [position: string, key: string, document: string, problem: string | null]
+/** 1-based position of the key that was asked for; the row's present key; JSON in UTF-8; why it cannot be indexed. */
+export type LoadRow = readonly [position: number, key: string, document: Buffer, problem: string | null]
 
 /** 1-based position of the link; key of a document. */
 export type RootRow = readonly [position: string, key: string]

@@ -48,10 +48,8 @@ export function encodeOperations(
   for (const target of targets) byAlias.set(target.alias, [...(byAlias.get(target.alias) ?? []), target])
 
   const pipeline = plan.pipeline ?? undefined
-  const place = (key: AddressedKey, json: string | null): number => {
+  const place = (key: AddressedKey, json: Buffer | null): number => {
     const body = json === null ? null : cleanJson(json)
-    // Counted once, and while the text is still in the processor's cache.
-    const bodyBytes = body === null ? undefined : Buffer.byteLength(body)
     const { id, alias, target } = key
     const routing = key.routing ?? undefined
     let count = 0
@@ -62,7 +60,7 @@ export function encodeOperations(
       operations.push(
         body === null
           ? { kind: 'delete', index, id, key: key.key, routing }
-          : { kind: 'index', index, id, key: key.key, routing, pipeline, body, bodyBytes },
+          : { kind: 'index', index, id, key: key.key, routing, pipeline, body },
       )
     }
     return count

@@ -82,7 +82,7 @@ async function loadOnce(
 ): Promise<string> {
   const { rows, server } = await reader.readRows(plan, keys, timeoutMs)
   for (const [position, key, json, problem] of rows) {
-    const asked = keys[Number(position) - 1]
+    const asked = keys[position - 1]
     // Exact text decides: under a case-insensitive collation 'ABC' finds the row 'abc', which is another document.
     if (asked !== undefined && isOf(plan, key, asked)) into.set(asked.id, { key, json, problem })
   }

@@ -20,13 +20,12 @@ import { takeMarks } from '../queue/take-marks.ts'
 import type {
   BatchStore,
   ClaimSession,
-  LoadRow,
   MarksToVerify,
   MostRoots,
   RootRow,
-  RowReader,
   WorkSession,
 } from './batch-store.ts'
+import { rowReader } from './row-reader.ts'
 import { makeTenantIndices } from './tenant-indices.ts'
 
 /** Sessions are connections of the pool; what each method sends is written in queue/ and documents/. */
@@ -123,19 +122,4 @@ async function readRoots(
     client.query<[...RootRow]>({ text, values, rowMode: 'array' }),
   )
   return { rows: result.rows, server }
-}
-
-/** Reads the application's rows in short transactions, so that no lock on its tables outlives a query (invariant 9). */
-export function rowReader(client: pg.PoolClient): RowReader {
-  return {
-    readRows: async (plan, keys, timeoutMs) => {
-      const values = Array.from({ length: plan.idParts }, (_, n) => keys.map(({ parts }) => parts[n] ?? null))
-      // A user's own query may be better off reading a table whole.
-      const ridesIndexes = plan.query === undefined
-      const { result, server } = await readOnly(client, { timeoutMs, ridesIndexes }, () =>
-        client.query<[...LoadRow]>({ text: plan.loadSql, values, rowMode: 'array' }),
-      )
-      return { rows: result.rows, server }
-    },
-  }
 }

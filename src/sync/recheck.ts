@@ -10,7 +10,7 @@ import { type Transforming, transformDocuments } from './transform.ts'
 const ROWS = 50
 
 /** What of a key failed: the document as it was sent, null for a delete, or why it could not be sent at all. */
-export type FailedState = { readonly body: string | null } | { readonly problem: string }
+export type FailedState = { readonly body: Buffer | null } | { readonly problem: string }
 
 interface RecheckOptions {
   readonly targets: readonly BatchTarget[]
@@ -54,9 +54,13 @@ export async function changedSince(
       const same =
         'problem' in before
           ? before.problem === problem
-          : problem === undefined && before.body === (bodies.get(key.key) ?? null)
+          : problem === undefined && sameBody(before.body, bodies.get(key.key) ?? null)
       if (!same) changed.push(key)
     }
   }
   return changed
+}
+
+function sameBody(before: Buffer | null, now: Buffer | null): boolean {
+  return before === null || now === null ? before === now : before.equals(now)
 }

@@ -22,7 +22,7 @@ export class SliceSizer {
     return Math.max(1, Math.floor(budget / this.#bytesPerKey))
   }
 
-  observe(keys: number, operations: readonly Pick<Operation, 'kind' | 'body' | 'bodyBytes'>[]): void {
+  observe(keys: number, operations: readonly Pick<Operation, 'kind' | 'body'>[]): void {
     if (keys === 0) return
     const bytes = operations.reduce((sum, operation) => sum + bodyBytes(operation), 0)
     // Deletes have no body: an action line is about 120 bytes.

@@ -41,7 +41,7 @@ interface Call<Key extends Named> {
   /** Undefined while it was not come to. */
   result:
     | undefined
-    | { readonly json: string | null }
+    | { readonly json: Buffer | null }
     | { readonly failure: Pick<KeyFailure, 'type' | 'reason'> }
 }
 
@@ -99,14 +99,16 @@ async function transformOne<Key extends Named>(
 ): Promise<Call<Key>['result']> {
   const id = key?.id ?? ''
   try {
-    const parsed = parseExact(loaded.json ?? '{}') as Record<string, unknown>
+    const parsed = parseExact(loaded.json?.toString() ?? '{}') as Record<string, unknown>
     const made = await inTime(async () => transform(parsed, { document, id }), limitMs)
     if (made === OUT_OF_TIME) {
       return failure('transform_timeout', `transform did not end within ${limitMs / 1000} s`)
     }
     if (made === null) return { json: null }
     const { json, problem } = plainJson(made)
-    return json === null ? failure('transform_result', `transform returned ${problem}`) : { json }
+    return json === null
+      ? failure('transform_result', `transform returned ${problem}`)
+      : { json: Buffer.from(json) }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     return failure('transform_error', `transform threw: ${redactReason({ reason: message })}`)

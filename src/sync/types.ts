@@ -6,8 +6,8 @@ import type { Tally } from './tally.ts'
 export interface LoadedDocument {
   /** The row's key. Not the one asked for where its tenant or routing is another now. */
   readonly key: string
-  /** JSON text as Postgres printed it, or as `transform` made it; null: `transform` left it out. */
-  readonly json: string | null
+  /** JSON in UTF-8 as Postgres printed it, or as `transform` made it; null: `transform` left it out. */
+  readonly json: Buffer | null
   /** Why Elasticsearch cannot hold it (a date out of range, for instance), or null. */
   readonly problem: string | null
 }

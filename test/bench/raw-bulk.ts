@@ -29,7 +29,7 @@ export async function readDocuments(pool: pg.Pool, view: string): Promise<RawDoc
     for (;;) {
       const { rows } = await client.query<{ key: string; document: string }>('FETCH 2000 FROM documents')
       for (const { key, document } of rows) {
-        body += `{"index":{"_id":${JSON.stringify(key)},"version":1,"version_type":"external_gte"}}\n${cleanJson(document)}\n`
+        body += `{"index":{"_id":${JSON.stringify(key)},"version":1,"version_type":"external_gte"}}\n${cleanJson(Buffer.from(document))}\n`
         if (body.length < BODY_BYTES) continue
         bodies.push(Buffer.from(body))
         body = ''

@@ -82,7 +82,7 @@ export const put = (index: string, id: string, body: object = { name: id }): Ope
   index,
   id,
   key: id,
-  body: JSON.stringify(body),
+  body: Buffer.from(JSON.stringify(body)),
 })
 
 export const remove = (index: string, id: string): Operation => ({ kind: 'delete', index, id, key: id })

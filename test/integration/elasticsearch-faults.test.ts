@@ -29,7 +29,7 @@ describe('a proxy before Elasticsearch', () => {
     serial += 1
     operations = ['a', 'b', 'c'].map((name) => {
       const id = `${serial}-${name}`
-      return { kind: 'index', index, id, key: id, body: `{"name":"${name}"}` }
+      return { kind: 'index', index, id, key: id, body: Buffer.from(`{"name":"${name}"}`) }
     })
   })
   afterEach(() => proxy.heal())

@@ -87,7 +87,7 @@ describe('the reason of a refusal', () => {
         index,
         id,
         key: id,
-        body: typeof body === 'string' ? body : JSON.stringify(body),
+        body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
       },
     ]
     const answer = await client.bulk(encodeBulk(operations, 5n), operations)

@@ -12,7 +12,13 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { elasticsearchVersion, type Server, startSecuredElasticsearch } from '../support/servers/index.ts'
 
 const options = { requestTimeoutMs: 30_000 }
-const operation: Operation = { kind: 'index', index: 'sec-2026-a', id: '1', key: '1', body: '{"a":1}' }
+const operation: Operation = {
+  kind: 'index',
+  index: 'sec-2026-a',
+  id: '1',
+  key: '1',
+  body: Buffer.from('{"a":1}'),
+}
 const bulk = async (settings: ElasticsearchSettings): Promise<BulkAnswer> => {
   const client = connectElasticsearch(settings, options)
   const answer = await client.bulk(encodeBulk([operation], 5n), [operation])
@@ -108,7 +114,7 @@ describe('a server that wants to know who we are', () => {
 
   it('says of a request that is larger than it accepts that it is too large, and goes on', async () => {
     const client = connectElasticsearch(withPassword('sluice', 'correct horse: battery'), options)
-    const large = { ...operation, body: JSON.stringify({ a: 'x'.repeat(20_000_000) }) }
+    const large = { ...operation, body: Buffer.from(JSON.stringify({ a: 'x'.repeat(20_000_000) })) }
     expect(await client.bulk(encodeBulk([large], 6n), [large])).toMatchObject({ outcome: 'too-large' })
     expect(await client.ping()).toMatchObject({ outcome: 'answered' })
     await client.close()

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { copySettings, copyText } from '../../src/postgres/copy-text.ts'
+import { inTransaction } from '../../src/postgres/transaction.ts'
 import { type TestDatabase, testDatabase } from '../support/context.ts'
 import { installView, load, SCHEMA } from './documents-fixture.ts'
 
@@ -24,10 +26,15 @@ interface PlanNode {
 
 /** How Postgres reads each table: `simple: Index Scan (id = k.key_1)`. */
 async function scans(text: string, values: readonly unknown[]): Promise<string[]> {
-  const { rows } = await database.pool.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-    `EXPLAIN (FORMAT JSON) ${text}`,
-    [...values],
-  )
+  const { rows } = await database.pool.query<Explained>(`EXPLAIN (FORMAT JSON) ${text}`, [...values])
+  return scansOf(rows)
+}
+
+interface Explained {
+  readonly 'QUERY PLAN': readonly [{ readonly Plan: PlanNode }]
+}
+
+function scansOf(rows: readonly Explained[]): string[] {
   const found: string[] = []
   const visit = (node: PlanNode) => {
     const table = node['Relation Name']
@@ -61,6 +68,30 @@ describe('1,000 keys are found by the key’s index', () => {
     expect(scan).toMatch(/^composite: Index Scan \(\(code = .*key_2\) AND \(at = .*key_1\)\)$/)
   })
 })
+
+it('reads by a COPY, whose keys are in a setting, is planned for as many as there are', async () => {
+  const plan = await installView(database.pool, { table: 'simple', where: 'active' })
+  const query = copyText(plan.loadSql).replace(/^COPY \((.*)\) TO STDOUT .*$/s, '$1')
+  for (const keys of [thousand, [1]]) {
+    const settings = copySettings([keys.map(String)])
+    const [rows, ofParameters] = await inTransaction(
+      database.pool,
+      async (client) => [
+        (await client.query<Explained>(`EXPLAIN (FORMAT JSON) ${query}`)).rows,
+        (await client.query<Explained>(`EXPLAIN (FORMAT JSON) ${plan.loadSql}`, [keys.map(String)])).rows,
+      ],
+      { settings },
+    )
+    expect(scansOf(rows)).toEqual(['simple: Index Scan (id = k.key_1)'])
+    expect(rowsOfKeys(rows)).toBe(keys.length)
+    expect(rowsOfKeys(ofParameters)).toBe(keys.length)
+  }
+})
+
+/** How many keys the planner expects. */
+function rowsOfKeys(rows: readonly Explained[]): number {
+  return Number(/"Function Name": "unnest".*?"Plan Rows": (\d+)/s.exec(JSON.stringify(rows, null, 1))?.[1])
+}
 
 describe('what belongs to 1,000 documents is found by indexes', () => {
   beforeAll(async () => {

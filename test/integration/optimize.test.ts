@@ -53,7 +53,9 @@ async function index(tenant: string, deleted: number, role = 'live'): Promise<st
   const { uuid } = await elasticsearch.createIndex({ name, mappings, settings: { number_of_replicas: 0 } })
   await register(name, uuid, role)
   const ids = Array.from({ length: 40 }, (_, n) => String(n))
-  const put = ids.map((id) => ({ kind: 'index', index: name, id, key: id, body: '{"name":"x"}' }) as const)
+  const put = ids.map(
+    (id) => ({ kind: 'index', index: name, id, key: id, body: Buffer.from('{"name":"x"}') }) as const,
+  )
   const remove = ids.slice(0, deleted).map((id) => ({ kind: 'delete', index: name, id, key: id }) as const)
   await elasticsearch.bulk(encodeBulk(put, 5n), put)
   if (deleted > 0) await elasticsearch.bulk(encodeBulk(remove, 6n), remove)

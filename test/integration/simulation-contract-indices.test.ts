@@ -87,7 +87,7 @@ describe.each([
     index,
     id,
     key: id,
-    body: JSON.stringify(body),
+    body: Buffer.from(JSON.stringify(body)),
   })
   const remove = (index: string, id: string): Operation => ({ kind: 'delete', index, id, key: id })
   const bulk = (version: bigint, ...operations: Operation[]) =>

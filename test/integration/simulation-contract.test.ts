@@ -174,7 +174,7 @@ describe.each(storeWorlds)('the store %s', (_, open) => {
     const { rows } = await work.readRows(world.plan, keys, 1_000)
     expect(
       rows
-        .map(([n, key, json, problem]) => [Number(n), key, JSON.parse(json), problem])
+        .map(([n, key, json, problem]) => [n, key, JSON.parse(json.toString()), problem])
         .toSorted(([a], [b]) => Number(a) - Number(b)),
     ).toEqual([
       [1, '3', { id: 3, title: 'three', author: null }, null],

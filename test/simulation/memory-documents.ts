@@ -14,7 +14,7 @@ export function rowOf(
   n: number,
 ): readonly LoadRow[] {
   const json = loadSql === LOAD_SQL ? documentOf(postgres, key) : postgres.articles.has(key) ? '{}' : null
-  return json === null ? [] : [[String(n + 1), key, json, null]]
+  return json === null ? [] : [[n + 1, key, Buffer.from(json), null]]
 }
 
 /** The document that the rows make of a key, or null. */

@@ -6,5 +6,5 @@ export const operation = (n: number, kind: Operation['kind'] = 'index', index = 
   index,
   id: String(n),
   key: String(n),
-  body: '{}',
+  body: Buffer.from('{}'),
 })

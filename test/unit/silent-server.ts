@@ -52,7 +52,7 @@ export function drained(
   const clock = { now: 1_000_000_000 }
   const trust = confidence ?? new Confidence(() => clock.now)
   const sizer = new SliceSizer()
-  const body = 'x'.repeat(documentBytes)
+  const body = Buffer.alloc(documentBytes)
   const requests: number[] = []
   const indexed = new Set<string>()
   const dead = new Set<string>()

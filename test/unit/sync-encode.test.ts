@@ -43,7 +43,7 @@ const row = (
   problem: string | null = null,
 ): LoadedDocument => ({
   key: name,
-  json,
+  json: json === null ? null : Buffer.from(json),
   problem,
 })
 
@@ -64,7 +64,7 @@ describe('a key becomes', () => {
     const targets = [target('i'), target('j'), target('elsewhere', { alias: 'lakes' })]
     const { operations, ...rest } = encode(plain, [key('7'), key('8')], { 7: row('7', '{"é":\n1}') }, targets)
     const [seven, eight] = [
-      { id: '7', key: '7', body: '{"é": 1}', bodyBytes: 9 },
+      { id: '7', key: '7', body: Buffer.from('{"é": 1}') },
       { id: '8', key: '8' },
     ]
     expect(operations).toEqual([

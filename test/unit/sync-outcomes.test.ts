@@ -16,7 +16,7 @@ const operation = (name: string): Operation => ({
   index: 'i',
   id: name,
   key: name,
-  body: '{"a":1}',
+  body: Buffer.from('{"a":1}'),
 })
 const mark = (runId: string, ...keys: string[]): Mark => ({
   id: '1',
@@ -111,7 +111,11 @@ describe('what a run is told', () => {
 
 test('bytes are counted as they are sent', () => {
   const outcomes = new Outcomes([key('a')])
-  outcomes.answered([{ ...operation('a'), body: '"é"' }], [{ outcome: 'done', result: 'created' }], AT_ONCE)
+  outcomes.answered(
+    [{ ...operation('a'), body: Buffer.from('"é"') }],
+    [{ outcome: 'done', result: 'created' }],
+    AT_ONCE,
+  )
   expect(outcomes.tally.entries).toMatchObject([{ bytes: 4 }])
 })
 
@@ -205,7 +209,7 @@ describe('a document that cannot be made', () => {
 
   test('is compared by the body that was refused', () => {
     expect([...judged({ outcome: 'dead', type: 't', reason: 'r' }).failedStates.values()]).toEqual([
-      { body: '{"a":1}' },
+      { body: Buffer.from('{"a":1}') },
     ])
   })
 })

@@ -18,7 +18,8 @@ const key = (name: string, target: string | null = null, alias = 'd'): Addressed
   ageMs: 10,
   op: 'update',
 })
-const operation = (index: string): Operation => ({ kind: 'index', index, id: '1', key: '1', body: '{}' })
+const body = Buffer.from('{}')
+const operation = (index: string): Operation => ({ kind: 'index', index, id: '1', key: '1', body })
 const done: ItemVerdict = { outcome: 'done', result: 'updated' }
 const refused: ItemVerdict = { outcome: 'blocked', type: 'closed', reason: 'why' }
 const busy: ItemVerdict = { outcome: 'retry', type: 'busy', reason: 'later', charged: false }

@@ -9,7 +9,7 @@ const operations = (count: number): Operation[] =>
     index: 'i',
     id: `${n}`,
     key: `${n}`,
-    body: '{}',
+    body: Buffer.from('{}'),
   }))
 
 /** A server that refuses any request holding one of these ids: what a real one does with a malformed operation. */

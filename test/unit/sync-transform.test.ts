@@ -26,11 +26,11 @@ async function made(
 ) {
   const keys = Object.keys(texts).map(key)
   const documents = new Map<string, LoadedDocument>(
-    Object.entries(texts).map(([id, json]) => [id, { key: id, json, problem: null }]),
+    Object.entries(texts).map(([id, json]) => [id, { key: id, json: Buffer.from(json), problem: null }]),
   )
   const result = await transformDocuments({ document: 'd', transform, over }, keys, documents, limitMs)
   return {
-    documents: Object.fromEntries([...result.documents].map(([id, { json }]) => [id, json])),
+    documents: Object.fromEntries([...result.documents].map(([id, { json }]) => [id, json && String(json)])),
     failures: result.failures,
     left: result.left.map(({ id }) => id),
   }
@@ -129,9 +129,9 @@ describe('transform', () => {
       calls.push(id)
       return document
     }
-    const row = { key: 'b', json: '{}', problem: null }
+    const row = { key: 'b', json: Buffer.from('{}'), problem: null }
     const documents = new Map<string, LoadedDocument>([
-      ['a', { key: 'a', json: '{}', problem: 'a date' }],
+      ['a', { key: 'a', json: Buffer.from('{}'), problem: 'a date' }],
       ['old', row],
       ['b', row],
     ])
@@ -141,7 +141,7 @@ describe('transform', () => {
   })
 
   test('does not see what has no row, or no document; what it makes of a row is there under each of its keys', async () => {
-    const row = { key: 'b', json: '{}', problem: null }
+    const row = { key: 'b', json: Buffer.from('{}'), problem: null }
     const documents = new Map<string, LoadedDocument>([
       ['none', { key: 'none', json: null, problem: null }],
       ['old', row],
@@ -151,7 +151,7 @@ describe('transform', () => {
     let calls = 0
     const transform: Transform = (_, { id }) => ({ id, call: ++calls })
     const result = await transformDocuments({ document: 'd', transform, over: () => false }, keys, documents)
-    expect([...result.documents].map(([name, { json }]) => [name, json])).toEqual([
+    expect([...result.documents].map(([name, { json }]) => [name, json && String(json)])).toEqual([
       ['none', null],
       ['old', '{"id":"b","call":1}'],
       ['b', '{"id":"b","call":1}'],
@@ -160,7 +160,7 @@ describe('transform', () => {
   })
 
   test('of a row of two keys fails for both', async () => {
-    const row = { key: 'b', json: '{}', problem: null }
+    const row = { key: 'b', json: Buffer.from('{}'), problem: null }
     const documents = new Map([
       ['old', row],
       ['b', row],
@@ -171,7 +171,7 @@ describe('transform', () => {
   })
 
   test('that is none, or has nothing to do, leaves all as it is', async () => {
-    const documents = new Map([['a', { key: 'a', json: '{}', problem: null }]])
+    const documents = new Map([['a', { key: 'a', json: Buffer.from('{}'), problem: null }]])
     const none = await transformDocuments(null, [key('a')], documents)
     expect(none).toEqual({ documents, failures: [], left: [] })
     const over = { document: 'd', transform: () => null, over: () => true }

@@ -8,7 +8,7 @@ import { idProblem } from '../../elasticsearch/bulk.ts'
 import { readConditions } from '../../postgres/read-settings.ts'
 import { rollback } from '../../postgres/transaction.ts'
 import { loadDocuments } from '../../sync/load.ts'
-import { rowReader } from '../../sync/postgres-store.ts'
+import { rowReader } from '../../sync/row-reader.ts'
 import { type ChosenPlan, choosePlan, planIn } from '../chosen-plan.ts'
 import { action, examples } from '../command.ts'
 import type { CommandContext } from '../context.ts'
@@ -54,9 +54,9 @@ async function preview(context: CommandContext, name: string, id: string): Promi
   })
   const loaded = await made(context, { name, plan, from, installed }, key, raw)
   const { alias, routing } = addressOf(plan, key.parts)
-  const document = loaded.json === null ? null : exactJson(cleanJson(loaded.json))
+  const document = loaded.json === null ? null : exactJson(cleanJson(loaded.json).toString())
   const problem =
-    idProblem(key.id) ?? loaded.problem ?? (loaded.json === null ? null : jsonProblem(loaded.json))
+    idProblem(key.id) ?? loaded.problem ?? (loaded.json === null ? null : jsonProblem(loaded.json.toString()))
   const value = {
     name,
     from,
@@ -97,7 +97,7 @@ function heading(text: string): string {
 }
 
 interface LoadedRow {
-  readonly json: string | null
+  readonly json: Buffer | null
   readonly problem: string | null
 }
 
@@ -152,7 +152,7 @@ async function loadUninstalled(
     )
     // Exact text decides, as in a batch: a case-insensitive collation finds other rows as well.
     const row = rows.find((found) => found.key === key.key)
-    return row === undefined ? nothing : { json: row.document, problem: row.problem }
+    return row === undefined ? nothing : { json: Buffer.from(row.document), problem: row.problem }
   } finally {
     await rollback(client)
   }
