@@ -48,7 +48,8 @@ export function copyRows<Row extends readonly unknown[]>(
 class CopyOut<Row extends readonly unknown[]> implements Submittable {
   /** Called once. pg puts one of its own around it where statements have a time-out. */
   callback: (error: Error | null, rows: readonly Row[]) => void
-  readonly #sql: string
+  /** Named as in pg's own queries. */
+  readonly text: string
   readonly #decoders: readonly Decoder<unknown>[]
   readonly #rows: Row[] = []
   #page = Buffer.alloc(0)
@@ -57,13 +58,13 @@ class CopyOut<Row extends readonly unknown[]> implements Submittable {
   #malformed: Error | null = null
 
   constructor(sql: string, decoders: Decoders<Row>, callback: CopyOut<Row>['callback']) {
-    this.#sql = sql
+    this.text = sql
     this.#decoders = decoders
     this.callback = callback
   }
 
   submit(connection: Connection): void {
-    connection.query(this.#sql)
+    connection.query(this.text)
   }
 
   /** Always one per row: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY. */
