@@ -64,8 +64,14 @@ export async function rollback(client: Queryable): Promise<boolean> {
 }
 
 /** pg answers several statements in one text with an array, which its types do not say. */
+export function allResults<Row extends QueryResultRow>(
+  result: QueryResult<Row> | readonly QueryResult<Row>[],
+): readonly QueryResult<Row>[] {
+  return 'rows' in result ? [result] : result
+}
+
 export function lastResult<Row extends QueryResultRow>(
   result: QueryResult<Row> | readonly QueryResult<Row>[],
 ): QueryResult<Row> | undefined {
-  return 'rows' in result ? result : result.at(-1)
+  return allResults(result).at(-1)
 }

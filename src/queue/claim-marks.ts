@@ -1,5 +1,5 @@
 import { escapeIdentifier, escapeLiteral, type PoolClient, type QueryResultRow } from 'pg'
-import { lastResult, rollback, setLocal } from '../postgres/transaction.ts'
+import { allResults, rollback, setLocal } from '../postgres/transaction.ts'
 import { serverSql } from '../postgres/version.ts'
 import { takeClaimLock } from './claim-lock.ts'
 import type { Claim, Lane, Mark, MarkOp } from './types.ts'
@@ -18,7 +18,6 @@ export interface ClaimRequest {
 }
 
 interface MarkRow extends QueryResultRow {
-  readonly server: string
   readonly id: string
   readonly source: string
   readonly keys: string[] | null
@@ -29,13 +28,18 @@ interface MarkRow extends QueryResultRow {
   readonly age_ms: number
 }
 
+interface ServerRow extends QueryResultRow {
+  readonly server: string
+}
+
 /**
  * Opens the claim: a transaction that holds marks taken out of the queue until it is settled or given back
  * (invariant 9). Null when there is nothing to take; the transaction is closed then.
  *
  * One round trip of three statements in the simple protocol (PgBouncer keeps no prepared statements, so nothing is
  * lost by it). The lock is taken in a statement before the one that looks at the queue: a claim that is not among its
- * holders at a moment sees all marks committed before that moment.
+ * holders at a moment sees all marks committed before that moment. It says the server, too: said with each mark, it took
+ * a microsecond of Postgres each time.
  *
  * `synchronous_commit = off`: the commit of a settled batch need not wait for the disk. If a crash undoes it, the marks
  * are there again with all it wrote undone, and the documents are indexed once more. Versions are drawn elsewhere.
@@ -61,20 +65,22 @@ export async function claimMarks(
       ? `claim(${escapeLiteral(document)}, ${Number(lane)}::smallint, ${Math.trunc(maxKeys)}, ${front})`
       : `try_target(${escapeLiteral(target)})`
   try {
-    const rows = lastResult(
-      await client.query<MarkRow>(
+    const results = allResults(
+      await client.query<MarkRow | ServerRow>(
         `BEGIN;
          ${setLocal(['idle_in_transaction_session_timeout', String(Math.ceil(idleTimeoutMs))])};
          ${setLocal(['synchronous_commit', 'off'])};
-         SELECT ${takeClaimLock(schema)};
-         SELECT ${serverSql} AS server, id::text, source, keys, op, origin::text, target, run_id::text,
-                (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
+         SELECT ${serverSql} AS server, ${takeClaimLock(schema)};
+         SELECT id::text, source, keys, op, origin::text, target, run_id::text,
+                date_part('epoch', clock_timestamp() - created_at) * 1000 AS age_ms
            FROM ${escapeIdentifier(schema)}.${taking} AS mark
           ORDER BY mark.id`,
       ),
-    )?.rows
-    const [first] = rows ?? []
-    if (rows === undefined || first === undefined) {
+    )
+    const [locked, taken] = results.slice(-2)
+    const [first] = (locked?.rows ?? []) as readonly ServerRow[]
+    const rows = (taken?.rows ?? []) as readonly MarkRow[]
+    if (first === undefined || rows.length === 0) {
       await client.query('ROLLBACK')
       return null
     }
