@@ -31,7 +31,7 @@ export type RunOutcome = 'done' | 'failed' | Interruption
  * result: `failed`, with the reason.
  */
 export async function executeRun(context: RunContext, run: Run, signal: AbortSignal): Promise<RunOutcome> {
-  const { pool, schema, elasticsearch, plans } = context
+  const { pool, schema, elasticsearch, plans, onMarked } = context
   try {
     if (run.state === 'cancelling') throw new RunInterrupted('cancelled')
     const plan = plans.get(run.document)
@@ -39,7 +39,10 @@ export async function executeRun(context: RunContext, run: Run, signal: AbortSig
     if (plan === undefined || executor === undefined) throw new RunInterrupted('released')
     const options = readOptions(run.kind, run.options)
     const definition = context.definitions?.get(run.document)
-    const work = { pool, schema, elasticsearch, plan, definition, signal }
+    const work = {
+      ...{ pool, schema, elasticsearch, plan, definition, signal },
+      ...(onMarked === undefined ? {} : { onMarked }),
+    }
     const report = await executor(work, { ...run, options })
     const ended = await finishRun(pool, schema, run, { state: 'done', error: report })
     return ended === null ? 'lost' : 'done'

@@ -28,11 +28,18 @@ const LAST_LOOK_MS = 500
 
 /**
  * Milliseconds until the next look at how far the marks have drained, after `waitedMs` of waiting: an eighth of that, so
- * that the end of a wait is seen when it has lasted an eighth longer at most; between 25 and 500. Never less than ten times
- * what the last look took, so that looking never costs more than a tenth of a connection.
+ * that the end of a wait is seen when it has lasted an eighth longer at most, and half of what is left by the pace so far,
+ * where that is known; between 25 and 500. Never less than ten times what the last look took, so that looking never costs
+ * more than a tenth of a connection.
  */
-export function lookDelay(waitedMs: number, tookMs: number): number {
-  return Math.max(Math.min(LAST_LOOK_MS, Math.max(FIRST_LOOK_MS, waitedMs / 8)), 10 * tookMs)
+export function lookDelay(waitedMs: number, tookMs: number, leftMs = Number.POSITIVE_INFINITY): number {
+  const wanted = Math.min(LAST_LOOK_MS, Math.max(FIRST_LOOK_MS, Math.min(waitedMs / 8, leftMs / 2)))
+  return Math.max(wanted, 10 * tookMs)
+}
+
+/** Milliseconds until no key is pending, by the pace since there were `first`; Infinity where there is none. */
+export function timeLeft(first: number, pending: number, elapsedMs: number): number {
+  return pending < first ? (pending * elapsedMs) / (first - pending) : Number.POSITIVE_INFINITY
 }
 
 /**
@@ -48,6 +55,7 @@ export async function waitFor(
   timeoutMs = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const began = performance.now()
+  let first: number | undefined
   for (;;) {
     signal.throwIfAborted()
     const before = performance.now()
@@ -55,7 +63,9 @@ export async function waitFor(
     assertOurs(run, standing)
     const now = performance.now()
     if (reached(standing) || now - began > timeoutMs) return
-    await sleep(lookDelay(now - began, now - before), signal)
+    first ??= standing.pendingKeys
+    const leftMs = timeLeft(first, standing.pendingKeys, now - began)
+    await sleep(lookDelay(now - began, now - before, leftMs), signal)
   }
 }
 

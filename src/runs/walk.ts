@@ -32,6 +32,7 @@ export async function walkRows(work: RunWork, run: Run, walk: Walk): Promise<Run
   while (position.cursor?.step === 'walk') {
     await waitFor(work.pool, work.schema, position, work.signal, hasRoom)
     position = await markChunk(work, position, position.cursor, walk)
+    work.onMarked?.()
   }
   return position
 }

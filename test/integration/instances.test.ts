@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { requestBackfill } from '../../src/runs/request-backfill.ts'
 import { eventually } from '../support/context.ts'
 import { type Started, type Workspace, workspace } from './cli-support.ts'
 import { type Gate, type InstancesWorld, instancesWorld, startGate } from './instances-world.ts'
@@ -67,6 +68,19 @@ test('eight daemons with uneven batches: every change arrives, a refused documen
     'SELECT count(DISTINCT worker)::int AS n FROM sluice.sync_rollup',
   )
   expect(shared.rows[0].n).toBeGreaterThan(2)
+}, 90_000)
+
+test('a run’s marks do not wait for the next poll of the daemon that writes them', async () => {
+  const filler = world.start('filler')
+  await world.sql(`INSERT INTO item SELECT n, 'item' FROM generate_series(1, 12000) n`)
+  await world.settled()
+  await world.stop(filler)
+  // The first poll finds nothing, the second would come in a minute: later than `settled` waits.
+  const daemon = world.start('seldom', { limits: { pollingInterval: 60_000 } })
+  await eventually(() => daemon.daemon.state.state === 'running')
+  await requestBackfill(world.database.pool, 'sluice', { document: 'item', options: {}, requestedBy: 'test' })
+  await world.settled()
+  await world.stop(daemon)
 }, 90_000)
 
 describe('a daemon that is stopped with SIGSTOP in the middle of a batch', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { hasRoom, isDrained, lookDelay, MAX_PARKED_KEYS } from '../../src/runs/pacing.ts'
+import { hasRoom, isDrained, lookDelay, MAX_PARKED_KEYS, timeLeft } from '../../src/runs/pacing.ts'
 import { runProgress, type Sample, sampled } from '../../src/runs/progress.ts'
 import type { Run } from '../../src/runs/types.ts'
 
@@ -132,6 +132,20 @@ test('looks at the queue are far apart where nothing drains or looking is dear',
     25, 25, 50, 200, 500, 500,
   ])
   expect(lookDelay(0, 200)).toBe(2000)
+})
+
+test('looks at the queue come closer where the end is near, by the pace so far', () => {
+  const left = [
+    timeLeft(20_000, 20_000, 1_000),
+    timeLeft(20_000, 10_000, 1_000),
+    timeLeft(20_000, 1_000, 1_900),
+    timeLeft(20_000, 0, 2_000),
+  ]
+  expect(left).toEqual([Number.POSITIVE_INFINITY, 1_000, 100, 0])
+  expect(left.map((ms) => lookDelay(1_600, 1, ms))).toEqual([200, 200, 50, 25])
+  expect(lookDelay(40, 1, 1_000)).toBe(25)
+  // Marks may come meanwhile: that is no pace.
+  expect(timeLeft(20_000, 21_000, 1_000)).toBe(Number.POSITIVE_INFINITY)
 })
 
 describe('keys of a run that wait for a blocked index', () => {
