@@ -22,7 +22,7 @@ export async function backfill(work: RunWork, run: Run): Promise<string | null> 
   const source = await sourceNow(work, run)
   const begun = run.cursor === null ? await begin(work, run, source) : run
   const walked = await walkRows(work, begun, { source, origin: null })
-  await waitFor(work.pool, work.schema, walked, work.signal, isDrained)
+  await waitFor(work, walked, isDrained)
   return walked.cursor?.warning ?? null
 }
 

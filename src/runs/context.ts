@@ -42,14 +42,14 @@ export interface RunContext {
   /** Name of this process, for `sync_run.worker`. */
   readonly instance: string
   readonly log: Logger
-  /** Called when marks of a run were committed: a daemon at rest need not wait for its next poll. */
-  readonly onMarked?: () => void
+  /** Called when a run begins to wait for its marks: a daemon at rest has not seen them, and need not wait for its next poll. */
+  readonly onWaiting?: () => void
 }
 
 export type RunDefinition = Pick<DocumentDefinition, 'transform' | 'brake'>
 
 /** A run in this process's hands, with its document's plan. */
-export interface RunWork extends Pick<RunContext, 'pool' | 'schema' | 'elasticsearch' | 'onMarked'> {
+export interface RunWork extends Pick<RunContext, 'pool' | 'schema' | 'elasticsearch' | 'onWaiting'> {
   readonly plan: DocumentPlan
   readonly definition?: RunDefinition | undefined
   /** Aborts with a RunInterrupted as its reason. */

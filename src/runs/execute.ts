@@ -31,7 +31,7 @@ export type RunOutcome = 'done' | 'failed' | Interruption
  * result: `failed`, with the reason.
  */
 export async function executeRun(context: RunContext, run: Run, signal: AbortSignal): Promise<RunOutcome> {
-  const { pool, schema, elasticsearch, plans, onMarked } = context
+  const { pool, schema, elasticsearch, plans, onWaiting } = context
   try {
     if (run.state === 'cancelling') throw new RunInterrupted('cancelled')
     const plan = plans.get(run.document)
@@ -41,7 +41,7 @@ export async function executeRun(context: RunContext, run: Run, signal: AbortSig
     const definition = context.definitions?.get(run.document)
     const work = {
       ...{ pool, schema, elasticsearch, plan, definition, signal },
-      ...(onMarked === undefined ? {} : { onMarked }),
+      ...(onWaiting === undefined ? {} : { onWaiting }),
     }
     const report = await executor(work, { ...run, options })
     const ended = await finishRun(pool, schema, run, { state: 'done', error: report })

@@ -45,7 +45,7 @@ export class Instance {
       instance,
       plans: this.daemon.plans,
       definitions: settings.documents,
-      onMarked: () => this.daemon.poke(),
+      onWaiting: () => this.daemon.poke(),
     })
     this.#schedules = new Schedules({
       ...shared,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Queryable } from '../postgres/types.ts'
+import type { RunWork } from './context.ts'
 import { assertOurs } from './interrupted.ts'
 import { readStanding, type Standing } from './standing.ts'
 import type { Run } from './types.ts'
@@ -47,10 +47,8 @@ export function timeLeft(first: number, pending: number, elapsedMs: number): num
  * `timeoutMs`: gives up waiting (without an error) after so long.
  */
 export async function waitFor(
-  db: Queryable,
-  schema: string,
+  { pool, schema, signal, onWaiting }: Pick<RunWork, 'pool' | 'schema' | 'signal' | 'onWaiting'>,
   run: Pick<Run, 'id' | 'worker'>,
-  signal: AbortSignal,
   reached: (standing: Standing) => boolean,
   timeoutMs = Number.POSITIVE_INFINITY,
 ): Promise<void> {
@@ -59,10 +57,11 @@ export async function waitFor(
   for (;;) {
     signal.throwIfAborted()
     const before = performance.now()
-    const standing = await readStanding(db, schema, run.id)
+    const standing = await readStanding(pool, schema, run.id)
     assertOurs(run, standing)
     const now = performance.now()
     if (reached(standing) || now - began > timeoutMs) return
+    if (first === undefined) onWaiting?.()
     first ??= standing.pendingKeys
     const leftMs = timeLeft(first, standing.pendingKeys, now - began)
     await sleep(lookDelay(now - began, now - before, leftMs), signal)

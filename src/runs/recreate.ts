@@ -27,7 +27,7 @@ export async function recreate(work: RunWork, run: Run): Promise<string | null> 
 }
 
 async function step(work: RunWork, run: Run): Promise<Run> {
-  const { pool, schema, plan, signal } = work
+  const { pool, schema, plan } = work
   const { cursor, state } = stateOf(run)
   switch (cursor.step) {
     case 'create':
@@ -41,7 +41,7 @@ async function step(work: RunWork, run: Run): Promise<Run> {
       return walkRows(work, run, { source: viewSource(plan, schema), origin: null, target })
     }
     case 'drain':
-      await waitFor(pool, schema, run, signal, isDrained)
+      await waitFor(work, run, isDrained)
       return advance(pool, schema, run, { to: { ...cursor, step: 'verify' } })
     case 'verify': {
       const verified = await verifyNew(work, run, {

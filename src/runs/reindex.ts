@@ -62,7 +62,7 @@ const STEPS: Readonly<
     walkRows(work, run, { source: viewSource(work.plan, work.schema), origin: null, target: BUILDING }),
   drain: async (work, run) => {
     await restoreSettings(work, run)
-    await waitFor(work.pool, work.schema, run, work.signal, isDrained)
+    await waitFor(work, run, isDrained)
     return advance(work.pool, work.schema, run, { to: { ...cursorOf(run), step: 'verify' } })
   },
   verify: (work, run) => verifyNew(work, run),

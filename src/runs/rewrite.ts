@@ -34,7 +34,7 @@ export async function rewrite(work: RunWork, run: Run): Promise<string | null> {
   const listed = run.cursor === null || run.cursor.step === 'list' ? await listOrphans(work, run) : run
   const source = viewSource(work.plan, work.schema)
   const walked = await walkRows(work, listed, { source, origin: run.origin })
-  await waitFor(work.pool, work.schema, walked, work.signal, isDrained)
+  await waitFor(work, walked, isDrained)
   return walked.cursor?.warning ?? null
 }
 
@@ -50,7 +50,7 @@ const ROOM_TIMEOUT_MS = 60_000
 
 /** An index cannot be listed from the middle, so a listing that broke off begins again: it may mark twice, never too little. */
 async function listOrphans(work: RunWork, run: Run): Promise<Run> {
-  const { pool, schema, plan, elasticsearch, signal } = work
+  const { pool, schema, plan, elasticsearch } = work
   const source = viewSource(plan, schema)
   let position = await inTransaction(
     pool,
@@ -69,7 +69,7 @@ async function listOrphans(work: RunWork, run: Run): Promise<Run> {
   for (const { index, alias } of await readTargets(pool, schema, plan.document)) {
     await elasticsearch.refresh(index)
     for await (const page of elasticsearch.listDocuments(index)) {
-      await waitFor(pool, schema, position, signal, hasRoom, ROOM_TIMEOUT_MS)
+      await waitFor(work, position, hasRoom, ROOM_TIMEOUT_MS)
       const documents = page.map((document) => ({ ...document, alias }))
       const orphans = await findOrphans(pool, plan, schema, documents)
       foreign.add(

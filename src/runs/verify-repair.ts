@@ -92,13 +92,12 @@ export class Repair {
   async #mark(op: 'backfill' | 'orphan' | 'delete', keys: readonly string[]): Promise<void> {
     const { cursor, document, id: runId, origin } = this.#run
     if (keys.length === 0 || cursor === null) return
-    const { pool, schema, signal, onMarked } = this.#work
-    await waitFor(pool, schema, this.#run, signal, hasRoom, ROOM_TIMEOUT_MS)
+    const { pool, schema } = this.#work
+    await waitFor(this.#work, this.#run, hasRoom, ROOM_TIMEOUT_MS)
     this.#run = await inTransaction(pool, async (client) => {
       await enqueueKeys(client, schema, { document, lane: 1, op, keys, runId, origin })
       return advance(client, schema, this.#run, { to: cursor, walked: keys.length })
     })
-    onMarked?.()
   }
 
   /**

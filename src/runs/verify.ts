@@ -61,8 +61,8 @@ async function drain(
   request: CompareRequest,
   repaired: Repaired | null,
 ): Promise<string | null> {
-  const { pool, schema, signal } = work
-  await waitFor(pool, schema, run, signal, isDrained)
+  const { pool, schema } = work
+  await waitFor(work, run, isDrained)
   const found = run.result?.comparison
   if (found === undefined) throw new FailedError('what was to be repaired is not known: its result is gone')
   const refused = (await repaired?.repair.deleteForeign()) ?? []

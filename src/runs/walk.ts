@@ -30,9 +30,8 @@ export interface Walk {
 export async function walkRows(work: RunWork, run: Run, walk: Walk): Promise<Run> {
   let position = run
   while (position.cursor?.step === 'walk') {
-    await waitFor(work.pool, work.schema, position, work.signal, hasRoom)
+    await waitFor(work, position, hasRoom)
     position = await markChunk(work, position, position.cursor, walk)
-    work.onMarked?.()
   }
   return position
 }

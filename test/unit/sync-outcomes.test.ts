@@ -111,11 +111,8 @@ describe('what a run is told', () => {
 
 test('bytes are counted as they are sent', () => {
   const outcomes = new Outcomes([key('a')])
-  outcomes.answered(
-    [{ ...operation('a'), body: Buffer.from('"é"') }],
-    [{ outcome: 'done', result: 'created' }],
-    AT_ONCE,
-  )
+  const sent = { ...operation('a'), body: Buffer.from('"é"') }
+  outcomes.answered([sent], [{ outcome: 'done', result: 'created' }], AT_ONCE)
   expect(outcomes.tally.entries).toMatchObject([{ bytes: 4 }])
 })
 
