@@ -1,8 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Cell, usual } from './cell.ts'
 import { editsBeside } from './edits-beside.ts'
 import { article } from './rows.ts'
-import type { World } from './world.ts'
+import { type EndedRun, runEnded } from './run-ended.ts'
 
 /** Rows that people edit, in the midst of those that the backfill walks. */
 const EDITED = 5_000
@@ -25,28 +24,12 @@ export const backfillVsInteractive: Cell = {
       },
       begin: async () => {
         await world.sluice('backfill', 'article', '--no-wait')
-        const rate = ({ processed, seconds }: Ended) => Math.round(processed / seconds)
-        return { ended: runEnded(world).then((run) => ({ backfill_documents_per_second: rate(run) })) }
+        const rate = ({ processed, seconds }: EndedRun) => Math.round(processed / seconds)
+        return {
+          ended: runEnded(world, { kind: 'backfill' }).then((run) => ({
+            backfill_documents_per_second: rate(run),
+          })),
+        }
       },
     }),
-}
-
-interface Ended {
-  readonly processed: number
-  readonly seconds: number
-}
-
-/** Resolves when the last run is done. */
-async function runEnded({ pool }: World): Promise<Ended> {
-  for (;;) {
-    const { rows } = await pool.query<Ended & { readonly state: string }>(
-      `SELECT state, processed::float8, extract(epoch FROM finished_at - started_at)::float8 AS seconds
-         FROM sluice.sync_run ORDER BY id DESC LIMIT 1`,
-    )
-    const [run] = rows
-    if (run?.state === 'done') return run
-    if (run !== undefined && !['requested', 'running'].includes(run.state))
-      throw new Error(`the backfill ended ${JSON.stringify(run)}`)
-    await delay(100)
-  }
 }

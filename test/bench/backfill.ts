@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Cell, usual } from './cell.ts'
 import { assertIndexed } from './queue.ts'
 import { quiet } from './quiet.ts'
+import { runEnded } from './run-ended.ts'
 import { flat, nested, type Subject } from './subject.ts'
 import { costMeter, measureCeiling, type World, warmUp } from './world.ts'
 
@@ -65,17 +65,7 @@ function cellOf(
 /** Documents a second. What it has indexed is for the caller to look at: that refreshes, which is no part of the run. */
 async function backfillOnce(world: World, { document }: Subject, rows: number): Promise<number> {
   await world.sluice('backfill', document, '--no-wait')
-  for (;;) {
-    const { rows: runs } = await world.pool.query<{ state: string; processed: number; seconds: number }>(
-      `SELECT state, processed::float8, extract(epoch FROM finished_at - started_at)::float8 AS seconds
-         FROM sluice.sync_run ORDER BY id DESC LIMIT 1`,
-    )
-    const [run] = runs
-    if (run !== undefined && !['requested', 'running'].includes(run.state)) {
-      if (run.state !== 'done' || run.processed < rows)
-        throw new Error(`the backfill ended ${JSON.stringify(run)}`)
-      return run.processed / run.seconds
-    }
-    await delay(100)
-  }
+  const { processed, seconds } = await runEnded(world, { kind: 'backfill' })
+  if (processed < rows) throw new Error(`the backfill ended after ${processed} rows of ${rows}`)
+  return processed / seconds
 }

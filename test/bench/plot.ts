@@ -41,7 +41,8 @@ export function plot(title: string, cell: MeasuredCell): string {
     return drawn
   })
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" width="${WIDTH}" height="${top}" font-family="sans-serif" font-size="12" fill="#333">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" width="${WIDTH}" height="${top}" font-family="sans-serif" font-size="12" fill="#333" role="img" aria-labelledby="title">`,
+    `<title id="title">${escaped(title)}: rounds, medians, and what is asked</title>`,
     `<rect width="${WIDTH}" height="${top}" fill="#fff"/>`,
     text(WIDTH / 2, 18, title, 'text-anchor="middle" font-size="14" font-weight="bold"'),
     ...parts,
@@ -96,8 +97,11 @@ function stroke(x1: number, y1: number, x2: number, y2: number, colour: string, 
 }
 
 function text(x: number, y: number, words: string, attributes: string): string {
-  const escaped = words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-  return `<text x="${x}" y="${y}" ${attributes}>${escaped}</text>`
+  return `<text x="${x}" y="${y}" ${attributes}>${escaped(words)}</text>`
+}
+
+function escaped(words: string): string {
+  return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
 function round(value: number): number {

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { fetchFrom } from './address.ts'
 import { type Cell, type Note, usual } from './cell.ts'
 import { quiet } from './quiet.ts'
+import { runEnded } from './run-ended.ts'
 import { flat } from './subject.ts'
 import { type World, warmUp } from './world.ts'
 
@@ -107,31 +108,13 @@ function startLoad(world: World, load: Load) {
 async function runOnce(world: World, kind: 'backfill' | 'reindex', note: Note): Promise<number> {
   const steps = new Map<string, number>()
   await world.sluice(kind, document, ...(kind === 'reindex' ? ['--keep', '0'] : []), '--no-wait')
-  for (;;) {
-    const { rows } = await world.pool.query<{
-      state: string
-      step: string | null
-      error: string | null
-      seconds: number
-    }>(
-      `SELECT state, cursor ->> 'step' AS step, error, extract(epoch FROM finished_at - started_at)::float8 AS seconds
-         FROM sluice.sync_run WHERE kind = $1 ORDER BY id DESC LIMIT 1`,
-      [kind],
-    )
-    const [run] = rows
-    const step = run?.step ?? 'requested'
+  const { seconds } = await runEnded(world, { kind }, (step) => {
     if (!steps.has(step)) steps.set(step, performance.now())
-    if (run?.state === 'done') {
-      const [began = 0] = steps.values()
-      const at = [...steps].map(([name, since]) => `${name} ${((since - began) / 1000).toFixed(1)} s`)
-      note(`${kind}: ${at.join(', ')}`)
-      return run.seconds
-    }
-    if (run !== undefined && !['requested', 'running'].includes(run.state)) {
-      throw new Error(`the ${kind} ended ${JSON.stringify(run)}`)
-    }
-    await delay(100)
-  }
+  })
+  const [began = 0] = steps.values()
+  const at = [...steps].map(([name, since]) => `${name} ${((since - began) / 1000).toFixed(1)} s`)
+  note(`${kind}: ${at.join(', ')}`)
+  return seconds
 }
 
 /** One row at a time, at a steady rate: updates, and every tenth an insert and a delete of it later. */

@@ -24,6 +24,7 @@ export async function writeReport({ cells, flags, outside, out, into }: Wish): P
   let report: Report = { began: before?.began ?? now(), changed: now(), ...fresh, cells: kept }
   const left = cells.filter(({ name }) => kept[name] === undefined)
   if (before !== null) say(`kept: ${Object.keys(kept).join(', ')}`)
+  const failed: string[] = []
   for (const [n, cell] of left.entries()) {
     const rest = left.slice(n + 1).map(({ name }) => name)
     say(`${n + 1} of ${left.length}: ${cell.name}${rest.length === 0 ? '' : `; then ${rest.join(', ')}`}`)
@@ -36,11 +37,13 @@ export async function writeReport({ cells, flags, outside, out, into }: Wish): P
         : { command, commit, ...(await measureApart(cell, flags, outside)) }
     // Told to stop: what this cell came to is no result of its.
     if (closing.disposed) return false
-    report = { ...report, changed: now(), cells: inOrder({ ...report.cells, [cell.name]: result }) }
+    if (result.state === 'failed') failed.push(cell.name)
+    const former = into === 'again' ? before?.cells[cell.name] : undefined
+    const better = betterOf(former, result)
+    report = { ...report, changed: now(), cells: inOrder({ ...report.cells, [cell.name]: better }) }
     await saveReport(out, report)
-    say(`${cell.name}: ${told(result)}`)
+    say(`${cell.name}: ${told(result)}${better === result ? '' : '; what it had measured before is kept'}`)
   }
-  const failed = cells.filter(({ name }) => report.cells[name]?.state === 'failed').map(({ name }) => name)
   const { asked, met } = countFigures(report)
   process.stdout.write(
     `${join(out, 'report.md')}: ${met} of ${asked} figures met${failed.length === 0 ? '' : `; failed: ${failed.join(', ')}`}\n`,
@@ -99,6 +102,11 @@ export function keep(
       return cell.state === 'measured' && cell.commit === commit && commit?.endsWith(MODIFIED) === false
     }),
   )
+}
+
+/** A measurement does not give way to one that failed. Pure. */
+export function betterOf(former: CellReport | undefined, latter: CellReport): CellReport {
+  return former?.state === 'measured' && latter.state === 'failed' ? former : latter
 }
 
 function sorted(flags: object): string {

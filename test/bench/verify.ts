@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Comparison } from '../../src/runs/comparison.ts'
 import { fetchFrom } from './address.ts'
 import { type Cell, usual } from './cell.ts'
@@ -6,6 +5,7 @@ import type { Daemon } from './daemon.ts'
 import { memory } from './process-figures.ts'
 import { seeded } from './prose.ts'
 import { quiet } from './quiet.ts'
+import { runEnded } from './run-ended.ts'
 import { flat } from './subject.ts'
 import { costMeter, type World } from './world.ts'
 
@@ -75,33 +75,17 @@ function memoryOf({ pid }: Daemon): () => Record<string, number> {
 }
 
 export async function verified(
-  { pool }: World,
+  world: World,
   options: object,
   document = flat.document,
 ): Promise<{ readonly comparison: Comparison; readonly perSecond: number }> {
-  const { rows: requested } = await pool.query<{ id: string }>(
+  const { rows } = await world.pool.query<{ id: string }>(
     "INSERT INTO sluice.sync_run (kind, document, options) VALUES ('verify', $1, $2) RETURNING id::text",
     [document, JSON.stringify(options)],
   )
-  for (;;) {
-    const { rows } = await pool.query<{
-      state: string
-      error: string | null
-      comparison: Comparison | null
-      seconds: number
-    }>(
-      `SELECT state, error, result -> 'comparison' AS comparison,
-              extract(epoch FROM finished_at - started_at)::float8 AS seconds
-         FROM sluice.sync_run WHERE id = $1`,
-      [requested[0]?.id],
-    )
-    const [run] = rows
-    if (run?.state === 'done' && run.comparison !== null)
-      return { comparison: run.comparison, perSecond: run.comparison.rows / run.seconds }
-    if (run !== undefined && !['requested', 'running'].includes(run.state))
-      throw new Error(`the verify ended ${JSON.stringify(run)}`)
-    await delay(50)
-  }
+  const { comparison, seconds } = await runEnded(world, { id: rows[0]?.id ?? '' })
+  if (comparison === null) throw new Error('a verify ended without a comparison')
+  return { comparison, perSecond: comparison.rows / seconds }
 }
 
 /**

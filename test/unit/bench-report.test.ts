@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { type Cell, type Measurement, usual } from '../bench/cell.ts'
 import { measureApart, readOutput } from '../bench/measure-apart.ts'
 import { plot, ticks } from '../bench/plot.ts'
-import { keep } from '../bench/report.ts'
-import type { MeasuredCell, Report } from '../bench/report-file.ts'
+import { betterOf, keep } from '../bench/report.ts'
+import type { CellReport, MeasuredCell, Report } from '../bench/report-file.ts'
 import { countFigures, reportText } from '../bench/report-text.ts'
 import { percentile, rounded, spread } from '../bench/statistics.ts'
 import { roundLine, summarise } from '../bench/summary.ts'
@@ -199,6 +199,15 @@ describe('the report', () => {
     expect(keep(report, { ...again, servers: 'db, search' })).toEqual({})
   })
 
+  test('a cell that is measured again and fails keeps what it had', () => {
+    const failed: CellReport = { ...measured, state: 'failed', error: 'exit code 1' }
+    expect(betterOf(measured, failed)).toBe(measured)
+    const again = { ...measured, commit: 'decaf' }
+    expect(betterOf(measured, again)).toBe(again)
+    expect(betterOf(failed, again)).toBe(again)
+    expect(betterOf(undefined, failed)).toBe(failed)
+  })
+
   test.each(['c0ffee-modified', null])(
     'of what has no commit (%j) nothing is gone on with: nobody knows what it was',
     (commit) => {
@@ -230,6 +239,10 @@ describe('a plot', () => {
     // Of p99: 100, 200 and 300 on an axis that begins at -100, for the third case is below nothing.
     expect(dots.slice(3, 6)).toEqual([520, 630, 740])
     expect(all(/<line x1="([\d.]+)"[^>]*stroke="#c22"/g)[0]?.[1]).toBe('674')
+  })
+
+  test('is named for who does not see it', () => {
+    expect(svg).toMatch(/^<svg [^>]*role="img" [^>]*aria-labelledby="title"[^>]*>\n<title id="title">drain: /)
   })
 
   test('is well-formed: every element is closed, and every number is one', () => {
