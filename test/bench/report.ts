@@ -21,7 +21,9 @@ export async function writeReport({ cells, flags, outside, out, into }: Wish): P
   const kept = before === null ? {} : keep(before, { ...fresh, commit, into, names })
   if (before !== null) checkBefore(before, kept, { out, into })
   const now = () => new Date().toISOString()
-  let report: Report = { began: before?.began ?? now(), changed: now(), ...fresh, cells: kept }
+  // What is to be measured again stays until it has been: whatever ends this before.
+  const former = into === 'again' && Object.keys(kept).length > 0 ? (before?.cells ?? kept) : kept
+  let report: Report = { began: before?.began ?? now(), changed: now(), ...fresh, cells: former }
   const left = cells.filter(({ name }) => kept[name] === undefined)
   if (before !== null) say(`kept: ${Object.keys(kept).join(', ')}`)
   const failed: string[] = []
@@ -38,8 +40,7 @@ export async function writeReport({ cells, flags, outside, out, into }: Wish): P
     // Told to stop: what this cell came to is no result of its.
     if (closing.disposed) return false
     if (result.state === 'failed') failed.push(cell.name)
-    const former = into === 'again' ? before?.cells[cell.name] : undefined
-    const better = betterOf(former, result)
+    const better = betterOf(report.cells[cell.name], result)
     report = { ...report, changed: now(), cells: inOrder({ ...report.cells, [cell.name]: better }) }
     await saveReport(out, report)
     say(`${cell.name}: ${told(result)}${better === result ? '' : '; what it had measured before is kept'}`)
