@@ -144,6 +144,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm run chaos -- --seconds 120': long,
   'npm run chaos -- --seconds 480 --seed 133': long,
   'npm run chaos -- --seconds 300 --seed 134': long,
+  'npm run chaos -- --seconds 1800 --seed 163': long,
   'npm run chaos -- --transactions 100000 --seed 121': long,
   'npm run chaos -- --transactions 100000 --seed 131': long,
   'npm run chaos -- --transactions 100000 --seed 132': long,
