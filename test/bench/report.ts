@@ -17,14 +17,11 @@ export async function writeReport({ cells, flags, outside, out, into }: Wish): P
   const commit = await measuredCommit(PROJECT)
   const fresh = { servers: describeServers(outside), flags }
   const before = await readReport(out)
-  const names = cells.map(({ name }) => name)
-  const kept = before === null ? {} : keep(before, { ...fresh, commit, into, names })
+  const kept = before === null ? {} : keep(before, { ...fresh, commit, into })
   if (before !== null) checkBefore(before, kept, { out, into })
   const now = () => new Date().toISOString()
-  // What is to be measured again stays until it has been: whatever ends this before.
-  const former = into === 'again' && Object.keys(kept).length > 0 ? (before?.cells ?? kept) : kept
-  let report: Report = { began: before?.began ?? now(), changed: now(), ...fresh, cells: former }
-  const left = cells.filter(({ name }) => kept[name] === undefined)
+  let report: Report = { began: before?.began ?? now(), changed: now(), ...fresh, cells: kept }
+  const left = cells.filter(({ name }) => into === 'again' || kept[name] === undefined)
   if (before !== null) say(`kept: ${Object.keys(kept).join(', ')}`)
   const failed: string[] = []
   for (const [n, cell] of left.entries()) {
@@ -72,7 +69,7 @@ function checkBefore(before: Report, kept: Report['cells'], { out, into }: Pick<
       where,
       remedy:
         into === 'again'
-          ? 'It has no other cells, or options and servers are not the same. Name another directory (--out), or delete it.'
+          ? 'Options and servers have to be the same. Name another directory (--out), or delete it.'
           : 'Commit, options and servers have to be the same, and the working tree unmodified. Measure cells of it anew (--again), name another directory (--out), or delete it.',
     },
   )
@@ -83,25 +80,24 @@ interface Wanted {
   readonly servers: string
   readonly flags: Flags
   readonly into: Into
-  /** Cells to measure. */
-  readonly names: readonly string[]
 }
 
 /**
- * What need not be measured again, on the same servers and with the same options: to measure some cells `again`, all but those,
- * for each says what it is of; else what the same program has measured. Nobody knows what a modified working tree was, so that
- * nothing goes on from it. Pure.
+ * What stays of a report of the same servers and options. To measure some cells `again`, all of it, those cells too, until they
+ * have been: each says what it is of. Else what the same program has measured; nobody knows what a modified working tree was,
+ * so that nothing goes on from it. Pure.
  */
 export function keep(
   before: Pick<Report, 'servers' | 'flags' | 'cells'>,
-  { commit, servers, flags, into, names }: Wanted,
+  { commit, servers, flags, into }: Wanted,
 ): Report['cells'] {
   if (before.servers !== servers || sorted(before.flags) !== sorted(flags)) return {}
+  if (into === 'again') return before.cells
   return Object.fromEntries(
-    Object.entries(before.cells).filter(([name, cell]) => {
-      if (into === 'again') return !names.includes(name)
-      return cell.state === 'measured' && cell.commit === commit && commit?.endsWith(MODIFIED) === false
-    }),
+    Object.entries(before.cells).filter(
+      ([, cell]) =>
+        cell.state === 'measured' && cell.commit === commit && commit?.endsWith(MODIFIED) === false,
+    ),
   )
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Comparison } from '../../src/runs/comparison.ts'
+import type { RunKind } from '../../src/runs/types.ts'
 import type { World } from './world.ts'
 
 const DEADLINE_MS = 3_600_000
@@ -24,7 +25,7 @@ interface Look extends EndedRun {
  */
 export async function runEnded(
   { pool }: Pick<World, 'pool'>,
-  which: { readonly kind: string } | { readonly id: string },
+  which: { readonly kind: RunKind } | { readonly id: string },
   onLook: (step: string) => void = () => {},
 ): Promise<EndedRun> {
   const [where, value] = 'id' in which ? ['id', which.id] : ['kind', which.kind]
